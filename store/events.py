@@ -29,7 +29,10 @@ CHECKPOINT_EVENTS = ("checkpoint_commit", "checkpoint_verified", "checkpoint_inv
 EVIDENCE_EVENTS = ("evidence_collected", "evidence_linked")
 RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery_complete")
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
-PEOPLE_EVENTS = frozenset({"permission_response", "cancel_requested", "retry_requested"})
+MESSAGE_EVENTS = ("message_sent", "message_taken")
+PEOPLE_EVENTS = frozenset(
+    {"permission_response", "allowance_revoked", "message_sent", "cancel_requested", "retry_requested"}
+)
 """Events that record acts of people. Only those that the server writes take effect; from an emitter they are claims."""
 LABEL_EVENTS = ("tags_changed", "links_changed")
 """Events that change the tags and links of a task. They say nothing about the state of the run."""
@@ -46,6 +49,8 @@ KNOWN_EVENTS = (
     "tool_status",
     "tool_result",
     *PERMISSION_EVENTS,
+    "allowance_revoked",
+    *MESSAGE_EVENTS,
     "cancel_requested",
     "retry_requested",
     *LABEL_EVENTS,
@@ -59,6 +64,8 @@ MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_TITLE_CHARS = 512
 MAX_REASON_CHARS = 2000
 """Maximum characters of a task's title, and of the reason that a person gives."""
+MAX_MESSAGE_CHARS = 20_000
+"""Maximum characters of a message to a run."""
 MAX_ID_CHARS = 1024
 """Maximum characters of the id of a checkpoint or a permission request, because it is part of URLs."""
 

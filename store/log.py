@@ -12,7 +12,8 @@ import msgspec
 from signalbox.store.contract import Store, Who
 from signalbox.store.errors import NotAllowed, StoreError
 from signalbox.store.events import Event, NewEvent, new_id
-from signalbox.store.state import Task, Unfinished
+from signalbox.store.identity import check_identity
+from signalbox.store.state import SentMessage, Task, Unfinished
 from signalbox.store.tail import follow
 
 RETRY_PAUSE = 0.5
@@ -51,6 +52,7 @@ class Remote(Protocol):
     ) -> None: ...
     async def atask(self, task_id: str) -> Task: ...
     async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
+    async def auntaken_messages(self, task_id: str, *, identity: str | None = None) -> list[SentMessage]: ...
     async def alink_retry(self, task_id: str, retry: str, *, identity: str | None = None) -> None: ...
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     def atail(
@@ -126,6 +128,17 @@ async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
         return await log.aunfinished(task_id)
     async with log.glance() as view:
         return await view.unfinished(task_id)
+
+
+async def untaken_messages_of(log: Log, task_id: str, identity: str | None = None) -> list[SentMessage]:
+    """Return the messages of people that the run has not taken. Raises UnknownTask."""
+    if not isinstance(log, Store):
+        return await log.auntaken_messages(task_id, identity=identity)
+    async with log.read() as view:
+        task = await view.task(task_id)
+        check_identity(task_id, identity, task.identity)
+        waiting = await view.messages(task_id, untaken=True, limit=1000)
+    return [message for message in waiting if message.state(task) == "sent"]
 
 
 async def link_retry(log: Log, task: Task, retry: str, who: Who, source: str) -> None:

@@ -21,6 +21,7 @@ from signalbox.store.state_reading import StateReading
 MAX_SPANS = 500
 MAX_CHECKPOINTS = 50
 MAX_PERMISSIONS = 50
+MAX_MESSAGES = 20
 """A task with more of these is replicated in part. A page shows fewer of each."""
 
 MAX_BYTES = 512 * 1024
@@ -52,6 +53,7 @@ class Replica:
         self._has_all_checkpoints = len(state.checkpoints) == state.task.checkpoints_total
         self._has_all_permissions = not state.task.permissions_seq
         self._has_open_permissions = True
+        self._has_all_messages = len(state.messages) == state.task.messages_total
         self._growth = 0
 
     @property
@@ -98,6 +100,9 @@ class Replica:
             if not has_all:
                 requests = await view.permissions(task_id, limit=MAX_PERMISSIONS)
             state.permissions = {request.request_id: request for request in requests}
+        if task.messages_total:
+            newest_messages = await view.latest_messages(task_id, MAX_MESSAGES)
+            state.messages = {message.seq: message for message in newest_messages}
         unfinished, unfinished_at = await view.unfinished(task_id), ""
         if unfinished:
             unfinished_at = (await view.standings([task_id]))[task_id].unfinished
@@ -124,7 +129,9 @@ class Replica:
             return True
         if event.seq != task.latest_seq + 1 or event.identity not in ("", task.identity):
             return False
-        is_whole = self._has_all_spans and self._has_all_checkpoints and self._has_all_permissions
+        is_whole = (
+            self._has_all_spans and self._has_all_checkpoints and self._has_all_permissions and self._has_all_messages
+        )
         if not (is_whole or self._has(needs(task, [event]))):
             return False
         spans_seq, permissions_seq = task.spans_seq, task.permissions_seq
@@ -160,6 +167,7 @@ class Replica:
             and (self._has_all_checkpoints or needed.checkpoints <= state.checkpoints.keys())
             and (self._has_all_permissions or needed.permissions <= state.permissions.keys())
             and (self._has_open_permissions or not needed.open_permissions)
+            and (self._has_all_messages or needed.messages <= state.messages.keys())
             and not (needed.interrupted and not (self._has_all_spans and self._has_all_permissions))
             and (self._has_all_spans or all(map(self._has_ancestors, needed.ancestors)))
         )

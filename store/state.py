@@ -61,15 +61,25 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     waiting: dict[str, Usage] = {}
 
 
+class Allowance(msgspec.Struct, kw_only=True):
+    """A person's answer "always allow this tool in this run": the answer with this seq approves later requests too."""
+
+    tool_name: str
+    by: str
+    at: str
+    seq: int
+
+
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
     `archived_at` and `stale` do not come from the log: they are stored outside it, and readers fill them in.
     `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
     `ended_seq` is the seq of the event that ended the task, or 0, and `conversation_seq` that of the first event about
-    a model call. `usage` is the usage of the whole run, None if none was reported. `identity` is new at every creation,
-    so a later task with the same id has a different one. `tag_changes` and `link_changes` are what events changed since
-    the creation; None stands for a removed name.
+    a model call. `usage` is the usage of the whole run, None if none was reported. `allowances` are the tools that are
+    always allowed in this run, by name. Messages before the seq `messages_since` were for an earlier run of the task,
+    which ended. `identity` is new at every creation, so a later task with the same id has a different one. `tag_changes`
+    and `link_changes` are what events changed since the creation; None stands for a removed name.
     """
 
     task_id: str
@@ -117,6 +127,9 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     phases_total: int = 0
     checkpoints_total: int = 0
     permissions_open: int = 0
+    allowances: dict[str, Allowance] = {}
+    messages_total: int = 0
+    messages_since: int = 0
 
     spawn_seq: int = 0
     heartbeat_seq: int = 0
@@ -125,6 +138,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     spans_seq: int = 0
     checkpoints_seq: int = 0
     permissions_seq: int = 0
+    messages_seq: int = 0
     conversation_seq: int = 0
     usage: Usage | None = None
     tally: Tally | None = None
@@ -216,9 +230,19 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     changed_seq: int
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """One of the values that a permission request offers, and its name."""
+
+    value: Any
+    label: str
+
+
 class Permission(msgspec.Struct, kw_only=True):
     """A permission request of the run to a person. `by` and `answer_reason` are set when it is closed.
 
+    `choices`, `response_schema` (a JSON Schema) and `editable` (all arguments, or these keys) say which value an
+    approval has: see `answers.Expectation`. `value` is that of the answer. With `always`, the answer also approves
+    later requests of the tool in the run; `remembered_seq` is the seq of the earlier answer that approved this request.
     `claimed` is true if `by` is only claimed by the log and is not a person of this server. `cause` is the reason why a
     request was cleared. The store itself sets `interrupted` and `task_ended`.
     """
@@ -231,9 +255,15 @@ class Permission(msgspec.Struct, kw_only=True):
     phase: str | None
     span_id: str
     evidence_refs: dict[str, Any] = {}
+    choices: list[Choice] | None = None
+    response_schema: dict[str, Any] | bool | None = None
+    editable: bool | list[str] = False
     state: Literal["open", "approved", "denied", "expired", "cleared"] = "open"
     by: str | None = None
     answer_reason: str | None = None
+    value: Any = None
+    always: bool = False
+    remembered_seq: int | None = None
     cause: str | None = None
     seq: int
     created_at: str
@@ -241,6 +271,26 @@ class Permission(msgspec.Struct, kw_only=True):
     closed_at: str | None = None
     changed_seq: int
     claimed: bool = False
+
+
+class SentMessage(msgspec.Struct, kw_only=True):
+    """A message of a person to the run. It is taken when the run has received it."""
+
+    seq: int
+    text: str
+    data: Any = None
+    by: str
+    claimed: bool = False
+    at: str
+    taken_seq: int | None = None
+    taken_at: str | None = None
+    changed_seq: int
+
+    def state(self, task: Task) -> Literal["sent", "taken", "ignored"]:
+        """Return the state of the message in its task: `ignored` if the run has ended without taking it."""
+        if self.taken_seq is not None:
+            return "taken"
+        return "ignored" if task.ended or self.seq < task.messages_since else "sent"
 
 
 class TaskState(msgspec.Struct, kw_only=True):
@@ -251,6 +301,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     spans: dict[str, Span] = {}
     checkpoints: dict[str, Checkpoint] = {}
     permissions: dict[str, Permission] = {}
+    messages: dict[int, SentMessage] = {}
 
 
 class Unfinished(msgspec.Struct, frozen=True, omit_defaults=True):

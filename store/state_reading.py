@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS
-from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
 
 
 class StateReading:
@@ -70,6 +70,15 @@ class StateReading:
     ) -> list[Permission]:
         requests = sorted(self._state.permissions.values(), key=lambda permission: permission.seq)
         return [r for r in requests if r.seq > after and (r.state == "open" or not open_only)][:limit]
+
+    async def messages(
+        self, task_id: str, *, untaken: bool = False, after: int = 0, limit: int | None = None
+    ) -> list[SentMessage]:
+        messages = sorted(self._state.messages.values(), key=lambda message: message.seq)
+        return [m for m in messages if m.seq > after and not (untaken and m.taken_seq)][:limit]
+
+    async def latest_messages(self, task_id: str, limit: int) -> list[SentMessage]:
+        return (await self.messages(task_id))[-limit:]
 
     async def permission(self, task_id: str, request_id: str) -> Permission | None:
         return self._state.permissions.get(request_id)

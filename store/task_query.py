@@ -109,10 +109,15 @@ def permission_cursor(task: Task, permission: Permission) -> str:
     return f"{task.created_at}~{task.task_id}~{permission.seq}"
 
 
-def permission_cursor_parts(cursor: str) -> tuple[str, str, int]:
-    """Return the (`created_at`, task id, seq) of such a cursor. Raises InvalidEvent for an invalid cursor."""
+def closed_permission_cursor(task: Task, permission: Permission) -> str:
+    """Return the cursor of a permission request in the list of closed requests."""
+    return f"{permission.closed_at}~{task.task_id}~{permission.seq}"
+
+
+def permission_cursor_parts(cursor: str, field: str = "after") -> tuple[str, str, int]:
+    """Return the (time, task id, seq) of such a cursor. Raises InvalidEvent for an invalid cursor."""
     created_at, _, rest = cursor.partition("~")
     task_id, _, seq = rest.rpartition("~")
     if not (created_at and task_id and seq.isascii() and seq.isdigit() and len(seq) < 19):
-        raise InvalidEvent("after must be the cursor of a page of permission requests", "after")
+        raise InvalidEvent(f"{field} must be the cursor of a page of permission requests", field)
     return created_at, task_id, int(seq)

@@ -26,7 +26,7 @@ from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
 from signalbox.webapp.dialects.session import session_event
 from signalbox.webapp.drawing.fragments import Fragments
-from signalbox.webapp.http import assets, compression, errors, root_path, route_converters, security
+from signalbox.webapp.http import assets, compression, errors, form_posts, root_path, route_converters, security
 from signalbox.webapp.http.health import Health, Problem
 from signalbox.webapp.http.loop_metrics import LoopMetrics, loop_problems
 from signalbox.webapp.http.process_info import ProcessInfo, ProcessMetrics
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
     app.extensions["fragments"] = Fragments(assets.asset, settings.root_path, prices, Budgets(settings.budgets))
     errors.install(app)
     security.install(app, settings)
+    form_posts.install(app)
     guard.install(app)
     stream.install(app)
     compression.install(app)

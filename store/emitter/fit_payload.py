@@ -158,3 +158,18 @@ def _cut(value: Any, characters: int, items: int) -> Any:
 def _cut_object(value: dict[str, Any], characters: int, items: int) -> dict[str, Any]:
     first = list(value.items())[:items]
     return {_cut(name, characters, items): _cut(item, characters, items) for name, item in first}
+
+
+def progress(current: Any, total: Any) -> dict[str, float] | None:
+    """Return the `progress` of a payload: `current`, and if there is a total, `total` and `percentage`.
+
+    Values that are not finite numbers are left out. Return None if `current` is not a finite number.
+    """
+    current_number, total_number = number(current), number(total)
+    if current_number is None:
+        return None
+    if not total_number:
+        return {"current": current_number}
+    percentage = number(100 * current_number / total_number)
+    fields = {"current": current_number, "total": total_number}
+    return fields if percentage is None else {**fields, "percentage": round(percentage, 1)}

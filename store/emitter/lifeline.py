@@ -11,12 +11,14 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from signalbox.store.contract import Store
+from signalbox.store.emitter.mailbox import Mailbox
 from signalbox.store.emitter.vocabulary import AsyncEmitter
 from signalbox.store.errors import Conflict, StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
 from signalbox.store.identity import check_identity
-from signalbox.store.log import Log, events_of, task_of
+from signalbox.store.log import Log, events_of, task_of, untaken_messages_of
 from signalbox.store.loops import Loop, report
+from signalbox.store.projections import messages
 from signalbox.store.state import Task
 
 PAGE_SIZE = 1000
@@ -49,10 +51,12 @@ class Lifeline:
         self._follow_error: StoreError | None = None
         self._on_cancel: list[Callable[[], None]] = []
         self._on_failure: list[Callable[[StoreError], None]] = []
+        self.mailbox = Mailbox()
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._waiting_changed = asyncio.Event()
         self._marked_interrupted = asyncio.Event()
+        self._messages_wanted = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task.task_id}", daemon=True)
         self._thread.start()
 
@@ -74,6 +78,11 @@ class Lifeline:
     def has_failed(self) -> bool:
         """Whether the lifeline stopped following the log because of an error that a retry does not fix."""
         return self._follow_error is not None
+
+    @property
+    def error(self) -> StoreError | None:
+        """The error that ended the following of the log, or None."""
+        return self._follow_error
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the lifeline's thread once the run is asked to stop, or now if it was already asked."""
@@ -111,6 +120,10 @@ class Lifeline:
         with self._lock:
             self._waiting.pop(request_id, None)
 
+    def load_messages(self) -> None:
+        """Also put messages from before the spawn into the mailbox. Does so once, however often it is called."""
+        self._in_loop(self._messages_wanted.set)
+
     def stop(self) -> None:
         """End the thread. The lifeline appends nothing after this returns."""
         self._in_loop(lambda: self._main_task.cancel())
@@ -135,6 +148,7 @@ class Lifeline:
 
     async def _main(self) -> None:
         heartbeats = asyncio.create_task(Loop("heartbeats").run(self._send_heartbeat_when_due))
+        earlier_messages = asyncio.create_task(self._load_messages())
         try:
             await self._follow_log()
         except StoreError as error:
@@ -146,10 +160,23 @@ class Lifeline:
                         closing.set_exception(error)
             for callback in callbacks:
                 callback(error)
+            self.mailbox.wake()
             await heartbeats
         finally:
             heartbeats.cancel()
-            await asyncio.gather(heartbeats, return_exceptions=True)
+            earlier_messages.cancel()
+            await asyncio.gather(heartbeats, earlier_messages, return_exceptions=True)
+
+    async def _load_messages(self) -> None:
+        await self._messages_wanted.wait()
+        while not self.mailbox.is_loaded:
+            try:
+                self.mailbox.load(await untaken_messages_of(self._log, self._task_id, self._identity))
+            except StoreError as error:
+                if not error.retryable:
+                    # Following the log ends with the same error, and reports it.
+                    return
+                await asyncio.sleep(READ_INTERVAL)
 
     async def _send_heartbeat_when_due(self) -> None:
         idle_seconds = time.monotonic() - self._last_event_at
@@ -208,6 +235,7 @@ class Lifeline:
     def _start_over(self, latest_seq: int) -> None:
         """Read the events of the run again, because the log was restored to an earlier state that ends here."""
         self._cursor = min(self._since_seq, latest_seq)
+        self.mailbox.start_over()
 
     async def _read_new(self, store: Store) -> None:
         while True:
@@ -240,6 +268,7 @@ class Lifeline:
             with self._lock:
                 self._cancel, callbacks = event, self._on_cancel[:]
                 self._settle(event)
+            self.mailbox.wake()
             for callback in callbacks:
                 try:
                     callback()
@@ -250,6 +279,10 @@ class Lifeline:
             if event.payload.get("cause") != "interrupted":
                 with self._lock:
                     self._settle(event)
+        elif event.event_type == "message_sent":
+            self.mailbox.deliver(messages.message_of(event))
+        elif event.event_type == "message_taken":
+            self.mailbox.acknowledge(messages.number_in(event.payload))
         elif event.actor == "supervisor" and event.payload.get("status") == "interrupted":
             self._marked_interrupted.set()
 

@@ -10,23 +10,27 @@ from typing import Any, Generic, Literal, cast
 
 import msgspec
 
+from signalbox.store.answers import check_schema
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
-from signalbox.store.errors import UnknownTask
+from signalbox.store.errors import InvalidEvent, UnknownTask
 from signalbox.store.events import Event, new_id
+from signalbox.store.projections.permissions import choices_in
 
 
 class Answer(msgspec.Struct, frozen=True):
     """The outcome of a permission request. It is true if the request was approved.
 
     `state` is `expired` if there was no answer in time, `cancelled` if the run was asked to stop while it waited, and
-    `cleared` if the request was closed for another reason.
+    `cleared` if the request was closed for another reason. `value` is that of an approval: the choice, the value that
+    the schema describes, or the arguments as the person changed them.
     """
 
     request_id: str
     state: Literal["approved", "denied", "expired", "cancelled", "cleared"]
     by: str | None = None
     reason: str | None = None
+    value: Any = None
 
     @property
     def approved(self) -> bool:
@@ -47,7 +51,9 @@ class PermissionRequest(Generic[R]):
         reason: str | None,
         timeout: float | None,
         evidence_refs: dict[str, Any] | None = None,
+        asked: dict[str, Any] | None = None,
     ) -> None:
+        self._asked = _checked(asked or {}, arguments)
         self._scope, self._timeout = scope, timeout
         self._tool_name, self._arguments, self._reason = tool_name, arguments, reason
         self._evidence_refs = evidence_refs
@@ -138,6 +144,7 @@ class PermissionRequest(Generic[R]):
             reason=self._reason,
             expires_at=expires_at,
             evidence_refs=self._evidence_refs,
+            **self._asked,
             phase=scope.phase_name,
         )
 
@@ -156,4 +163,21 @@ class PermissionRequest(Generic[R]):
             state = "cancelled"
         elif event.payload.get("cause") == "expired":
             state = "expired"
-        return Answer(self._id, state, *(text if isinstance(text, str) else None for text in (by, reason)))
+        by, reason = (text if isinstance(text, str) else None for text in (by, reason))
+        return Answer(self._id, state, by, reason, event.payload.get("value") if state == "approved" else None)
+
+
+def _checked(asked: dict[str, Any], arguments: Any) -> dict[str, Any]:
+    """Return the fields of the request that say which value an answer has. Raises InvalidEvent for unusable ones."""
+    fields = {name: value for name, value in asked.items() if value is not None}
+    if "editable" in fields and fields["editable"] is not True:
+        fields["editable"] = list(fields["editable"])
+    if "choices" in fields:
+        fields["choices"] = list(fields["choices"])
+        if not choices_in(fields["choices"]):
+            raise InvalidEvent("choices must have texts, or objects with value and label", "choices")
+    if "response_schema" in fields:
+        check_schema(fields["response_schema"])
+    if "editable" in fields and arguments is None:
+        raise InvalidEvent("editable needs arguments that a person can change", "editable")
+    return fields

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, cast, overload
 
 from signalbox.store.emitter.fit_payload import text_of
+from signalbox.store.emitter.inbox import AsyncInbox, SyncInbox
 from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.permission import Answer, PermissionRequest
 from signalbox.store.emitter.scope import SpanScope
@@ -77,6 +78,9 @@ class Branch(SpanScope[R]):
         reason: str | None = None,
         evidence_refs: dict[str, Any] | None = None,
         timeout: float | None = None,
+        choices: Sequence[Any] | None = None,
+        response_schema: dict[str, Any] | None = None,
+        editable: bool | Sequence[str] = False,
     ) -> Answer: ...
     @overload
     def ask_permission(
@@ -87,6 +91,9 @@ class Branch(SpanScope[R]):
         reason: str | None = None,
         evidence_refs: dict[str, Any] | None = None,
         timeout: float | None = None,
+        choices: Sequence[Any] | None = None,
+        response_schema: dict[str, Any] | None = None,
+        editable: bool | Sequence[str] = False,
     ) -> Awaitable[Answer]: ...
     def ask_permission(
         self,
@@ -96,10 +103,31 @@ class Branch(SpanScope[R]):
         reason: str | None = None,
         evidence_refs: dict[str, Any] | None = None,
         timeout: float | None = None,
+        choices: Sequence[Any] | None = None,
+        response_schema: dict[str, Any] | None = None,
+        editable: bool | Sequence[str] = False,
     ) -> Answer | Awaitable[Answer]:
-        """Ask a person for permission to use a tool, and wait for the answer for at most `timeout` seconds."""
-        question = PermissionRequest(self.here, tool_name, arguments, reason, timeout, evidence_refs)
+        """Ask a person for permission to use a tool, and wait for the answer for at most `timeout` seconds.
+
+        An approval has a `value` if the request offers `choices` (texts, or objects with `value` and `label`), has a
+        `response_schema` (a JSON Schema), or makes `arguments` editable: all of them, or these keys. Raises
+        InvalidEvent if nobody could give such a value.
+        """
+        asked = {"choices": choices, "response_schema": response_schema, "editable": editable or None}
+        question = PermissionRequest(self.here, tool_name, arguments, reason, timeout, evidence_refs, asked)
         return question.wait() if self.run.synchronous else question.await_answer()
+
+    @overload
+    def inbox(self: Branch[Event], timeout: float | None = None) -> SyncInbox[Event]: ...
+    @overload
+    def inbox(self: Branch[Awaitable[Event]], timeout: float | None = None) -> AsyncInbox[Awaitable[Event]]: ...
+    def inbox(self, timeout: float | None = None) -> Any:
+        """Return an iterator over the messages of people to this run: `for message in task.inbox(timeout=0):`.
+
+        It waits for each message for at most `timeout` seconds, without one until the run is asked to stop. Asking for
+        the next message acknowledges the one before. One that is not acknowledged comes again.
+        """
+        return (SyncInbox if self.run.synchronous else AsyncInbox)(self.here, timeout)
 
 
 class Step(Branch[R]):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any
 
-from signalbox.store.emitter.fit_payload import fitting, number, text_of
+from signalbox.store.emitter.fit_payload import fitting, progress, text_of
 from signalbox.store.emitter.labels import LabelVocabulary
 from signalbox.store.emitter.labels import R as R
 from signalbox.store.emitter.opened_task import OpenedTask
@@ -208,6 +208,9 @@ class Vocabulary(LabelVocabulary[R], ABC):
     def emit_permission_cleared(self, task_id: str, span_id: str, request_id: str, cause: str, **fields: Any) -> R:
         return self.emit(task_id, "permission_cleared", span_id, request_id=request_id, cause=cause, **fields)
 
+    def emit_message_taken(self, task_id: str, message: int, **fields: Any) -> R:
+        return self.emit(task_id, "message_taken", message=message, **fields)
+
 
 class Emitter(Vocabulary[Event]):
     """The vocabulary for synchronous code. Each call returns the stored `Event` once it is committed.
@@ -279,18 +282,3 @@ class AsyncEmitter(Vocabulary[Awaitable[Event]]):
             return (await self.log.aappend(task_id, fitting(event), identity=identity))[0]
         except InvalidEvent:
             return (await self.log.aappend(task_id, fitting(event, FALLBACK_LIMIT), identity=identity))[0]
-
-
-def progress(current: Any, total: Any) -> dict[str, float] | None:
-    """Return the `progress` of a payload: `current`, and if there is a total, `total` and `percentage`.
-
-    Values that are not finite numbers are left out. Return None if `current` is not a finite number.
-    """
-    current_number, total_number = number(current), number(total)
-    if current_number is None:
-        return None
-    if not total_number:
-        return {"current": current_number}
-    percentage = number(100 * current_number / total_number)
-    fields = {"current": current_number, "total": total_number}
-    return fields if percentage is None else {**fields, "percentage": round(percentage, 1)}

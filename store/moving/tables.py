@@ -98,6 +98,12 @@ PARTS = (
         changed="changed_seq",
     ),
     _table(
+        "task_messages",
+        "task_id:text seq:int open:int changed_seq:int state:json",
+        *("task_id", "seq"),
+        changed="changed_seq",
+    ),
+    _table(
         "task_heartbeats",
         "task_id:text first_seq:int last_seq:int before:int",
         *("task_id", "first_seq"),

@@ -48,9 +48,8 @@ _INSERT = (
     " nullif(%s, ''), %s, %s, nullif(%s, ''), nullif(%s, ''), nullif(%s, ''), %s, nullif(%s, ''), %s, %s)"
 )
 _TABLES = (
-    *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_heartbeats"),
-    "task_conversation",
-    *("task_unfinished", "tasks"),
+    *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_messages"),
+    *("task_heartbeats", "task_conversation", "task_unfinished", "tasks"),
 )
 
 

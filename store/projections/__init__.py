@@ -15,8 +15,10 @@ from signalbox.store.events import HEARTBEAT, LABEL_EVENTS, OLDER_SPELLINGS, Eve
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.projections import (
     activity,
+    allowances,
     checkpoints,
     interruption,
+    messages,
     permissions,
     phases,
     run,
@@ -37,6 +39,7 @@ class Needs(msgspec.Struct):
     spans: set[str]
     checkpoints: set[str]
     permissions: set[str]
+    messages: set[int]
     open_spans: bool = False
     phases: bool = False
     open_permissions: bool = False
@@ -50,7 +53,7 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     `interrupted` is set if the events come from an interrupted run: then all rows that the interruption closed are
     needed too. `ancestors` are the spans that the events' usage is added to with all spans above them.
     """
-    needed = Needs(spans=set(), checkpoints=set(), permissions=set())
+    needed = Needs(spans=set(), checkpoints=set(), permissions=set(), messages=set())
     events = list(events)
     needed.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
     needed.phases = needed.interrupted
@@ -79,6 +82,8 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
                 needed.permissions.add(request_id)
             else:
                 unnamed_up_to = at + 1
+        elif kind == "message_taken":
+            needed.messages.add(messages.number_in(event.payload))
         elif kind.startswith(("checkpoint_", "evidence_")):
             needed.checkpoints.add(checkpoint_id_in(event.payload))
     needed.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed_up_to))
@@ -218,4 +223,7 @@ _HANDLERS: dict[str, Callable[[TaskState, Event, Any], None]] = {
     "permission_cleared": permissions.closed,
     "tags_changed": tags.tags_changed,
     "links_changed": tags.links_changed,
+    "allowance_revoked": allowances.revoke,
+    "message_sent": messages.sent,
+    "message_taken": messages.taken,
 }

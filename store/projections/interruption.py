@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from signalbox.store.events import Event, NewEvent
+from signalbox.store.events import PEOPLE_EVENTS, Event, NewEvent
 from signalbox.store.projections import permissions, phases, run, spans
 from signalbox.store.state import TaskState
 
 OTHER_ACTORS = frozenset({"supervisor", "lease", "user"})
 """Actors whose events do not prove that the run is alive."""
 
-ADDRESSED_TO_THE_RUN = frozenset({"permission_response", "cancel_requested", "retry_requested"})
+ADDRESSED_TO_THE_RUN = PEOPLE_EVENTS
 """Types of events that people send to the run, whatever their actor."""
 
 NEW_RUN = "runner_spawn"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from signalbox.store.events import Event, is_claim, is_task_id
-from signalbox.store.projections import phases, spans
+from signalbox.store.projections import allowances, phases, spans
 from signalbox.store.projections.payload import lowered, number, progress_of, text
 from signalbox.store.state import ENDED_STATUSES, STATUSES, Span, Status, TaskState
 
@@ -48,6 +48,10 @@ def end_all(state: TaskState, event: Event) -> None:
 
 def spawn(state: TaskState, event: Event, span: Span) -> None:
     task, payload = state.task, event.payload
+    if task.ended and task.status != "interrupted":
+        task.messages_since = event.seq
+    if task.spawn_seq:
+        allowances.forget(state, event)
     set_status(state, "running", event)
     pid = number(payload.get("runner_pid"))
     task.runner_pid = int(pid) if pid is not None else None

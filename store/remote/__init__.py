@@ -15,7 +15,7 @@ from signalbox.store.log import with_keys
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.position import Notice
 from signalbox.store.remote.tail import RemoteTail
-from signalbox.store.state import Task, Unfinished
+from signalbox.store.state import SentMessage, Task, Unfinished
 
 PATIENCE = 30.0
 """Seconds for which a call is retried while the server is busy or unreachable, before it raises StoreUnavailable."""
@@ -88,6 +88,14 @@ class RemoteLog(Blocking):
         return _decoded(await self._connection.request("GET", _path(task_id), task_id), _UnfinishedBody).unfinished
 
     unfinished = blocking(aunfinished)
+
+    async def auntaken_messages(self, task_id: str, *, identity: str | None = None) -> list[SentMessage]:
+        """Return the messages of people that the run has not taken, at most 1000. Raises UnknownTask."""
+        params = {"state": "sent", "limit": "1000", **({"identity": identity} if identity else {})}
+        response = await self._connection.request("GET", f"{_path(task_id)}/messages", task_id, params=params)
+        return [SentMessage(**body, changed_seq=0) for body in _decoded(response, list[dict[str, Any]])]
+
+    untaken_messages = blocking(auntaken_messages)
 
     # events
 

@@ -104,6 +104,7 @@ def append(
     heartbeat_seqs: list[int] = []
     entries = conversation.Entries()
     result: list[Event] = []
+    automatic: list[Event] = []
     start_seq = task.latest_seq
 
     def add(draft: NewEvent, payload: bytes, origin: Origin | None = origin) -> Event:
@@ -164,7 +165,9 @@ def append(
         for more in consequences(state, event):
             # An event that repeats a payload of maximum size may exceed the limit. No projection depends on it.
             with suppress(InvalidEvent):
-                add(*to_draft(more), "server")
+                added = add(*to_draft(more), "server")
+                if added.event_type == "permission_response":
+                    automatic.append(added)
     if rows:
         db.insert_events(rows)
         if heartbeat_seqs:
@@ -172,6 +175,9 @@ def append(
         if entries.found:
             conversation.record(db, task_id, entries.found)
         save_state(db, state, start_seq)
+        for answer in automatic:
+            audit = audits.checked(answer.payload["by"], answer.event_type, "remembered answer", answer.payload)
+            audits.add(db, audit, task_id, answer.seq)
         if listed_columns(task) != listed_before:
             save_listed(db, task)
             if task.ended_at is not None:

@@ -11,7 +11,7 @@ from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply
 from signalbox.store.sql.dialect import Dialect
 from signalbox.store.sql.rows import COLUMNS, event_of
-from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
 
 MAX_FINDINGS = 20
 """Findings of one kind that are reported individually."""
@@ -26,6 +26,7 @@ _TABLES: tuple[tuple[str, type[Any], str, str], ...] = (
     ("task_spans", Span, "spans", "span_id"),
     ("task_checkpoints", Checkpoint, "checkpoints", "checkpoint_id"),
     ("task_permissions", Permission, "permissions", "request_id"),
+    ("task_messages", SentMessage, "messages", "seq"),
 )
 
 Query = Callable[[str, tuple[object, ...]], Iterable[Any]]
@@ -75,8 +76,8 @@ def _differences(query: Query, task_id: str, dialect: Dialect) -> list[str]:
     wrong = [name for name in fields if name not in _NOT_FROM_THE_LOG and fields[name] != folded[name]]
     for table, kind, noun, key in _TABLES:
         rows = query(f"SELECT {key}, state FROM {table} WHERE task_id = ?", (task_id,))
-        found = {dialect.restored(name): msgspec.json.decode(text, type=kind) for name, text in rows}
-        if found != {dialect.stored_key(name): part for name, part in getattr(state, noun).items()}:
+        found = {dialect.restored(str(name)): msgspec.json.decode(text, type=kind) for name, text in rows}
+        if found != {dialect.stored_key(str(name)): part for name, part in getattr(state, noun).items()}:
             wrong.append(noun)
     return wrong
 

@@ -12,7 +12,7 @@ from signalbox.store.projections.usage import MAX_LEVELS
 from signalbox.store.sql import tags
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import readable, to_json
-from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
 from signalbox.store.times import epoch_seconds
 
 
@@ -30,6 +30,7 @@ _SPAN = _upsert(
     *("task_spans", "task_id", "span_id", "parent_span_id", "started_seq", "ended_seq", "open", "changed_seq", "state")
 )
 _CHECKPOINT = _upsert("task_checkpoints", "task_id", "checkpoint_id", "seq", "changed_seq", "state")
+_MESSAGE = _upsert("task_messages", "task_id", "seq", "open", "changed_seq", "state")
 _PERMISSION = _upsert("task_permissions", "task_id", "request_id", "seq", "open", "changed_seq", "state")
 
 _ANCESTORS = """
@@ -79,6 +80,9 @@ def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskStat
     if needed.open_permissions:
         opened = load(Permission, "task_permissions", "open = 1")
         state.permissions.update((p.request_id, p) for p in opened)
+    for seq in needed.messages:
+        sent = load(SentMessage, "task_messages", "seq = ?", seq)
+        state.messages.update((m.seq, m) for m in sent)
     return state
 
 
@@ -132,6 +136,15 @@ def save_state(db: Database, state: TaskState, since_seq: int) -> None:
                 (task_id, db.dialect.stored_key(p.request_id), p.seq, int(p.state == "open"), p.changed_seq, to_json(p))
                 for p in state.permissions.values()
                 if p.changed_seq > since_seq
+            ],
+        )
+    if task.messages_seq > since_seq:
+        db.executemany(
+            _MESSAGE,
+            [
+                (task_id, m.seq, int(m.taken_seq is None), m.changed_seq, to_json(m))
+                for m in state.messages.values()
+                if m.changed_seq > since_seq
             ],
         )
 

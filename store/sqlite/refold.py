@@ -21,7 +21,7 @@ from signalbox.store.sqlite.damaged import is_damage, is_not_text
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.state import TaskState
 
-PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_conversation")
+PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_messages", "task_conversation")
 
 
 def _waiting(db: SqliteDatabase, limit: int = 100) -> list[str]:

@@ -79,7 +79,7 @@ def test_a_second_answer_is_refused_and_shows_the_first(server: Server) -> None:
     assert press(server, "second", "approve", ODD_ID, reason="fine by me").status_code == 303
     late = press(server, "second", "deny", ODD_ID)
     assert late.status_code == 409
-    assert "Not recorded" in late.text
+    assert "local user already approved this" in late.text
     assert "<b>Approved</b> by local user" in late.text
     assert last_event(server, "second")["created_at"] in late.text
     assert "fine by me" in late.text

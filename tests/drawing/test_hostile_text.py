@@ -69,6 +69,21 @@ def hostile_run(text: str) -> list[NewEvent]:
             event_type="permission_request",
             payload=dict.fromkeys(("request_id", "tool_name", "arguments", "reason", "expires_at"), text),
         ),
+        NewEvent(
+            event_type="permission_request", payload={"tool_name": text, "choices": [text, {"value": 1, "label": text}]}
+        ),
+        NewEvent(
+            event_type="permission_request", payload={"tool_name": text, "arguments": {text: text}, "editable": True}
+        ),
+        NewEvent(
+            event_type="permission_request",
+            payload={
+                "tool_name": text,
+                "response_schema": {
+                    "properties": {text: {"type": "string", "title": text, "description": text, "default": text}}
+                },
+            },
+        ),
         NewEvent(event_type="status", payload={"status": "running", "message": text}),
     ]
 
@@ -91,7 +106,9 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
     for html in (shown, update, listed, inbox, spans, waterfall, timeline, rows, FRAGMENTS.error_page(404, "x", text)):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)
         tree = parse(html)
-        assert not {node.tag for node in tree.walk()} & {"img", "template", "textarea", "b1"}
+        assert not {node.tag for node in tree.walk()} & {"img", "template", "b1"}
+        fields = {node.attributes.get("id") or "" for node in tree.all("textarea")}
+        assert all(one == "message-text" or "-field-" in one for one in fields)
         assert len(tree.all("script")) in (0, 3)
         for node in tree.walk():
             assert not any(name.startswith("on") or name == "style" for name in node.attributes)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
+from msgspec import UNSET
 from quart import redirect
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import Conflict, Event, NewEvent, SavedView
 from signalbox.store.errors import NotFound
 from signalbox.store.events import MAX_REASON_CHARS
-from signalbox.store.state import Permission, Task
+from signalbox.store.state import Task
 from signalbox.webapp.auth.actor import AuditArguments, audit_arguments
 from signalbox.webapp.auth.guard import principal, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.form_posts import sent_key
 from signalbox.webapp.http.refusals import Forbidden
 from signalbox.webapp.http.return_path import referring_path
 
@@ -27,14 +30,19 @@ async def act(
     span_id: str | None = None,
     key: str | None = None,
     identity: str | None = None,
+    value: Any = UNSET,
     **fields: Any,
 ) -> Event:
     """Append an event in the caller's name, with its audit; with `identity`, only to the task with that identity.
 
-    Raises UnknownTask or Conflict.
+    Fields that are None are left out; `value` may be null, and UNSET leaves it out. A request that is sent again with
+    the same `Idempotency-Key` acts once. Raises UnknownTask or Conflict.
     """
     by = await audit_arguments()
-    payload = {name: value for name, value in fields.items() if value is not None} | {"by": by["actor"].name}
+    payload = {name: given for name, given in fields.items() if given is not None} | {"by": by["actor"].name}
+    if value is not UNSET:
+        payload["value"] = value
+    key = key or sent_key(event_type)
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
     return await store().aappend_audited(task_id, event, action=event_type, identity=identity or task_identity(), **by)
 
@@ -45,22 +53,27 @@ async def audit(action: str, task_id: str, **detail: Any) -> None:
     await store().aaudit(action=action, task_id=task_id, detail=kept, **await audit_arguments())
 
 
-async def answer_permission(task_id: str, permission: Permission, approved: bool, reason: str | None) -> Event:
-    """Answer a permission request. Raises Conflict if it is already closed: the first answer wins."""
-    fields: dict[str, Any] = {"request_id": permission.request_id, "approved": approved, "reason": reason}
-    return await act(task_id, "permission_response", span_id=permission.span_id, **fields)
+async def request_cancel(
+    task_id: str, reason: str | None, identity: str | None = None, *, form: str | None = None
+) -> Event:
+    """Ask a run to stop; a second request is more forceful. Raises UnknownTask, TaskReplaced, or Conflict if it ended.
 
-
-async def request_cancel(task_id: str, reason: str | None, identity: str | None = None) -> Event:
-    """Ask a run to stop; a second request is more forceful. With `identity`, only the task with that identity.
-
-    Raises UnknownTask, TaskReplaced, or Conflict if it has ended.
+    With `identity`, only the task with that identity is asked. `form` identifies the form that sent the request: the
+    same form asks once.
     """
     async with store().glance() as view:
         task = await view.task(task_id)
     if task.ended:
         raise Conflict(f"the run has ended: it is {task.status}")
-    return await act(task_id, "cancel_requested", identity=identity, reason=reason)
+    key = await form_key("cancel", form) if form else None
+    return await act(task_id, "cancel_requested", key=key, identity=identity, reason=reason)
+
+
+async def form_key(act_name: str, form: str, *texts: str) -> str:
+    """Return the idempotency key of an act of the caller with this form."""
+    who = (await audit_arguments())["actor"].name
+    digest = sha256("\0".join((form, who, *texts)).encode()).hexdigest()
+    return f"signalbox:form:{act_name}:{digest}"
 
 
 async def archive_task(task_id: str, archived: bool, identity: str | None = None) -> Task:

@@ -11,6 +11,7 @@ def install(app: Quart) -> None:
         control,
         events,
         feed,
+        messages,
         metrics,
         openapi,
         parts,
@@ -25,7 +26,20 @@ def install(app: Quart) -> None:
     from signalbox.webapp.api.runs import blueprint as runs
     from signalbox.webapp.api.sessions import blueprint as sessions
 
-    for module in (tasks, events, parts, permissions, control, streams, feed, sockets, openapi, metrics, probes):
+    for module in (
+        tasks,
+        events,
+        parts,
+        permissions,
+        messages,
+        control,
+        streams,
+        feed,
+        sockets,
+        openapi,
+        metrics,
+        probes,
+    ):
         app.register_blueprint(module.blueprint)
     for dialect in (sessions, login, projects, runs):
         app.register_blueprint(dialect)

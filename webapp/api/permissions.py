@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 from quart import Blueprint
 
-from signalbox.store import Conflict, Event
+from signalbox.store import Conflict, Event, InvalidEvent
 from signalbox.store.events import Reason
 from signalbox.store.state import Permission
-from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
+from signalbox.webapp.acts.answers import answer_permission, revoke_allowance
+from signalbox.webapp.acts.user_actions import checked_reason
 from signalbox.webapp.api.bounds import within_bytes
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
 from signalbox.webapp.auth.access import needs
@@ -35,6 +36,8 @@ class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
 
     approved: bool
     reason: Reason | None = None
+    value: Annotated[Any, Meta(description="The value that the request asks for; see `response_schema`.")] = UNSET
+    always: Annotated[bool, Meta(description="Also approve later requests of the tool in this run.")] = False
 
 
 @blueprint.get("/<task_id>/permissions")
@@ -51,7 +54,7 @@ async def index(task_id: str, query: PermissionParameters) -> Result[list[Permis
 
 @blueprint.post("/<task_id>/permissions/<name:request_id>", merge_slashes=False)
 @needs("respond")
-@endpoint("Answer a permission request.", status=201, raises=(Conflict, UnknownPermission))
+@endpoint("Answer a permission request.", status=201, raises=(Conflict, UnknownPermission, InvalidEvent))
 async def answer(task_id: str, request_id: str, body: AnswerBody) -> Event:
     reason = checked_reason(body.reason)
     async with store().read() as view:
@@ -59,4 +62,11 @@ async def answer(task_id: str, request_id: str, body: AnswerBody) -> Event:
         permission: Permission | None = await view.permission(task_id, request_id)
     if permission is None:
         raise UnknownPermission(request_id)
-    return await answer_permission(task_id, permission, body.approved, reason)
+    return await answer_permission(task_id, permission, body.approved, reason, value=body.value, always=body.always)
+
+
+@blueprint.delete("/<task_id>/allowances/<name:tool_name>", merge_slashes=False)
+@needs("respond")
+@endpoint("Stop always allowing a tool in this run.", raises=(Conflict,))
+async def revoke(task_id: str, tool_name: str) -> Event:
+    return await revoke_allowance(task_id, tool_name)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 from quart import Blueprint, Response
 
-from signalbox.store import Conflict
+from signalbox.store import Conflict, InvalidEvent
 from signalbox.store.contract import Reading
 from signalbox.store.events import Reason
 from signalbox.store.state import Permission
-from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
+from signalbox.webapp.acts.answers import answer_permission
+from signalbox.webapp.acts.user_actions import checked_reason
 from signalbox.webapp.api.parameters import Identity, IdentityParameter, LastEventId, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import check_task
@@ -33,6 +34,8 @@ class SessionAnswerBody(msgspec.Struct, forbid_unknown_fields=True):
     approved: bool
     reason: Reason | None = None
     request_id: str | None = None
+    value: Annotated[Any, Meta(description="The value that the request asks for; see `response_schema`.")] = UNSET
+    always: Annotated[bool, Meta(description="Also approve later requests of the tool in this session.")] = False
 
 
 class SessionAnswer(msgspec.Struct):
@@ -44,6 +47,7 @@ class SessionAnswer(msgspec.Struct):
     by: str
     seq: int
     timestamp: str
+    value: Any = UNSET
 
 
 class SessionResume(LastEventId, frozen=True, kw_only=True):
@@ -101,7 +105,7 @@ async def _open_requests(view: Reading, session_id: str) -> bytes:
 
 @blueprint.post("/permission-response/<session_id>")
 @needs("respond", task="session_id")
-@endpoint("Answer a permission request of a session.", raises=(NoOpenRequest, Conflict))
+@endpoint("Answer a permission request of a session.", raises=(NoOpenRequest, Conflict, InvalidEvent))
 async def respond(session_id: str, query: IdentityParameter, body: SessionAnswerBody) -> SessionAnswer:
     reason = checked_reason(body.reason)
     async with store().read() as view:
@@ -109,9 +113,10 @@ async def respond(session_id: str, query: IdentityParameter, body: SessionAnswer
         permission = await _open_request(view, session_id, body.request_id)
         if permission is None:
             raise NoOpenRequest(await _no_open_request_message(view, session_id, body.request_id))
-    event = await answer_permission(session_id, permission, body.approved, reason)
+    event = await answer_permission(session_id, permission, body.approved, reason, value=body.value, always=body.always)
     by = event.payload["by"]
-    return SessionAnswer(permission.request_id, body.approved, reason, by, event.seq, event.created_at)
+    value = event.payload.get("value", UNSET)
+    return SessionAnswer(permission.request_id, body.approved, reason, by, event.seq, event.created_at, value)
 
 
 async def _open_request(view: Reading, session_id: str, request_id: str | None) -> Permission | None:

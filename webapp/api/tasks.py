@@ -13,7 +13,7 @@ from signalbox.store.emitter.fit_labels import labelled
 from signalbox.store.events import Line, TaskId, Title
 from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
-from signalbox.store.state import Progress, Status, Task, Unfinished
+from signalbox.store.state import Allowance, Progress, Status, Task, Unfinished
 from signalbox.store.tags import MAX_LINKS, MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TAGS, MAX_URL_CHARS
 from signalbox.webapp.acts.labels import change_labels
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
@@ -80,6 +80,7 @@ class TaskResponse(msgspec.Struct):
     items_failed: int
     checkpoints_total: int
     permissions_open: int
+    allowances: dict[str, Allowance]
     stale: bool
     archived_at: str | None
     created_at: str

@@ -14,6 +14,9 @@ from signalbox.webapp.views.task_parts import (
     LOG_HEAD as LOG_HEAD,
 )
 from signalbox.webapp.views.task_parts import (
+    MESSAGES as MESSAGES,
+)
+from signalbox.webapp.views.task_parts import (
     PAGE_META as PAGE_META,
 )
 from signalbox.webapp.views.task_parts import (
@@ -29,6 +32,7 @@ from signalbox.webapp.views.task_parts import (
     TRACK as TRACK,
 )
 
+MESSAGE_FORM = "message-form"
 TASK_FLAGS = "task-flags"
 LOG_OLDER = "log-older"
 LOG_NEWER = "log-newer"
@@ -80,6 +84,11 @@ def turn(name: str) -> str:
 def permission(task_id: str, request_id: str) -> str:
     """Return the card of a permission request."""
     return f"permission-{_safe(task_id)}-{_safe(request_id)}"
+
+
+def answer_field(card: str, name: str) -> str:
+    """Return the field of an answer's form. `card` is that of its request."""
+    return f"{card}-field-{_safe(name)}"
 
 
 def checkpoint(checkpoint_id: str) -> str:

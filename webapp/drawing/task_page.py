@@ -26,6 +26,7 @@ TASK_PARTS = {
     ids.TASK_HEADER: "tasks/_header.html",
     ids.TRACK: "tasks/_track.html",
     ids.PERMISSIONS: "permissions/_panel.html",
+    ids.MESSAGES: "messages/_panel.html",
     ids.SPANS: "spans/_panel.html",
     ids.CHECKPOINTS: "checkpoints/_panel.html",
     ids.LOG_HEAD: "events/_head.html",

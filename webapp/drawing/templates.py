@@ -24,6 +24,8 @@ from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.views import text
 from signalbox.webapp.views.addresses import as_of, log_path_around, newest_position, of_task
+from signalbox.webapp.views.answer_form import answer_form, fixed_arguments
+from signalbox.webapp.views.answered import answered_value
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
 from signalbox.webapp.views.usage_text import cost_text, tokens_words, usage_text
 
@@ -109,6 +111,10 @@ class Templates:
             over_budget=over_budget,
             time_travel=None,
             at=None,
+            answer_form=answer_form,
+            sent_form=None,
+            answered_value=answered_value,
+            fixed_arguments=fixed_arguments,
         )
         self._environment.filters["segment"] = segment
         self._environment.filters["linked"] = linked

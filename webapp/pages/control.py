@@ -1,4 +1,4 @@
-"""Forms that control a run: asking it to stop, starting a retry, and changing its tags."""
+"""Forms that control a run: asking it to stop, messages, starting a retry, and changing its tags."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store.tags import tag_of
 from signalbox.webapp.acts.labels import change_labels
+from signalbox.webapp.acts.messages import send_message
 from signalbox.webapp.acts.start_retry import retry_run
 from signalbox.webapp.acts.user_actions import checked_reason, redirect_back, request_cancel
 from signalbox.webapp.auth.access import needs
@@ -18,7 +19,16 @@ blueprint = Blueprint("control", __name__)
 @blueprint.post("/tasks/<task_id>/cancel")
 @needs("respond")
 async def cancel(task_id: str) -> Redirect:
-    await request_cancel(task_id, checked_reason((await request.form).get("reason")))
+    form = await request.form
+    await request_cancel(task_id, checked_reason(form.get("reason")), form=form.get("form"))
+    return redirect_back(at_root(f"/tasks/{task_id}"))
+
+
+@blueprint.post("/tasks/<task_id>/messages")
+@needs("respond")
+async def message(task_id: str) -> Redirect:
+    form = await request.form
+    await send_message(task_id, form.get("text", ""), form=form.get("form"))
     return redirect_back(at_root(f"/tasks/{task_id}"))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
+from msgspec import UNSET
 from quart import Blueprint, Response, request
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import Conflict, TaskReading
+from signalbox.store.answers import InvalidAnswer
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Permission
 from signalbox.store.task_query import permission_cursor_parts
-from signalbox.webapp.acts.user_actions import answer_permission, checked_reason, redirect_back
+from signalbox.webapp.acts.answers import answer_permission, revoke_allowance
+from signalbox.webapp.acts.user_actions import checked_reason, redirect_back
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answerable_projects, visible_projects
 from signalbox.webapp.current import fragments, hub, store
@@ -23,6 +27,7 @@ from signalbox.webapp.live.board_frames import InboxFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
+from signalbox.webapp.views.answer_form import AnswerForm, answer_form, value_in
 from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
 
 REQUEST_PATH = "/tasks/<task_id>/permissions/<name:request_id>"
@@ -76,15 +81,28 @@ async def show(task_id: str, request_id: str) -> Response:
 @blueprint.post(REQUEST_PATH, merge_slashes=False)
 @needs("respond")
 async def answer(task_id: str, request_id: str) -> Response | Redirect:
-    form = await request.form
-    decision = form.get("decision", "")
+    sent = (await request.form).to_dict()
+    decision = sent.get("decision", "")
     if decision not in DECISIONS:
         raise BadRequest(f"decision must be approve or deny, not {decision[:40]!r}", "decision")
-    permission, reason = await permission_of(task_id, request_id), checked_reason(form.get("reason"))
+    permission, reason = await permission_of(task_id, request_id), checked_reason(sent.get("reason"))
+    approved, form = DECISIONS[decision], answer_form(permission)
+    always = approved and sent.get("always") == "1"
     try:
-        await answer_permission(task_id, permission, DECISIONS[decision], reason)
+        value = value_in(form, sent) if approved and permission.state == "open" else UNSET
+        await answer_permission(task_id, permission, approved, reason, value=value, always=always)
+    except InvalidAnswer as error:
+        wrong = replace(form, sent=sent, problems=error.problems, reason=reason or "", always=always)
+        return await _request_page(task_id, request_id, form=wrong)
     except Conflict:
         return await _request_page(task_id, request_id, refused=decision)
+    return redirect_back(at_root(f"/tasks/{task_id}"))
+
+
+@blueprint.post("/tasks/<task_id>/allowances/revoke")
+@needs("respond")
+async def revoke(task_id: str) -> Redirect:
+    await revoke_allowance(task_id, (await request.form).get("tool_name", ""))
     return redirect_back(at_root(f"/tasks/{task_id}"))
 
 
@@ -94,7 +112,9 @@ async def permission_of(task_id: str, request_id: str) -> Permission:
         return (await permission_view(view, task_id, request_id)).permission
 
 
-async def _request_page(task_id: str, request_id: str, refused: str = "") -> Response:
+async def _request_page(
+    task_id: str, request_id: str, *, refused: str = "", form: AnswerForm | None = None
+) -> Response:
     async def read(view: TaskReading) -> PermissionView:
         return await permission_view(view, task_id, request_id)
 
@@ -102,11 +122,19 @@ async def _request_page(task_id: str, request_id: str, refused: str = "") -> Res
         "permissions/show.html",
         {ids.permission(task_id, request_id): "permissions/_card.html"},
         read,
-        lambda view: {"permission": view.permission, "first": True, "refused": refused, "place": "permissions"},
+        lambda view: {
+            "permission": view.permission,
+            "first": True,
+            "refused": refused,
+            "sent_form": form,
+            "place": "permissions",
+        },
         read_as_of=read,
         first_seq=lambda view: view.permission.seq,
     )
     response = await page_response(task_id, page)
     if refused:
         response.status_code = 409
+    if form is not None:
+        response.status_code = 400
     return response

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from signalbox.store import Event
 from signalbox.store.contract import TaskPageReading
-from signalbox.store.state import Checkpoint, Permission, Phase, Task, Unfinished
+from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Task, Unfinished
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
 from signalbox.webapp.views.retries import Offer, offer_of
@@ -22,6 +22,7 @@ CHECKPOINTS = 20
 OPEN_SPANS = 40
 ENDED_SPANS = 20
 PERMISSIONS = 20
+MESSAGES = 20
 """How many of each the page shows."""
 
 
@@ -39,6 +40,7 @@ class TaskView:
     lines: list[SpanLine] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
+    messages: list[SentMessage] = field(default_factory=list)
     rows: list[Event] = field(default_factory=list)
     skipped: bool = False
     earlier: list[list[Phase]] = field(default_factory=list)
@@ -86,6 +88,7 @@ CHANGED_AT: dict[str, Callable[[Task], int]] = {
     task_parts.TASK_HEADER: lambda task: max(task.header_seq, task.permissions_seq),
     task_parts.TRACK: lambda task: max(task.header_seq, task.phases_seq, task.permissions_seq),
     task_parts.PERMISSIONS: lambda task: task.permissions_seq,
+    task_parts.MESSAGES: lambda task: max(task.messages_seq, task.header_seq) if task.messages_total else 0,
     task_parts.SPANS: lambda task: task.spans_seq,
     task_parts.CHECKPOINTS: lambda task: task.checkpoints_seq,
     task_parts.LOG_HEAD: lambda task: task.latest_seq,
@@ -125,6 +128,7 @@ async def task_view(
         lines=await _span_lines(view, task_id, 0 if task_parts.SPANS in changed else since),
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if task_parts.CHECKPOINTS in changed else [],
         permissions=await view.permissions(task_id, limit=PERMISSIONS) if task_parts.PERMISSIONS in changed else [],
+        messages=await view.latest_messages(task_id, MESSAGES) if task_parts.MESSAGES in changed else [],
         rows=rows,
         skipped=skipped,
         earlier=await earlier(task) if earlier and task_parts.TRACK in changed else [],

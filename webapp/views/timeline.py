@@ -172,6 +172,8 @@ _SENTENCES: dict[str, tuple[str, Sentence]] = {
         "caution",
         lambda e, p: f"Request closed without an answer{_why(p) or ': ' + _field(p, 'cause').replace('_', ' ')}",
     ),
+    "allowance_revoked": ("caution", lambda e, p: f"No longer always allowed{_by(e)}: {_field(p, 'tool_name')}"),
+    "message_sent": ("", lambda e, p: f"Message to the run{_by(e)}: {_field(p, 'text')}"),
     "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(e)}{_why(p)}"),
     "retry_requested": ("", lambda e, p: f"Retried{_by(e)} as {_field(p, 'retry')}"),
 }

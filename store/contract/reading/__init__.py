@@ -14,13 +14,16 @@ from signalbox.store.contract.reading.audits import AuditReading
 from signalbox.store.contract.reading.conversation import ConversationReading
 from signalbox.store.contract.reading.kinds import KindReading
 from signalbox.store.contract.reading.log import LogReading, NewRowsReading, TaskLogReading
+from signalbox.store.contract.reading.messages import MessageReading
 from signalbox.store.contract.reading.parts import PartReading
 from signalbox.store.contract.reading.permissions import PermissionReading, TaskPermissionReading
 from signalbox.store.contract.reading.spans import SpanReading, TaskSpanReading
 from signalbox.store.contract.reading.tasks import OneTaskReading, TaskListReading
 
 
-class TaskPageReading(OneTaskReading, NewRowsReading, PartReading, TaskSpanReading, TaskPermissionReading, Protocol):
+class TaskPageReading(
+    OneTaskReading, NewRowsReading, PartReading, TaskSpanReading, TaskPermissionReading, MessageReading, Protocol
+):
     """The reads that the task page needs."""
 
     def brief(self) -> Self:

@@ -21,7 +21,7 @@ class TaskPermissionReading(Protocol):
 
 
 class PermissionReading(Protocol):
-    """Reads of the open permission requests of all tasks, or of one.
+    """Reads of the permission requests of all tasks, or of one.
 
     `projects` restricts a method to the tasks of these projects; None means all projects.
     """
@@ -32,6 +32,14 @@ class PermissionReading(Protocol):
         """Return the first `limit` open requests after the cursor `after`, oldest tasks first, within a task by seq.
 
         `task_query.permission_cursor` returns the cursor of a request. Raises InvalidEvent for a bad cursor.
+        """
+
+    async def closed_permissions(
+        self, limit: int = 200, projects: Sequence[str] | None = None, task_id: str | None = None, before: str = ""
+    ) -> list[tuple[Task, Permission]]:
+        """Return the newest `limit` closed requests before the cursor `before`, by the time when they were closed.
+
+        `task_query.closed_permission_cursor` returns the cursor of a request. Raises InvalidEvent for a bad cursor.
         """
 
     async def count_open_permissions(self, projects: Sequence[str] | None = None, task_id: str | None = None) -> int:

@@ -6,6 +6,7 @@ from signalbox.store.sql.views.audits import AuditViews
 from signalbox.store.sql.views.conversation import ConversationViews
 from signalbox.store.sql.views.kinds import KindViews
 from signalbox.store.sql.views.log import LogViews
+from signalbox.store.sql.views.messages import MessageViews
 from signalbox.store.sql.views.parts import PartViews
 from signalbox.store.sql.views.permissions import PermissionViews
 from signalbox.store.sql.views.spans import SpanViews, window_sql
@@ -13,5 +14,7 @@ from signalbox.store.sql.views.spans import SpanViews, window_sql
 __all__ = ["Views", "window_sql"]
 
 
-class Views(PermissionViews, LogViews, PartViews, SpanViews, ConversationViews, AuditViews, KindViews):
+class Views(
+    PermissionViews, MessageViews, LogViews, PartViews, SpanViews, ConversationViews, AuditViews, KindViews
+):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

@@ -57,6 +57,38 @@ class PermissionViews(TaskViews):
             return sorted(rows, key=lambda row: (row[5], row[3], row[6]))[:limit]
 
         rows, _ = await self._rows_of_tasks(query, keep=oldest)
+        return await self._with_tasks(rows)
+
+    async def closed_permissions(
+        self, limit: int = 200, projects: Sequence[str] | None = None, task_id: str | None = None, before: str = ""
+    ) -> list[tuple[Task, Permission]]:
+        within, values = task_list.in_projects(projects)
+        where = f"p.open = 0 AND p.closed_at IS NOT NULL AND {within}"
+        if task_id is not None:
+            where, values = f"{where} AND p.task_id = ?", [*values, task_id]
+        if before:
+            closed_at, of_task, seq = permission_cursor_parts(before, "before")
+            where += " AND (p.closed_at, p.task_id, p.seq) < (?, ?, ?)"
+            values = [*values, closed_at, of_task, seq]
+
+        def query(task_ids: Sequence[str] | None) -> Condition:
+            among, ids = self._only(task_ids, "p.task_id")
+            stored, order = self.dialect.stored, "p.closed_at DESC, p.task_id DESC, p.seq DESC"
+            return (
+                f"SELECT {stored('t.state')}, t.archived_at, t.stale, t.task_id, {stored('p.state')}, p.closed_at,"
+                " p.seq FROM (SELECT p.task_id, p.request_id FROM task_permissions p JOIN tasks t USING (task_id)"
+                f" WHERE {where} AND {among} ORDER BY {order} LIMIT ?) AS answered"
+                f" JOIN tasks t USING (task_id) JOIN task_permissions p USING (task_id, request_id) ORDER BY {order}"
+            ), [*values, *ids, limit]
+
+        def newest(rows: list[Any]) -> list[Any]:
+            return sorted(rows, key=lambda row: (row[5], row[3], row[6]), reverse=True)[:limit]
+
+        rows, _ = await self._rows_of_tasks(query, keep=newest)
+        return await self._with_tasks(rows)
+
+    async def _with_tasks(self, rows: list[Any]) -> list[tuple[Task, Permission]]:
+        """Return the task and the request of each row. A request that cannot be read is left out."""
         tasks: dict[str, Task] = {}
         found = []
         for *row, permission, _, _ in rows:

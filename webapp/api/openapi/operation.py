@@ -25,6 +25,7 @@ _PARTS: dict[str, tuple[Spec, str]] = {
     "run_id": (_TASK, "The id of a run's task."),
     "project_id": ({"type": "string", "pattern": PROJECT_ID_PATTERN}, "The id of a project."),
     "request_id": (_NAME, "The id of a permission request; it may have slashes."),
+    "tool_name": (_NAME, "The name of a tool; it may have slashes."),
     "phase": (_NAME, "A phase; it may have slashes."),
 }
 """The schema and the description of each variable part of a path."""

@@ -13,6 +13,7 @@ import './log-follow.js';
 import './row-selection.js';
 import './copy-button.js';
 import './payload-view.js';
+import './forms.js';
 import './live-stream.js';
 
 htmx.registerExtension('keep-open', {
@@ -20,11 +21,13 @@ htmx.registerExtension('keep-open', {
   htmx_before_morph_attr: (element, { attrName }) => attrName !== 'open' || !element.matches('details, dialog'),
 
   /**
+   * A morph leaves a form alone that says why it was not sent.
+   *
    * A morph adds new attributes at the end. Remove the attributes that follow them in the new markup first, so that they
    * are added again after them and the order is that of a fresh page.
    */
   htmx_before_morph_node: (element, { newNode }) => {
-    if (isOpenViewer(element, newNode)) return false;
+    if (isOpenViewer(element, newNode) || element.matches?.('form[data-unsent]')) return false;
     const wanted = newNode.getAttributeNames();
     const kept = element.getAttributeNames().filter((name) => wanted.includes(name));
     const first = kept.findIndex((name, at) => name !== wanted[at]);
