@@ -19,7 +19,7 @@ SCHEMAS = Schemas(DOCUMENT)
 OPERATIONS = {
     f"{method.upper()} {path}": one for path, methods in DOCUMENT["paths"].items() for method, one in methods.items()
 }
-PARTS = {"task_id": "run", "session_id": "run", "run_id": "run", "project_id": "default", "request_id": "r1"}
+PARTS = {"task_id": "run", "session_id": "run", "run_id": "run", "project_id": "default", "request_id": "r1", "tool_name": "rm"}
 
 
 def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
