@@ -11,6 +11,9 @@ from typing import Any, Literal
 import msgspec
 
 from signalbox.store.model_calls.usage import Usage
+from signalbox.store.permissions import Allowance as Allowance
+from signalbox.store.permissions import Choice as Choice
+from signalbox.store.permissions import Permission as Permission
 from signalbox.store.tags import MAX_LINKS, MAX_TAGS, Changes, merged, readable_links, readable_tags
 
 Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "interrupted"]
@@ -61,15 +64,6 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     waiting: dict[str, Usage] = {}
 
 
-class Allowance(msgspec.Struct, kw_only=True):
-    """A person's answer "always allow this tool in this run": the answer with this seq approves later requests too."""
-
-    tool_name: str
-    by: str
-    at: str
-    seq: int
-
-
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
@@ -78,8 +72,8 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     `ended_seq` is the seq of the event that ended the task, or 0, and `conversation_seq` that of the first event about
     a model call. `usage` is the usage of the whole run, None if none was reported. `allowances` are the tools that are
     always allowed in this run, by name. Messages before the seq `messages_since` were for an earlier run of the task,
-    which ended. `identity` is new at every creation, so a later task with the same id has a different one. `tag_changes`
-    and `link_changes` are what events changed since the creation; None stands for a removed name.
+    which ended. `identity` is new at every creation, so a later task with the same id has a different one.
+    `tag_changes` and `link_changes` are what events changed since the creation; None stands for a removed name.
     """
 
     task_id: str
@@ -228,49 +222,6 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     seq: int
     created_at: str
     changed_seq: int
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """One of the values that a permission request offers, and its name."""
-
-    value: Any
-    label: str
-
-
-class Permission(msgspec.Struct, kw_only=True):
-    """A permission request of the run to a person. `by` and `answer_reason` are set when it is closed.
-
-    `choices`, `response_schema` (a JSON Schema) and `editable` (all arguments, or these keys) say which value an
-    approval has: see `answers.Expectation`. `value` is that of the answer. With `always`, the answer also approves
-    later requests of the tool in the run; `remembered_seq` is the seq of the earlier answer that approved this request.
-    `claimed` is true if `by` is only claimed by the log and is not a person of this server. `cause` is the reason why a
-    request was cleared. The store itself sets `interrupted` and `task_ended`.
-    """
-
-    request_id: str
-    tool_name: str
-    arguments: Any = None
-    reason: str | None = None
-    expires_at: str | None = None
-    phase: str | None
-    span_id: str
-    evidence_refs: dict[str, Any] = {}
-    choices: list[Choice] | None = None
-    response_schema: dict[str, Any] | bool | None = None
-    editable: bool | list[str] = False
-    state: Literal["open", "approved", "denied", "expired", "cleared"] = "open"
-    by: str | None = None
-    answer_reason: str | None = None
-    value: Any = None
-    always: bool = False
-    remembered_seq: int | None = None
-    cause: str | None = None
-    seq: int
-    created_at: str
-    closed_seq: int | None = None
-    closed_at: str | None = None
-    changed_seq: int
-    claimed: bool = False
 
 
 class SentMessage(msgspec.Struct, kw_only=True):

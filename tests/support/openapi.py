@@ -19,12 +19,19 @@ SCHEMAS = Schemas(DOCUMENT)
 OPERATIONS = {
     f"{method.upper()} {path}": one for path, methods in DOCUMENT["paths"].items() for method, one in methods.items()
 }
-PARTS = {"task_id": "run", "session_id": "run", "run_id": "run", "project_id": "default", "request_id": "r1", "tool_name": "rm"}
+PARTS = {
+    "task_id": "run",
+    "session_id": "run",
+    "run_id": "run",
+    "project_id": "default",
+    "request_id": "r1",
+    "tool_name": "rm",
+}
 
 
 def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the path of the operation `name` for the run; `other` replaces some of the path parameters."""
-    parts = {"phase": "executing", **PARTS, **other}
+    parts = {"phase": "executing", "tool_name": "rm", **PARTS, **other}
     return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], name.partition(" ")[2])
 
 

@@ -14,7 +14,5 @@ from signalbox.store.sql.views.spans import SpanViews, window_sql
 __all__ = ["Views", "window_sql"]
 
 
-class Views(
-    PermissionViews, MessageViews, LogViews, PartViews, SpanViews, ConversationViews, AuditViews, KindViews
-):
+class Views(PermissionViews, MessageViews, LogViews, PartViews, SpanViews, ConversationViews, AuditViews, KindViews):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""
