@@ -67,6 +67,6 @@ async def answer(task_id: str, request_id: str, body: AnswerBody) -> Event:
 
 @blueprint.delete("/<task_id>/allowances/<name:tool_name>", merge_slashes=False)
 @needs("respond")
-@endpoint("Stop always allowing a tool in this run.", raises=(Conflict,))
+@endpoint("Stop always allowing a tool in this run.", raises=(Conflict, InvalidEvent))
 async def revoke(task_id: str, tool_name: str) -> Event:
     return await revoke_allowance(task_id, tool_name)
