@@ -92,7 +92,7 @@ ROUTES: dict[str, Route] = {
     "GET /tasks/<task_id>/permissions/<name:request_id>": page("read"),
     "POST /tasks/<task_id>/permissions/<name:request_id>": page("respond", form={"decision": "approve"}),
     "POST /tasks/<task_id>/cancel": page("respond", form={}),
-    "POST /tasks/<task_id>/messages": page("respond", form={}),
+    "POST /tasks/<task_id>/messages": page("respond", form={"text": "hello"}),
     "POST /tasks/<task_id>/allowances/revoke": page("respond", form={}),
     "POST /tasks/<task_id>/retry": page("respond", form={}),
     "POST /tasks/<task_id>/tags": page("respond", form={"tag": "a=b"}),
