@@ -275,7 +275,9 @@ def test_each_caller_can_use_exactly_the_routes_it_has_rights_to(
         elif caller not in UNKNOWN:
             assert code == 403, f"{caller} lacks the right and should get 403, but got {code}"
         else:
-            typed = "name" in (route.form or {})  # a page keeps the typed text instead of leading to the log-in page
+            typed = {"name", "tag", "text"} & (
+                route.form or {}
+            ).keys()  # a page keeps the typed text instead of leading to the log-in page
             assert code == (303 if route.page and not typed else 401), (
                 f"{caller} is unknown and should be asked to log in, but got {code}"
             )

@@ -21,7 +21,22 @@ SECRETS = frozenset(("password", "old", "new", "repeated", "secret"))
 """Fields that an error page never repeats."""
 
 CHOICES = frozenset(
-    ("identity", "form", "filters", "next", "back", "task", "decision", "do", "days", "scope", "project_id", "role")
+    (
+        "identity",
+        "form",
+        "filters",
+        "next",
+        "back",
+        "task",
+        "decision",
+        "always",
+        "tool_name",
+        "do",
+        "days",
+        "scope",
+        "project_id",
+        "role",
+    )
 )
 """Fields that are choices of the page. A retry repeats them; all other fields are typed by a person, and are shown."""
 
@@ -30,6 +45,8 @@ RETRYABLE = frozenset(("bad_request", "not_logged_in", "timeout", "unavailable",
 
 NOT_DONE = {
     "permissions.answer": "Your answer was not recorded.",
+    "permissions.revoke": "The tool is still always allowed in this run.",
+    "control.message": "The message was not sent.",
     "control.cancel": "The run was not asked to stop.",
     "control.retry": "The command was not run again.",
     "views.create": "The view was not saved.",
