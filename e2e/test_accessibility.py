@@ -59,6 +59,9 @@ FILLED = {
     "the waterfall of a task that runs": "/tasks/running/waterfall",
     "the timeline": "/tasks/done/timeline",
     "a checkpoint": "/tasks/proven/checkpoints/c1",
+    "a payload as JSON": "/tasks/payloads/events/1/payload?view=json&q=line",
+    "a payload as Markdown": "/tasks/payloads/events/1/payload?view=markdown",
+    "a payload as text": "/tasks/payloads/events/1/payload?view=text",
     "the permissions": "/permissions",
     "a permission": "/tasks/waiting/permissions/p1",
     "the audit log": "/audits",
@@ -111,6 +114,20 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "\x1b[8mconcealed\x1b[0m \x1b[7mreversed\x1b[0m \x1b]8;;https://example.org/\x07a link\x1b]8;;\x07 amid text",
         "first\nsecond\nthird",
         event("runner_heartbeat"),
+    )
+    markdown = (
+        "# Title\n\n## Part\n\n|a|b|\n|-|-|\n|1|2|\n\n```diff\n-old\n+new\n```\n\n> `code` [link](https://example.org/)"
+    )
+    shared_server.emit(
+        "payloads",
+        event(
+            "tool_result",
+            tool_name="bash",
+            arguments={"command": "make test"},
+            text=markdown,
+            diff="@@ -1 +1 @@ at\n-old line\n+new line",
+            items=[{"n": n, "value": "v" * 80} for n in range(150)],
+        ),
     )
     proof = event("evidence_linked", checkpoint_id="c1", evidence_id="report", message="x" * 200)
     shared_server.emit(

@@ -17,7 +17,12 @@ EXTERNAL = 'rel="noopener noreferrer nofollow" referrerpolicy="no-referrer"'
     ("text", "html"),
     [
         ("# Found", '<h3 dir="auto">Found</h3>'),
-        ("###### Deep", '<h6 dir="auto">Deep</h6>'),
+        (
+            "## A\n#### B\n###### C\n### D\n# E",
+            "\n".join(
+                f'<h{level} dir="auto">{name}</h{level}>' for level, name in zip((3, 4, 5, 4, 3), "ABCDE", strict=True)
+            ),
+        ),
         ("~~old~~ **new**", '<p dir="auto"><s>old</s> <strong>new</strong></p>'),
         ("`a < b`", '<p dir="auto"><code>a &lt; b</code></p>'),
         ("[docs](https://a.b/c)", f'<p dir="auto"><a href="https://a.b/c" {EXTERNAL}>docs</a></p>'),

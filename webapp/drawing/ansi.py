@@ -49,11 +49,12 @@ def render(text: str) -> Markup:
         return linked(text)
     plain = ESCAPE.sub("", text) if "://" in text else ""
     drawing = _Drawing(plain, addresses(plain))
+    write = drawing.write if plain else drawing.piece
     position = 0
     for number, token in enumerate(ESCAPE.finditer(text)):
         if drawing.pieces > CHANGES or number > 4 * CHANGES:
             break
-        drawing.write(text[position : token.start()])
+        write(text[position : token.start()])
         position = token.end()
         if colours := _COLOURS.fullmatch(token[0]):
             drawing.change(colours[1])
@@ -79,7 +80,7 @@ class _Drawing:
     def write(self, text: str) -> None:
         start, self._position = self._position, self._position + len(text)
         if not self._found or self._address:
-            self._piece(text)
+            self.piece(text)
         else:
             self._around_addresses(start)
 
@@ -93,7 +94,7 @@ class _Drawing:
             if start == first < end:
                 self.out.append(opening_tag(self._text[first:last]))
                 self._within = True
-            self._piece(self._text[start:end])
+            self.piece(self._text[start:end])
             if end == last:
                 self._end_address()
             start = end
@@ -103,7 +104,7 @@ class _Drawing:
             self.out.append("</a>")
             self._within = False
 
-    def _piece(self, text: str) -> None:
+    def piece(self, text: str) -> None:
         if not text:
             return
         self.pieces += 1

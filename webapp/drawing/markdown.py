@@ -96,12 +96,16 @@ class _Renderer(RendererHTML):
 
 def _prepare(state: Any) -> None:
     """Set the attributes of blocks and links, and mark the texts inside links."""
-    heading = state.env.get("heading", 3)
+    outline: list[int] = []
     for token in state.tokens:
         if token.type in _BLOCKS:
             token.attrSet("dir", "auto")
+        if token.type == "heading_open":
+            # A page must not skip a level, however the text uses them.
+            level = int(token.tag[1])
+            outline = [*(above for above in outline if above < level), level]
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + heading - 1, 6)}"
+            token.tag = f"h{min(state.env['heading'] + len(outline) - 1, 6)}"
         for style in ("text-align:left", "text-align:center", "text-align:right"):
             # The policy of the pages allows no inline styles.
             if token.attrs.get("style") == style:
