@@ -7,13 +7,14 @@ with open_task(store, "nightly", title="Nightly build") as task:
 
 from signalbox.store.emitter.permission import Answer
 from signalbox.store.emitter.run import Run, open_task
-from signalbox.store.emitter.steps import PhaseStep, RecoveryStep, ToolStep, WorkItemStep
+from signalbox.store.emitter.steps import ModelCallStep, PhaseStep, RecoveryStep, ToolStep, WorkItemStep
 from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter
 
 __all__ = [
     "Answer",
     "AsyncEmitter",
     "Emitter",
+    "ModelCallStep",
     "PhaseStep",
     "RecoveryStep",
     "Run",

@@ -6,23 +6,21 @@ has the type and message of the exception, which is then raised further.
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, cast, overload
 
+from signalbox.store.emitter.failure import failure
 from signalbox.store.emitter.fit_payload import text_of
 from signalbox.store.emitter.inbox import AsyncInbox, SyncInbox
+from signalbox.store.emitter.model_answer import UsageFields, answer_fields
 from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.permission import Answer, PermissionRequest
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
 from signalbox.store.events import Event, new_id
-
-MAX_MESSAGE_CHARS = 4000
-"""Characters of an error's message to log."""
 
 _TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key", "occurred_at"})
 """Names that are parameters of `emit`, so a payload field cannot have them."""
@@ -63,6 +61,17 @@ class Branch(SpanScope[R]):
         """
         at, payload = self.here, {"arguments": arguments, **payload}
         return ToolStep(self.run, new_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
+
+    def llm_call(
+        self, model: str, messages: Sequence[Mapping[str, Any]] = (), *, name: str | None = None, **payload: Any
+    ) -> ModelCallStep[R]:
+        """Return a call of a language model to open: `with task.llm_call("small-1", messages) as call:`.
+
+        `messages` are those sent to the model, in the format of any API. `call.answer(…)` sets the answer and its cost.
+        """
+        at, payload = self.here, {"model": model, "messages": list(messages) or None, **payload}
+        names = {"work_item_id": name or model, "work_type": "llm"}
+        return ModelCallStep(self.run, new_id(), at.phase_name, at.span_id, payload, **names)
 
     def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> RecoveryStep[R]:
         """Return a recovery to open: `with phase.recovery("broken file", "checkpoint-2") as recovery:`."""
@@ -229,6 +238,28 @@ class WorkItemStep(Step[R]):
         return sent
 
 
+class ModelCallStep(WorkItemStep[R]):
+    """A call of a language model."""
+
+    def piece(self, text: str) -> R:
+        """Emit a piece of the answer while it is streamed. The pages show the pieces as one text that grows."""
+        return self.emitter.emit(
+            self.task_id, "token", self.span_id, actor=self.actor, phase=self.phase_name, text=text_of(text)
+        )
+
+    def answer(
+        self,
+        content: Any,
+        *,
+        tool_calls: Sequence[Mapping[str, Any]] = (),
+        usage: UsageFields | None = None,
+        cost_usd: float | None = None,
+        stop_reason: str | None = None,
+    ) -> None:
+        """Set the answer, a text or the content in the format of any API, and what the call used."""
+        self.result(**answer_fields(content, tool_calls, usage, cost_usd, stop_reason))
+
+
 class ToolStep(Step[R]):
     """A tool call."""
 
@@ -265,13 +296,3 @@ class RecoveryStep(Step[R]):
 
     def _closing(self, failed: bool, payload: dict[str, Any]) -> R:
         return self.emitter.emit_recovery_complete(self.task_id, self.span_id, phase=self.phase_name, **payload)
-
-
-def failure(error: BaseException | None) -> dict[str, Any]:
-    """Return the payload fields that describe the exception that ended a block."""
-    if error is None:
-        return {}
-    if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
-        return {"error_code": "cancelled", "message": "cancelled"}
-    message = text_of(error)[:MAX_MESSAGE_CHARS] or type(error).__name__
-    return {"error_code": type(error).__name__, "message": message}

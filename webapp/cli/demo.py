@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import click
 
@@ -16,6 +17,7 @@ from signalbox.webapp.cli.target import target, target_options
 @click.option(
     "--pace", type=click.FloatRange(0, 10), default=0.0, help="Seconds to wait after each file, for people who watch."
 )
+@click.option("--agent", is_flag=True, help="Also run an agent whose answers are scripted, to show a conversation.")
 @click.option("--quiet", is_flag=True, help="Print nothing.")
 def demo(
     store: str | None,
@@ -24,19 +26,26 @@ def demo(
     task: str | None,
     jobs: int | None,
     pace: float,
+    agent: bool,
     quiet: bool,
 ) -> None:
     """Audit the installed Python standard library, and record it as a task.
 
     The work is real: every module is tokenised, parsed, compiled and disassembled.
     """
+    from signalbox.webapp.demo.agent import converse
     from signalbox.webapp.demo.audit import audit
 
     # SIGTERM is recorded like Ctrl-C: the run is cancelled.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = target(store, server, token).open()
+    reviewer = threading.Thread(target=converse, args=(log,), daemon=True)
+    if agent:
+        reviewer.start()
     try:
         summary = audit(log, task_id=task, jobs=jobs, pace=pace, say=None if quiet else click.echo)
+        if agent:
+            reviewer.join()
     finally:
         log.close()
     if not quiet:

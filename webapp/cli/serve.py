@@ -50,7 +50,7 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @setting_options
-@click.option("--demo", is_flag=True, help="Also start the demo run.")
+@click.option("--demo", is_flag=True, help="Also start the demo runs.")
 def serve(demo: bool, **given: Any) -> int:
     """Serve the pages, the API and the streams.
 
@@ -88,7 +88,7 @@ def serve(demo: bool, **given: Any) -> int:
 @contextmanager
 def demo_process(settings: Settings) -> Iterator[None]:
     """Start the demo run in its own process, and stop it on exit if it is still running."""
-    arguments = [sys.executable, "-m", "signalbox", "demo", "--quiet"]
+    arguments = [sys.executable, "-m", "signalbox", "demo", "--agent", "--quiet"]
     # Not an option: the URL may contain a password, and other users of this machine can see command lines.
     environment = os.environ | variables(settings.store, settings.bus)
     environment.pop(SERVER_VARIABLE, None)
