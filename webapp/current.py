@@ -11,6 +11,7 @@ from signalbox.store.history import History
 from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live.hub import Hub
+from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
 
@@ -38,6 +39,11 @@ def fragments() -> Fragments:
 def prices() -> Prices:
     """Return the prices of models that the operator set."""
     return cast(Prices, current_app.extensions["prices"])
+
+
+def budgets() -> Budgets:
+    """Return the budgets of runs, as the operator and the tasks set them."""
+    return cast(Budgets, current_app.extensions["budgets"])
 
 
 def history() -> History:

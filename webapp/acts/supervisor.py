@@ -1,4 +1,5 @@
-"""The supervisor: marks runs that died or stopped reporting, and closes permission requests that have expired.
+"""The supervisor: marks runs that died or stopped reporting, closes permission requests that have expired, and cancels
+runs over their budget.
 
 Every server process has one, but only the process that holds the lease `LEASE` reads and writes. It measures silence
 from the moment when it took over, so a run that died is marked at most one `heartbeat_timeout` after that.
@@ -19,6 +20,8 @@ from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops
 from signalbox.store.state import Status, Task
+from signalbox.webapp.prices.budget import Budgets
+from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.text import moment
 
@@ -109,6 +112,7 @@ class Supervisor:
         self._leadership = Leadership(store, LEASE)
         self._limit = settings.heartbeat_timeout
         self._stale_after = settings.stale_after
+        self._prices, self._budgets = Prices(settings.prices), Budgets(settings.budgets)
         self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
         self._slack = min(max(MIN_LATE_SECONDS, self._interval / 2), self._limit / 2)
         self._silence_timers = SilenceTimers()
@@ -204,6 +208,8 @@ class Supervisor:
     async def _check_run(self, task: Task, silent_seconds: float) -> None:
         if task.unreadable:
             return
+        if not task.cancel_requested and (limit := self._budgets.cancelling(task, self._prices)):
+            await self._cancel(task, f"budget of {limit} exceeded")
         if is_silent(task, silent_seconds, self._limit):
             await self._interrupt(task)
         elif is_stale(task, silent_seconds, self._stale_after):
@@ -231,6 +237,21 @@ class Supervisor:
         with contextlib.suppress(UnknownTask):
             if await self._store.aappend_while(task.task_id, event, still_silent, fence=self._leadership.fence):
                 log.info("a silent run was marked interrupted", task_id=task.task_id, since=task.updated_at)
+
+    async def _cancel(self, task: Task, reason: str) -> None:
+        event = NewEvent(
+            event_type="cancel_requested",
+            actor="supervisor",
+            key=f"signalbox:budget:{task.spawn_seq}",
+            payload={"reason": reason},
+        )
+
+        def still_running(now: Task) -> bool:
+            return now.identity == task.identity and not now.ended and not now.cancel_requested
+
+        with contextlib.suppress(UnknownTask):
+            if await self._store.aappend_while(task.task_id, event, still_running, fence=self._leadership.fence):
+                log.info("a run over its budget was asked to stop", task_id=task.task_id, reason=reason)
 
     async def _expire(self, task_id: str, request_id: str, seq: int, span_id: str, identity: str) -> None:
         event = NewEvent(

@@ -21,10 +21,12 @@ from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, require, task_identity, visible_projects
-from signalbox.webapp.current import store
+from signalbox.webapp.current import budgets, prices, store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownProject
 from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.prices.budget import Budget, budget_of
+from signalbox.webapp.prices.price_table import InvalidPrices
 from signalbox.webapp.views.list_query import ListFilters, task_query
 
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
@@ -45,6 +47,7 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
     tags: Annotated[dict[str, TagValue], Meta(description=TAGS)] | None = None
     links: Annotated[dict[str, str], Meta(description=LINKS)] | None = None
     project_id: ProjectId | None = None
+    budget: Annotated[Budget, Meta(description="What the run may use. It is kept in the `metadata`.")] | None = None
 
 
 class LabelsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,6 +91,7 @@ class TaskResponse(msgspec.Struct):
     ended_at: str | None
     updated_at: str
     usage: UsageResponse | None
+    over_budget: Annotated[str, Meta(description="The limit that the run has exceeded.")] | None
 
 
 class TaskAtWork(TaskResponse, kw_only=True):
@@ -106,8 +110,9 @@ class TaskListResponse(msgspec.Struct, kw_only=True):
 
 def to_response(task: Task) -> TaskResponse:
     """Return a task in the API's form."""
-    fields = {name: getattr(task, name) for name in TaskResponse.__struct_fields__}
-    return TaskResponse(**fields | {"usage": usage_response(task.usage)})
+    fields = {name: getattr(task, name) for name in TaskResponse.__struct_fields__ if name != "over_budget"}
+    computed = {"usage": usage_response(task.usage), "over_budget": budgets().exceeded(task, prices())}
+    return TaskResponse(**fields | computed)
 
 
 @blueprint.get("")
@@ -130,7 +135,7 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
     """
     check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
-    metadata = labelled(body.metadata, body.tags, body.links, strict=True)
+    metadata = labelled(_with_budget(body), body.tags, body.links, strict=True)
     task, new = await store().acreate_task(
         body.task_id, title=body.title, kind=body.kind, metadata=metadata, project_id=project_id
     )
@@ -138,6 +143,17 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
         await require("emit", task.task_id)
     location = at_root(f"/api/tasks/{task.task_id}")
     return Result(to_response(task), status=201 if new else 200, location=location if new else None)
+
+
+def _with_budget(body: TaskBody) -> dict[str, Any] | None:
+    """Return the metadata of a new task with its budget. Raises InvalidEvent."""
+    if body.budget is None:
+        return body.metadata
+    try:
+        budget = budget_of(msgspec.to_builtins(body.budget))
+    except InvalidPrices as error:
+        raise InvalidEvent(str(error), "budget") from None
+    return {**(body.metadata or {}), "budget": msgspec.to_builtins(budget)}
 
 
 @blueprint.get("/<task_id>")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -16,6 +16,7 @@ from signalbox.store.identity import Reference, check_identity, parse_reference
 from signalbox.store.log import Log, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
+from signalbox.webapp.cli.budget import budget_options, parsed_budget
 from signalbox.webapp.cli.labels import LabelOptions, label_options
 from signalbox.webapp.cli.people_store import system_user
 from signalbox.webapp.cli.target import (
@@ -55,6 +56,7 @@ CALL_TIMEOUT_S = 1.0
     help="An environment variable to record for a retry; repeatable.",
 )
 @label_options
+@budget_options
 @click.option("--identity", hidden=True, help="The identity that the task must have: see Task.identity.")
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
 @click.option(
@@ -87,6 +89,8 @@ def run(
     names: tuple[str, ...],
     tags: tuple[str, ...],
     links: tuple[str, ...],
+    budget: str | None,
+    cancel_over_budget: bool,
     identity: str | None,
     no_tty: bool,
     merge: bool,
@@ -102,7 +106,8 @@ def run(
     chosen = target(store, server, token)
     reference = named_task(task, chosen) if task else Reference(new_id(), None)
     labels = LabelOptions.parsed(tags, links)
-    own = TaskOptions(title, kind, retry_of, project, labels, identity or reference.identity)
+    limit = parsed_budget(budget, cancel_over_budget)
+    own = TaskOptions(title, kind, retry_of, project, labels, identity or reference.identity, limit)
     options = Options(
         terminals=not no_tty,
         merge=merge,
@@ -128,6 +133,7 @@ class TaskOptions(NamedTuple):
     project: str | None
     labels: LabelOptions = LabelOptions({}, {})
     identity: str | None = None
+    budget: dict[str, Any] | None = None
 
 
 def recorded_variables(names: tuple[str, ...]) -> dict[str, str]:
@@ -205,6 +211,7 @@ async def _task(log: Log, chosen: str, task_options: TaskOptions, command: list[
         task = await task_of(log, chosen)
         check_identity(chosen, task_options.identity, task.identity)
     else:
+        metadata |= {"budget": task_options.budget} if task_options.budget else {}
         metadata = task_options.labels.added_to(metadata)
         task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
         check_project(task, task_options.project)

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
-from signalbox.store.state import STATUSES, Task
+from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.conversation import payload_slot, said, shown_arguments, shown_value
 from signalbox.webapp.drawing.links import linked
@@ -56,10 +56,6 @@ class Templates:
     ) -> None:
         self._root = root
         prices, budgets = prices or Prices(), budgets or Budgets()
-
-        def over_budget(task: Task) -> str | None:
-            budget = budgets.of(task)
-            return budget.exceeded(task.usage, prices) if budget else None
 
         self._environment = _Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -108,7 +104,7 @@ class Templates:
             cost_of=prices.cost,
             cost_text=cost_text,
             budget_of=budgets.of,
-            over_budget=over_budget,
+            over_budget=lambda task: budgets.exceeded(task, prices),
             time_travel=None,
             at=None,
             answer_form=answer_form,

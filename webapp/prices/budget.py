@@ -59,6 +59,16 @@ class Budgets:
                 return None
         return self._by_kind.get(task.kind or "")
 
+    def exceeded(self, task: Task, prices: Prices) -> str | None:
+        """Return the limit that a task exceeds, in words, or None."""
+        budget = self.of(task)
+        return budget.exceeded(task.usage, prices) if budget else None
+
+    def cancelling(self, task: Task, prices: Prices) -> str | None:
+        """Return the limit whose excess cancels the task, in words, or None."""
+        budget = self.of(task) if task.usage else None
+        return budget.exceeded(task.usage, prices) if budget and budget.cancel else None
+
 
 def budget_of(value: object, name: str = "budget") -> Budget:
     """Return a budget from an object, a number of US dollars, or a text: `5`, `$2.50`, `200000 tokens`, `200k tokens`.

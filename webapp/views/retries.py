@@ -73,8 +73,10 @@ def retries_of(task: Task) -> list[Retry]:
 
 
 def next_attempt_metadata(task: Task, command: list[str]) -> dict[str, object]:
-    """Return the metadata of a retry of `task`, with the tags and links that the task had when it was created."""
+    """Return the metadata of a retry of `task`, with its budget and its first tags and links."""
     attempt = min(attempt_of(task) + len(task.retries) + 1, MAX_ATTEMPTS)
     metadata: dict[str, object] = {"command": command, "retry_of": task.task_id, "attempt": attempt}
+    if "budget" in task.metadata:
+        metadata["budget"] = task.metadata["budget"]
     tags, links = readable_tags(task.metadata.get("tags")), readable_links(task.metadata.get("links"))
     return metadata | ({"tags": tags} if tags else {}) | ({"links": links} if links else {})

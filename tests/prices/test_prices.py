@@ -1,0 +1,76 @@
+"""Prices and budgets, as the operator writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from signalbox.store.model_calls import TokenCounts, Usage
+from signalbox.webapp.prices.budget import Budget, budget_of, dollars
+from signalbox.webapp.prices.price_table import Cost, InvalidPrices, Prices
+from signalbox.webapp.settings import InvalidSetting, Settings
+from signalbox.webapp.views.usage_text import tokens_text, tokens_words, usage_text
+
+PRICES = '{"small-*": {"input": 2, "output": 10, "cache_read": 0.5}, "*": {"input": 4, "output": 20}}'
+
+
+def test_the_first_pattern_that_fits_a_model_gives_its_price() -> None:
+    usage = Usage(TokenCounts(1_000_000, 100_000, 400_000), None, {"small-1": TokenCounts(1_000_000, 100_000, 400_000)})
+    assert Prices(PRICES).cost(usage) == Cost(0.6 * 2 + 0.4 * 0.5 + 0.1 * 10, True)
+    assert Prices(PRICES).cost(Usage(TokenCounts(1_000_000), None, {"": TokenCounts(1_000_000)})) == Cost(4.0, True)
+
+
+def test_a_cost_is_not_complete_while_a_model_has_no_price() -> None:
+    usage = Usage(TokenCounts(30, 5), 0.5, {"unknown": TokenCounts(10)})
+    assert Prices().cost(usage) == Cost(0.5, False)
+    assert usage_text(usage, Prices().cost(usage)) == "35 tokens · at least $0.500"
+    assert Prices().cost(Usage(TokenCounts(3), None, {"unknown": TokenCounts(3)})) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"a": 3}', '{"a": {"input": 1}}', '{"a": {"input": -1, "output": 1}}', "/no/such/file.json"],
+)
+def test_a_bad_setting_says_what_is_wrong(text: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^prices \(SIGNALBOX_PRICES\): prices "):
+        Settings(prices=text)
+
+
+def test_prices_and_budgets_may_be_in_files(tmp_path: Path) -> None:
+    (tmp_path / "prices.json").write_text(PRICES)
+    (tmp_path / "budgets.json").write_text('{"agent-run": "$5"}')
+    Settings(prices=str(tmp_path / "prices.json"), budgets=str(tmp_path / "budgets.json"))
+    with pytest.raises(InvalidSetting, match="budget of 'agent-run' must have cost_usd or tokens"):
+        Settings(budgets='{"agent-run": {}}')
+
+
+@pytest.mark.parametrize(
+    ("written", "budget"),
+    [
+        ("$2.50", Budget(cost_usd=2.5)),
+        ("5", Budget(cost_usd=5)),
+        (3, Budget(cost_usd=3)),
+        ("200000 tokens", Budget(tokens=200_000)),
+        ("200k tokens", Budget(tokens=200_000)),
+        ({"tokens": 7, "cancel": True}, Budget(tokens=7, cancel=True)),
+    ],
+)
+def test_a_budget_is_written_in_dollars_or_tokens(written: object, budget: Budget) -> None:
+    assert budget_of(written) == budget
+
+
+@pytest.mark.parametrize("written", ["", "much", "-1", {"cost_usd": -1}, {"cost": 1}, [], True, {"cancel": True}, None])
+def test_a_bad_budget_is_refused(written: object) -> None:
+    with pytest.raises(InvalidPrices, match=r"^budget must"):
+        budget_of(written)
+
+
+def test_numbers_read_well() -> None:
+    assert list(map(dollars, (0, 12.3, 0.033, 0.0004, 0.00001, 1234.5))) == [
+        *("$0.00", "$12.30", "$0.033", "$0.0004", "<$0.0001", "$1,234.50"),
+    ]
+    assert list(map(tokens_text, (451, 7051, 22000, 123_456, 1_234_567))) == ["451", "7.1k", "22k", "123k", "1.2M"]
+    assert tokens_words(TokenCounts(6600, 451, 1200, 0, 20)) == (
+        "6,600 input (1,200 read from cache), 451 output (20 reasoning)"
+    )
