@@ -38,6 +38,11 @@ MAX_NAME_CHARS = 128
 MAX_EMAIL_CHARS = 254
 """RFC 5321 limits a path to 256 characters, two of which are the angle brackets."""
 
+NO_PASSWORD = "!"
+"""The password hash of an account whose invitation was not accepted yet. It is the hash of no password."""
+
+Purpose = Literal["invitation", "reset"]
+
 PLACE_LIFE = 90 * 86400.0
 """Seconds for which the place of a successful log-in is remembered."""
 
@@ -62,7 +67,7 @@ class LoginBudget(NamedTuple):
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A person who can log in. `email` is in the spelling of `checked_email`.
 
-    An `admin` has all rights in all projects.
+    An `admin` has all rights in all projects. An account that is `invited` has no password yet.
     """
 
     account_id: str
@@ -70,6 +75,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     admin: bool = False
     created_at: str
     disabled_at: str | None = None
+    invited: bool = False
+
+
+class LoginLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link with which a person sets a password once, before `expires_at`."""
+
+    account_id: str
+    purpose: Purpose
+    created_at: str
+    expires_at: str
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

@@ -147,6 +147,7 @@ WHOLE = (
         "token_id",
     ),
     _table("login_sessions", "digest:text account_id:text created_at:text expires_at:text", "digest"),
+    _table("login_links", "digest:text account_id:text purpose:text created_at:text expires_at:text", "digest"),
     _table("saved_views", "view_id:int name:text filters:text created_at:text project_id:text?", "view_id"),
     _table("consumers", "name:text epoch:text position:int holder:text? expires_at:text renewals:int", "name"),
     _table(

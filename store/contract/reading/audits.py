@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from signalbox.store.audit_query import AuditQuery
+
 
 class AuditReading(Protocol):
     """Reads of the audits, including those of deleted tasks.
@@ -20,11 +22,13 @@ class AuditReading(Protocol):
         projects: Sequence[str] | None = None,
         *,
         identity: str | None = None,
+        query: AuditQuery | None = None,
     ) -> list[dict[str, Any]]:
         """Return the newest `limit` audits below the audit id `before` (None: of all), the newest first.
 
-        `task_id` and `identity` restrict the result to one task. The keys are `audit_id`, `at`, `actor`, `account_id`,
-        `token_id`, `action`, `task_id`, `project_id`, `seq`, `source` and `detail` (an object).
+        `task_id` and `identity` restrict the result to one task, and `query` to the audits that it matches. The keys
+        are `audit_id`, `at`, `actor`, `account_id`, `token_id`, `action`, `task_id`, `project_id`, `seq`, `source` and
+        `detail` (an object).
         """
 
     async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:

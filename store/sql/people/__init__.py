@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from signalbox.store.sql.people.accounts import Accounts
 from signalbox.store.sql.people.login_limits import LoginLimits
+from signalbox.store.sql.people.login_links import LoginLinks
 from signalbox.store.sql.people.projects import Projects
 from signalbox.store.sql.people.tokens import Tokens
 
 
-class PeopleTables(Accounts, Tokens, LoginLimits, Projects):
+class PeopleTables(Accounts, Tokens, LoginLinks, LoginLimits, Projects):
     """Implements `People` on a database."""
 
     async def version(self) -> int:

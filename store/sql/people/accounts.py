@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, InvalidEvent
 from signalbox.store.events import check_text, new_id
-from signalbox.store.people import Account, Role, check_role, checked_email, older_spelling
+from signalbox.store.people import NO_PASSWORD, Account, Role, check_role, checked_email, older_spelling
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.people.base import Audit, Tables, email_of, exists, need_project, write_member
 
-_ACCOUNT = "account_id, email, admin, created_at, disabled_at"
+ACCOUNT = "account_id, email, admin, created_at, disabled_at, password_hash"
 
 
 class Accounts(Tables):
@@ -29,21 +29,10 @@ class Accounts(Tables):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> Account:
-        spelling = checked_email(email)
-        check_text(password_hash, "password_hash", limit=512)
-        if (project_id is None) != (role is None):
-            raise InvalidEvent("project_id and role belong together", "role")
-        check_role(role)
+        insert = insert_account(email, password_hash, admin=admin, project_id=project_id, role=role)
 
         def work(db: Database, audit: Audit) -> Account:
-            if any(exists(db, "accounts", "email", one) for one in (spelling, older_spelling(email))):
-                raise Conflict(f"there is an account {spelling} already")
-            account = Account(account_id=new_id(), email=spelling, admin=admin, created_at=db.now())
-            row = (account.account_id, account.email, password_hash, admin, account.created_at, None)
-            db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", row)
-            if project_id is not None:
-                need_project(db, project_id)
-                write_member(db, project_id, account.account_id, role)
+            account = insert(db)
             audit("user_add", email=account.email, admin=admin, project_id=project_id, role=role)
             return account
 
@@ -68,7 +57,7 @@ class Accounts(Tables):
             given = [] if instead_of is None else [instead_of]
             if not db.execute(sql, (password_hash, account_id, *given)).rowcount:
                 raise Conflict("the password was changed meanwhile")
-            db.execute("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
+            _end_log_ins(db, account_id)
             audit("password_change" if own else "user_password", email=email)
 
         await self._write(work, actor, source)
@@ -90,7 +79,7 @@ class Accounts(Tables):
             if disabled:
                 since = "UPDATE accounts SET disabled_at = coalesce(disabled_at, ?) WHERE account_id = ?"
                 db.execute(since, (db.now(), account_id))
-                db.execute("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
+                _end_log_ins(db, account_id)
             else:
                 db.execute("UPDATE accounts SET disabled_at = NULL WHERE account_id = ?", (account_id,))
             audit("user_disable" if disabled else "user_enable", email=email)
@@ -108,21 +97,63 @@ class Accounts(Tables):
         await self._write(work, actor, source)
 
     async def accounts(self) -> list[Account]:
-        return [_account(row) for row in await self._rows(f"SELECT {_ACCOUNT} FROM accounts ORDER BY email")]
+        return [account_of(row) for row in await self._rows(f"SELECT {ACCOUNT} FROM accounts ORDER BY email")]
 
     async def account(self, account_id: str) -> Account | None:
-        rows = await self._rows(f"SELECT {_ACCOUNT} FROM accounts WHERE account_id = ?", account_id)
-        return _account(rows[0]) if rows else None
+        rows = await self._rows(f"SELECT {ACCOUNT} FROM accounts WHERE account_id = ?", account_id)
+        return account_of(rows[0]) if rows else None
 
     async def account_by_email(self, email: str) -> tuple[Account, str] | None:
         try:
             spelling = checked_email(email)
         except InvalidEvent:
             return None
-        sql = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE email IN (?, ?) ORDER BY email = ? DESC"
+        sql = f"SELECT {ACCOUNT} FROM accounts WHERE email IN (?, ?) ORDER BY email = ? DESC"
         rows = await self._rows(sql, spelling, older_spelling(email), spelling)
-        return (_account(rows[0][:-1]), rows[0][-1]) if rows else None
+        return (account_of(rows[0]), rows[0][-1]) if rows else None
 
 
-def _account(row: Sequence[Any]) -> Account:
-    return Account(account_id=row[0], email=row[1], admin=bool(row[2]), created_at=row[3], disabled_at=row[4])
+def insert_account(
+    email: str, password_hash: str, *, admin: bool, project_id: str | None, role: Role | None
+) -> Callable[[Database], Account]:
+    """Check the values of a new account; return the function that inserts it. Raises InvalidEvent.
+
+    The function raises Conflict if the address already has an account, and NotFound for an unknown project.
+    """
+    spelling = checked_email(email)
+    check_text(password_hash, "password_hash", limit=512)
+    if (project_id is None) != (role is None):
+        raise InvalidEvent("project_id and role belong together", "role")
+    check_role(role)
+
+    def insert(db: Database) -> Account:
+        if any(exists(db, "accounts", "email", one) for one in (spelling, older_spelling(email))):
+            raise Conflict(f"there is an account {spelling} already")
+        account_id, at = new_id(), db.now()
+        db.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", (account_id, spelling, password_hash, admin, at, None)
+        )
+        if project_id is not None:
+            need_project(db, project_id)
+            write_member(db, project_id, account_id, role)
+        return account_of((account_id, spelling, admin, at, None, password_hash))
+
+    return insert
+
+
+def _end_log_ins(db: Database, account_id: str) -> None:
+    """End the sessions of an account, and its one-time links."""
+    for table in ("login_sessions", "login_links"):
+        db.execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))
+
+
+def account_of(row: Sequence[Any]) -> Account:
+    """Return the account in a row with the columns ACCOUNT."""
+    return Account(
+        account_id=row[0],
+        email=row[1],
+        admin=bool(row[2]),
+        created_at=row[3],
+        disabled_at=row[4],
+        invited=row[5] == NO_PASSWORD,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from signalbox.store.audit_query import AuditQuery
 from signalbox.store.sql import task_list
 from signalbox.store.sql.damaged import detail_of
 from signalbox.store.sql.views.base import Rows
@@ -21,12 +22,24 @@ class AuditViews(Rows):
         projects: Sequence[str] | None = None,
         *,
         identity: str | None = None,
+        query: AuditQuery | None = None,
     ) -> list[dict[str, Any]]:
         names = (
             *("audit_id", "at", "actor", "account_id", "token_id", "action"),
             *("task_id", "project_id", "seq", "source", "detail"),
         )
-        where = {"task_id = ?": task_id, "identity = ?": identity, "audit_id < ?": before}
+        asked = query or AuditQuery()
+        where = {
+            "task_id = ?": task_id,
+            "identity = ?": identity,
+            "audit_id < ?": before,
+            "actor = ?": asked.actor or None,
+            "action = ?": asked.action or None,
+            "project_id = ?": asked.project_id or None,
+            "at >= ?": asked.since,
+            "at < ?": asked.until,
+            "audit_id >= ?": await self._first_since(asked.since),
+        }
         wanted = {condition: value for condition, value in where.items() if value is not None}
         within, values = task_list.in_projects(projects)
         rows = await self._rows(
@@ -37,6 +50,17 @@ class AuditViews(Rows):
             limit,
         )
         return [dict(zip(names, (*row[:-2], self._source(row[-2]), detail_of(row[-1])), strict=True)) for row in rows]
+
+    async def _first_since(self, since: str | None) -> int | None:
+        """Return the id of the first audit since a time, so that earlier ones are not read; None without a time.
+
+        If there is none, return an id that no audit has.
+        """
+        if since is None:
+            return None
+        sql = "SELECT audit_id FROM task_audits WHERE at >= ? ORDER BY at, audit_id LIMIT 1"
+        rows = await self._rows(sql, since)
+        return rows[0][0] if rows else 2**63 - 1
 
     def _source(self, stored: str | None) -> str | None:
         return None if stored is None else self.dialect.restored(stored)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from signalbox.store import Conflict, Event, InvalidEvent, NewEvent, Store, UnknownTask
+from signalbox.store.audit_query import AuditQuery
 
 ASKED = NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"})
 
@@ -95,3 +96,23 @@ async def test_audits_of_a_project_include_those_of_deleted_tasks(store: Store) 
     assert [audit["task_id"] for audit in await audits(store, projects=("ours",))] == ["gone", "run"]
     assert await audits(store, "other", projects=("ours",)) == await audits(store, projects=()) == []
     assert len(await audits(store)) == 4
+
+
+async def test_audits_are_filtered_by_person_action_project_and_time(store: Store) -> None:
+    await store.people.aadd_project("ours", "Ours")
+    await store.acreate_task("run", project_id="ours")
+    for actor, action in (("ada", "archive"), ("bob", "archive"), ("ada", "delete")):
+        await store.aaudit(actor, action, task_id="run")
+    await store.aaudit("ada", "log_in")
+
+    async def found(**filters: Any) -> list[tuple[str, str]]:
+        query = AuditQuery(**filters)
+        return [(one["actor"], one["action"]) for one in await audits(store, query=query)]
+
+    assert await found(actor="ada") == [("ada", "log_in"), ("ada", "delete"), ("ada", "archive")]
+    assert await found(actor="ada", action="archive") == [("ada", "archive")]
+    assert await found(actor="ada", project_id="ours") == [("ada", "delete"), ("ada", "archive")]
+    times = sorted(one["at"] for one in await audits(store))
+    assert await found(since=times[2]) == [("ada", "log_in"), ("ada", "delete")]
+    assert await found(since=times[0], until=times[1]) == [("ada", "archive")]
+    assert await found(since="9999-01-01T00:00:00.000000Z") == await found(until="0001-01-01T00:00:00.000000Z") == []

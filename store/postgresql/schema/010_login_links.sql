@@ -1,0 +1,16 @@
+-- compatible-from: 001_initial
+
+-- One-time links with which a person sets a password: an invitation, or a reset. The digest is that of the secret part.
+CREATE TABLE login_links (
+  digest     text COLLATE "C" PRIMARY KEY,
+  account_id text COLLATE "C" NOT NULL REFERENCES accounts (account_id) ON DELETE CASCADE,
+  purpose    text COLLATE "C" NOT NULL CHECK (purpose IN ('invitation', 'reset')),
+  created_at text COLLATE "C" NOT NULL,
+  expires_at text COLLATE "C" NOT NULL
+);
+CREATE INDEX login_links_account ON login_links (account_id);
+
+-- The filters of the audit log.
+CREATE INDEX task_audits_actor ON task_audits (actor, audit_id);
+CREATE INDEX task_audits_action ON task_audits (action, audit_id);
+CREATE INDEX task_audits_at ON task_audits (at, audit_id);
