@@ -23,7 +23,7 @@ def test_the_keyboard_moves_through_the_bars_and_opens_a_span(server: Server, pa
     expect(page.locator(".fall").first).to_be_visible()
     page.wait_for_load_state("load")
     page.keyboard.press("j")
-    expect(page.locator(".fall-row").first).to_be_focused()
+    expect(page.locator(".fall-link").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".span-facts")).to_contain_text("run")
     expect(page.locator("#log-rows > li").first).to_contain_text("run started")
@@ -61,7 +61,7 @@ def test_the_outcome_and_duration_of_a_span_fit_next_to_its_bar(server: Server, 
     server.store.import_task(TaskRecord(task_id=task, created_at=events[0].created_at), events)
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"{server.url}/tasks/{task}/waterfall")
-    duration = page.locator(".fall-took").first
+    duration = page.locator(".fall .fall-took").first
     expect(duration).to_contain_text("cancelled 11 h 34 m")
     assert duration.evaluate("node => node.scrollWidth <= node.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -40,8 +40,11 @@ def test_the_page_as_of_each_seq_equals_the_page_at_that_time(server: Server, se
         assert content(server, f"/tasks/{task}?at={seq}") == lines, f"#{seq} differs"
 
 
-VIEWS = ("/timeline", "/conversation", "/waterfall", "/spans", "/spans/plan", "/checkpoints/c%201", "/permissions/r")
-LINK_WITH_TIME = re.compile(r"/tasks/[^/?]+(/(timeline|waterfall|spans|checkpoints)\b[^?.]*)?(\?.*)?")
+VIEWS = (
+    *("/timeline", "/conversation", "/waterfall", "/flame", "/spans", "/spans/plan"),
+    *("/checkpoints/c%201", "/permissions/r"),
+)
+LINK_WITH_TIME = re.compile(r"/tasks/[^/?]+(/(timeline|waterfall|flame|spans|checkpoints)\b[^?.]*)?(\?.*)?")
 
 
 def short_run() -> Iterator[NewEvent]:

@@ -24,7 +24,8 @@ PAGES = [
     *("/tasks", "/tasks?sort=longest", "/tasks?sort=active&status=failed", "/tasks?q=T%C3%84SK", "/tasks?archived=1"),
     *("/tasks/t0", "/tasks/t1", "/tasks/t0?at=100", "/tasks/run", "/tasks/nowhere"),
     *("/tasks/t0/log?after=0", "/tasks/t0/log?q=disk+full", "/tasks/t0/log?failed=1", "/tasks/t0/log?around=150"),
-    *("/tasks/t0/waterfall", "/tasks/t0/timeline", "/tasks/t0/conversation"),
+    *("/tasks/t0/waterfall", "/tasks/t0/flame", "/tasks/t0/spans?sort=self"),
+    *("/tasks/t0/timeline", "/tasks/t0/conversation"),
     *("/tasks/t0/spans/span-1", "/tasks/run/checkpoints/c1", "/tasks/run/audits", "/permissions", "/audits"),
     "/compare?a=t0&b=t1",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from signalbox.store import NewEvent
+from signalbox.store.contract import TaskRecord
+from signalbox.store.events import Event
 from signalbox.webapp.drawing import ids
 from tests.support.dom import Node, parse
-from tests.support.machine_speed import slowness
 from tests.support.server import Server
 
 
@@ -42,17 +45,17 @@ def test_each_span_is_a_bar_that_links_to_its_page(server: Server) -> None:
     emit_paused_run(server, "bars")
     main = page(server, "/tasks/bars/waterfall")
     rows = elements_with_class(main, "fall")
-    assert [elements_with_class(row, "fall-name")[0].text.strip() for row in rows] == [
+    assert [elements_with_class(row, "fall-link")[0].text.strip() for row in rows] == [
         "run",
         "first",
         "second",
         "below",
     ]
     assert [row.attributes["class"] for row in rows] == [
-        "fall fall--open depth-0",
-        "fall fall--done depth-1",
-        "fall fall--failed depth-1",
-        "fall fall--open depth-2",
+        "fall fall--open kind--run depth-0",
+        "fall fall--done kind--item depth-1",
+        "fall fall--failed kind--item depth-1",
+        "fall fall--open kind--item depth-2",
     ]
     assert [row.all("a")[0].attributes["href"] for row in rows] == [
         f"/tasks/bars/spans/{span}" for span in ("main", "a", "b", "c")
@@ -71,7 +74,8 @@ def test_an_idle_gap_is_folded_and_can_be_unfolded(server: Server) -> None:
     assert not elements_with_class(unfolded, "fall-fold")
 
     def width(main: Node, span: str) -> float:
-        return float(str(main.by_id(ids.span(span)).all("rect")[0].attributes["width"]).rstrip("%"))
+        (bar,) = elements_with_class(main.by_id(ids.span(span)), "fall-bar")
+        return float(str(bar.attributes["width"]).rstrip("%"))
 
     assert width(folded, "a") > 2 * width(unfolded, "a")
     assert width(unfolded, "a") == pytest.approx(width(unfolded, "b"), rel=0.6)
@@ -84,16 +88,117 @@ def test_an_ended_run_has_no_marker_for_now(server: Server) -> None:
     assert not elements_with_class(main, "fall-now")
 
 
-def test_a_page_of_the_waterfall_has_a_thousand_spans(server: Server) -> None:
-    server.emit(
-        "wide", NewEvent(event_type="runner_spawn", span_id="main"), *[item("start", f"s{n}") for n in range(1200)]
-    )
-    started = time.perf_counter()
-    first = page(server, "/tasks/wide/waterfall")
-    assert time.perf_counter() - started < 2 * slowness()
-    assert len(elements_with_class(first, "fall")) == 1000
-    (link,) = [a for a in first.all("a") if a.text == "Next spans"]
-    assert len(elements_with_class(page(server, str(link.attributes["href"])), "fall")) == 201
+def names(main: Node) -> list[str]:
+    """Return the names of the rows, in their order."""
+    return [" ".join(link.text.split()) for link in elements_with_class(main, "fall-link")]
+
+
+def link_to(main: Node, text: str) -> str:
+    """Return the address of the link with this text."""
+    return next(str(a.attributes["href"]) for a in main.all("a") if " ".join(a.text.split()) == text)
+
+
+@pytest.fixture(scope="module")
+def wide(shared_server: Server) -> Server:
+    """Create a run with 600 similar work items, of which one is slow, one failed and one is open."""
+    at = datetime(2026, 11, 21, 14, tzinfo=UTC)
+    log = [("runner_spawn", "main", {}, 0.0)]
+    for number in range(600):
+        start, took = number / 100, 3.0 if number == 317 else 0.004
+        log.append(("work_item_start", f"s{number}", {"work_item_id": f"shard-{number}"}, start))
+        if number == 50:
+            log.append(("work_item_failed", "s50", {"message": "checksum differs"}, start + took))
+        elif number != 599:
+            log.append(("work_item_complete", f"s{number}", {}, start + took))
+    log.sort(key=lambda line: line[3])
+    events = [
+        Event(
+            event_id=seq,
+            task_id="wide",
+            seq=seq,
+            event_type=kind,
+            phase=None,
+            actor="runner",
+            span_id=span,
+            parent_span_id=None if span == "main" else "main",
+            payload_json=msgspec.Raw(msgspec.json.encode(payload)),
+            created_at=f"{(at + timedelta(seconds=seconds)).isoformat(timespec='microseconds')[:-6]}Z",
+        )
+        for seq, (kind, span, payload, seconds) in enumerate(log, 1)
+    ]
+    shared_server.store.import_task(TaskRecord(task_id="wide", created_at=events[0].created_at), events)
+    return shared_server
+
+
+def test_similar_siblings_fold_to_one_row_with_the_notable_ones_below(wide: Server) -> None:
+    main = page(wide, "/tasks/wide/waterfall")
+    assert names(main) == ["run", "▸ 600 × shard", "shard-50", "shard-317", "shard-599"]
+    (stats,) = elements_with_class(main, "fall-stats")
+    assert stats.text == "p50 4 ms, p99 4 ms, max 3 s, 1 failed, 1 open"
+    assert str(stats.all("a")[0].attributes["href"]) == "/tasks/wide/spans/s317"
+
+
+def test_an_open_group_shows_its_members_page_by_page(wide: Server) -> None:
+    first = page(wide, link_to(page(wide, "/tasks/wide/waterfall"), "▸ 600 × shard").split("#")[0])
+    assert names(first)[:3] == ["run", "▾ 600 × shard", "shard-0"]
+    assert len(names(first)) == 250
+    second = page(wide, link_to(first, "Next rows"))
+    assert names(second)[:3] == ["run", "▾ 600 × shard", "shard-248"]
+    assert "Rows 251 to 500 of 602" in second.text
+    assert "▸ 600 × shard" in names(page(wide, link_to(first, "▾ 600 × shard").split("#")[0]))
+
+
+def test_the_slowest_spans_are_one_click_away(wide: Server) -> None:
+    slowest = page(wide, link_to(page(wide, "/tasks/wide/waterfall"), "Slowest 10"))
+    assert len(names(slowest)) == 10
+    assert {"run", "shard-317"} <= set(names(slowest))
+
+
+def test_a_zoomed_waterfall_shows_what_ran_in_that_time(wide: Server) -> None:
+    main = page(wide, "/tasks/wide/waterfall?from=3&to=3.02")
+    assert names(main) == ["run", "shard-300", "shard-301", "shard-302"]
+    (axis,) = elements_with_class(main, "fall-axis")
+    assert [text.text for text in axis.all("text")][:2] == ["3.000 s", "3.002 s"]
+    assert link_to(main, "Whole run") == "/tasks/wide/waterfall"
+    assert link_to(main, "Earlier") == "/tasks/wide/waterfall?from=2.99&to=3.01"
+    assert link_to(main, "Zoom out") == "/tasks/wide/waterfall?from=2.99&to=3.03"
+
+
+def test_filters_keep_the_matching_spans_and_their_parents(wide: Server) -> None:
+    assert names(page(wide, "/tasks/wide/waterfall?state=failed")) == ["run", "shard-50"]
+    assert names(page(wide, "/tasks/wide/waterfall?q=SHARD-31&kind=work_item")) == [
+        "run", "shard-31", *[f"shard-31{n}" for n in range(10)]
+    ]  # fmt: skip
+    assert "No spans match." in page(wide, "/tasks/wide/waterfall?q=nothing").text
+
+
+def test_the_critical_path_can_be_shown_alone_or_hidden(wide: Server) -> None:
+    marked = page(wide, "/tasks/wide/waterfall")
+    assert elements_with_class(marked.by_id(ids.span("s50")), "fall-critical")
+    assert not elements_with_class(page(wide, link_to(marked, "hidden")), "fall-critical")
+    alone = names(page(wide, "/tasks/wide/waterfall?critical=only&q=shard-31"))
+    assert alone == ["run", "shard-31", *[f"shard-31{n}" for n in range(8)]]
+
+
+def test_a_row_shows_its_details_without_hovering(wide: Server) -> None:
+    closed = page(wide, "/tasks/wide/waterfall").by_id(ids.span("s50"))
+    (show,) = elements_with_class(closed, "fall-show")
+    opened = page(wide, str(show.attributes["href"]).split("#")[0]).by_id(ids.span("s50"))
+    (facts,) = elements_with_class(opened, "fall-facts")
+    for fact in ("failed", "work item", "500 ms", "4 ms (100 %)", "run", "checksum differs"):
+        assert fact in facts.text
+    assert not elements_with_class(closed, "fall-facts")
+    tooltip = elements_with_class(closed, "fall-line")[0].all("title")[0].text
+    assert tooltip == "shard-50 · work item · failed · started at 500 ms · duration 4 ms · self time 4 ms"
+
+
+def test_a_subtree_folds(server: Server) -> None:
+    emit_paused_run(server, "fold")
+    main = page(server, "/tasks/fold/waterfall?fold=b")
+    assert names(main) == ["run", "first", "second"]
+    (toggle,) = [a for a in main.by_id(ids.span("b")).all("a") if "fall-toggle" in str(a.attributes["class"])]
+    assert toggle.attributes["aria-label"] == "Show the child spans of second"
+    assert names(page(server, str(toggle.attributes["href"]).split("#")[0])) == ["run", "first", "second", "below"]
 
 
 def test_a_task_without_spans_shows_a_note(server: Server) -> None:
@@ -105,6 +210,9 @@ def test_an_invalid_parameter_is_refused(server: Server) -> None:
     server.emit("bad", "x")
     assert server.get("/tasks/bad/waterfall?gaps=maybe").status_code == 400
     assert server.get("/tasks/bad/waterfall?after=-1").status_code == 400
+    assert "from must be less than to" in server.get("/tasks/bad/waterfall?from=5&to=5").text
+    assert server.get("/tasks/bad/waterfall?critical=perhaps").status_code == 400
+    assert server.get("/tasks/bad/waterfall?" + "&".join(f"open={n}" for n in range(101))).status_code == 400
     assert server.get("/tasks/nobody/waterfall").status_code == 404
 
 

@@ -88,6 +88,7 @@ ROUTES: dict[str, Route] = {
     "GET /tasks/<task_id>/waterfall": page("read"),
     "GET /tasks/<task_id>/conversation": page("read"),
     "GET /tasks/<task_id>/conversation/<int:seq>": page("read"),
+    "GET /tasks/<task_id>/flame": page("read"),
     "GET /tasks/<task_id>/audits": page("read"),
     "GET /tasks/<task_id>/permissions/<name:request_id>": page("read"),
     "POST /tasks/<task_id>/permissions/<name:request_id>": page("respond", form={"decision": "approve"}),

@@ -66,13 +66,13 @@ async def test_no_bar_has_a_negative_width(store: SqliteStore) -> None:
         seen = await waterfall_view(PastReading(view, state), "run")
     assert len(seen.bars) == 3
     for bar in seen.bars:
-        assert 0 <= bar.left <= 100
-        assert 0 <= bar.width <= 100
+        assert 0 <= bar.part.left <= 100
+        assert 0 <= bar.part.width <= 100
 
 
 async def test_a_run_with_a_clock_that_went_back_is_drawn(store: SqliteStore) -> None:
     await imported(store, "14:33:30.904120", *BACK)
     async with store.read() as view:
-        run, first, second = [bar.width for bar in (await waterfall_view(view, "run")).bars]
+        run, first, second = [bar.part.width for bar in (await waterfall_view(view, "run")).bars]
     assert (run, second) == (100, pytest.approx(83.3, abs=0.1))
     assert first == 0

@@ -48,6 +48,7 @@ TIME_TRAVEL = "time-travel"
 STORY = "story"
 SPAN = "span"
 SPANS_TABLE = "spans-table"
+FLAME = "flame"
 CHECKPOINT = "checkpoint"
 LOG_PLACE = "log-place"
 LOG_NOTE = "log-note"
@@ -79,6 +80,11 @@ def span(span_id: str) -> str:
 def turn(name: str) -> str:
     """Return a block of a conversation."""
     return "turn-" + _safe(name)
+
+
+def span_group(key: str) -> str:
+    """Return the row of a group of similar spans in the waterfall."""
+    return "group-" + _safe(key)
 
 
 def permission(task_id: str, request_id: str) -> str:

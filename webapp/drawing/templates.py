@@ -17,6 +17,7 @@ from signalbox.webapp.drawing.conversation import payload_slot, said, shown_argu
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
+from signalbox.webapp.drawing.span_kinds import kind_class, kind_icon, kind_legend, kind_words
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
@@ -81,6 +82,10 @@ class Templates:
             list_filters=list_filters,
             bound=bound,
             bars=bars,
+            kind_class=kind_class,
+            kind_icon=kind_icon,
+            kind_legend=kind_legend,
+            kind_words=kind_words,
             ages=AGES,
             orders=ORDERS,
             built_in_views=VIEWS,

@@ -1,4 +1,4 @@
-"""The pages of spans: all as a table, all as a waterfall, and each on its own."""
+"""The pages of spans: all as a table, as a waterfall and as a flame view, and each on its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from quart import Blueprint, Response
 from signalbox.store import TaskReading
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, int_parameter
+from signalbox.webapp.http.params import MAX_SEQ, int_parameter
 from signalbox.webapp.pages.live_page import LivePage, page_response
+from signalbox.webapp.pages.span_parameters import flame_query, table_query, waterfall_query
+from signalbox.webapp.views.flame import FlameView, flame_view
 from signalbox.webapp.views.span import SpanView, span_view
 from signalbox.webapp.views.spans import SpansView, spans_view
 from signalbox.webapp.views.waterfall import WaterfallView, waterfall_view
@@ -19,14 +21,14 @@ blueprint = Blueprint("spans", __name__)
 @blueprint.get("/tasks/<task_id>/spans")
 @needs("read")
 async def index(task_id: str) -> Response:
-    after = int_parameter("after", 0, 0, MAX_SEQ)
+    query = table_query()
     parts = {ids.STAND: "_status_line.html", ids.SPANS_TABLE: "spans/_table.html"}
 
     async def read(view: TaskReading) -> SpansView:
-        return await spans_view(view, task_id, after=after)
+        return await spans_view(view, task_id, query)
 
     return await page_response(
-        task_id, LivePage("spans/index.html", parts, read, read_as_of=read, parameters=[("after", after or None)])
+        task_id, LivePage("spans/index.html", parts, read, read_as_of=read, parameters=query.parameters)
     )
 
 
@@ -53,18 +55,26 @@ async def show(task_id: str, span_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/waterfall")
 @needs("read")
 async def waterfall(task_id: str) -> Response:
-    folded, after = fold_gaps(), int_parameter("after", 0, 0, MAX_SEQ)
-    parts = {ids.WATERFALL: "waterfall/_panel.html"}
+    query = waterfall_query()
 
     async def read(view: TaskReading) -> WaterfallView:
-        return await waterfall_view(view, task_id, after=after, folded=folded)
+        return await waterfall_view(view, task_id, query)
 
-    parameters = [("gaps", None if folded else "open"), ("after", after or None)]
+    parts = {ids.STAND: "_status_line.html", ids.WATERFALL: "waterfall/_panel.html"}
     return await page_response(
-        task_id, LivePage("waterfall/show.html", parts, read, read_as_of=read, parameters=parameters)
+        task_id, LivePage("waterfall/show.html", parts, read, read_as_of=read, parameters=query.parameters)
     )
 
 
-def fold_gaps() -> bool:
-    """Return whether idle gaps are folded, from the parameter `gaps`. Raises BadRequest."""
-    return choice_parameter("gaps", "folded", "open") != "open"
+@blueprint.get("/tasks/<task_id>/flame")
+@needs("read")
+async def flame(task_id: str) -> Response:
+    query = flame_query()
+
+    async def read(view: TaskReading) -> FlameView:
+        return await flame_view(view, task_id, query)
+
+    parts = {ids.STAND: "_status_line.html", ids.FLAME: "flame/_panel.html"}
+    return await page_response(
+        task_id, LivePage("flame/show.html", parts, read, read_as_of=read, parameters=query.parameters)
+    )

@@ -125,6 +125,19 @@ def offset(elapsed: float) -> str:
     return f"{elapsed:.3g} s" if elapsed < 59.95 else duration(elapsed)
 
 
+def exact_offset(elapsed: float, step: float) -> str:
+    """Format seconds as `offset` does, with enough digits to tell labels `step` seconds apart: 12.345 s, 1 m 02.5 s."""
+    if elapsed < 1 and step >= 0.001:
+        return offset(elapsed)
+    digits = next((digits for digits in range(7) if step >= 0.9999 * 10**-digits), 6)
+    if not digits:
+        return offset(elapsed) if elapsed < 10 else duration(elapsed)
+    minutes, rest = divmod(round(elapsed, digits), 60)
+    if not minutes:
+        return f"{rest:.{digits}f} s"
+    return f"{duration(minutes * 60).removesuffix(' 00 s')} {rest:0{3 + digits}.{digits}f} s"
+
+
 def duration(elapsed: float) -> str:
     """Format seconds: 7 s, 4 m 12 s, 2 h 03 m, 3 d 7 h."""
     s = int(elapsed)

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from signalbox.store import TaskReading
-from signalbox.store.state import Checkpoint, Span, Task
-from signalbox.webapp.views.span_tree import SpanLine, lines
+from signalbox.store.state import Checkpoint, Task
+from signalbox.webapp.views.critical_path import Interval, critical_path
+from signalbox.webapp.views.span_groups import SpanGroup
+from signalbox.webapp.views.span_query import kinds_in, states_in, window_of
+from signalbox.webapp.views.span_times import SpanForest, span_forest
 from signalbox.webapp.views.text import seconds
 from signalbox.webapp.views.time_axis import Axis, axis
+from signalbox.webapp.views.waterfall_query import WaterfallQuery
+from signalbox.webapp.views.waterfall_rows import WaterfallRow, context_of, rows_of
 
-PAGE = 1000
+PAGE = 250
+"""Rows of one page."""
+
 CHECKPOINTS = 30
+MAX_CONTEXT = 20
+PIXEL = 0.1
+"""Per cent of the axis that take about a pixel."""
+
+FEW_PARTS = 3
+GROUP_RESOLUTION = 1000
+"""The width of the picture of a group, in units."""
 
 
-class Bar(NamedTuple):
-    """The bar of a span: `left` and `width` in per cent, `since` in seconds from the left end of the axis."""
+class AxisPart(NamedTuple):
+    """A part of the axis, in per cent of it."""
 
-    span: Span
-    depth: int
-    since: float
     left: float
     width: float
 
 
+class Bar(NamedTuple):
+    """A row with its bar. `critical` are the parts of the bar on the critical path.
+
+    `path` is the picture of a group: an SVG path, GROUP_RESOLUTION units wide and 10 high.
+    """
+
+    row: WaterfallRow
+    part: AxisPart
+    critical: list[AxisPart]
+    path: str = ""
+
+
 class Stop(NamedTuple):
-    """The mark of a checkpoint: `left` in per cent, `since` in seconds from the left end of the axis."""
+    """The mark of a checkpoint: `left` in per cent, `since` in seconds from the start of the run."""
 
     checkpoint: Checkpoint
     since: float
@@ -36,75 +60,149 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class WaterfallView:
-    """One page of a task's spans as bars, and its newest checkpoints, as of the seq `task.latest_seq`."""
+    """One page of the waterfall and the newest checkpoints, as of the seq `task.latest_seq`.
+
+    The page has the rows from `first` on, of `total`, below the rows of their ancestors (`context`).
+    `critical_spans` is the number of spans on the critical path.
+    """
 
     task: Task
+    forest: SpanForest
+    query: WaterfallQuery
+    kinds: list[str]
+    states: list[str]
+    context: list[Bar]
     bars: list[Bar]
     stops: list[Stop]
     axis: Axis
-    folded: bool
-    begin: str
     now: float | None
-    after: int
-    next: int | None
+    first: int
+    total: int
+    critical_spans: int
 
     @property
     def idle(self) -> float:
         """The seconds in folded gaps."""
         return sum(fold.end - fold.start for fold in self.axis.folds)
 
-    def address(self, *, folded: bool | None = None, after: int | None = None) -> str:
-        """Return the query string of this page with some parameters changed."""
-        unfolded = not (self.folded if folded is None else folded)
-        cursor = self.after if after is None else after
-        fields = [*(["gaps=open"] if unfolded else []), *([f"after={cursor}"] if cursor else [])]
-        return "?" + "&".join(fields) if fields else ""
+    @property
+    def next(self) -> int | None:
+        """The first row of the next page, if there is one."""
+        after = self.first + len(self.bars)
+        return after if after < self.total else None
+
+    @property
+    def previous(self) -> int | None:
+        """The first row of the page before this one, if there is one."""
+        return max(0, self.first - PAGE) if self.first else None
+
+    def zoomed(self, start: float, end: float) -> str:
+        """Return the query string of this page with the axis from `start` to `end`, within the run."""
+        start, end = max(0.0, start), min(end, self.forest.length)
+        whole = start <= 0 and end >= self.forest.length
+        return self.query.address(since=None if whole else start, until=None if whole else end)
+
+    @property
+    def steps(self) -> list[tuple[str, str, str]]:
+        """The links that move the axis: for each its label, its query string and its key."""
+        start, end, half = self.axis.start, self.axis.end, self.axis.length / 2
+        found = [("Zoom out", self.zoomed(start - half, end + half), "-")]
+        if start > 0:
+            found.append(("Earlier", self.zoomed(max(0, start - half), max(0, start - half) + 2 * half), ","))
+        if end < self.forest.length:
+            found.append(("Later", self.zoomed(start + half, end + half), "."))
+        return [*found, ("Whole run", self.query.address(since=None, until=None), "0")]
 
 
-async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, folded: bool = True) -> WaterfallView:
-    """Read the spans that began after the seq `after`, at most PAGE. Raises UnknownTask."""
+async def waterfall_view(view: TaskReading, task_id: str, query: WaterfallQuery | None = None) -> WaterfallView:
+    """Read one page of the waterfall. Raises UnknownTask."""
+    query = query or WaterfallQuery()
     task = await view.task(task_id)
-    spans = await view.spans(task_id, after, PAGE + 1)
-    shown = spans[:PAGE]
-    begin = min((span.started_at for span in shown), default=task.created_at)
-    ended = max((end_of(task, span) for span in shown), default=begin)
-    drawn = axis(seconds(begin, ended), busy(task, shown, begin), fold=folded)
-    committed = [one for one in await view.checkpoints(task_id, CHECKPOINTS) if begin <= one.created_at <= ended]
-    running = not task.ended and any(span.state == "open" for span in shown)
+    forest = await span_forest(view, task, after=query.after)
+    critical = critical_path(forest.roots) if query.critical != "off" else {}
+    rows = rows_of(forest, query, critical)
+    first = window_of(len(rows), query.row, PAGE)
+    drawn = axis_of(forest, query)
+    stops = [stop(one, forest.begin, drawn) for one in await view.checkpoints(task_id, CHECKPOINTS)]
+    running = not task.ended and task.spans_open > 0
+    newest = seconds(forest.begin, task.updated_at)
     return WaterfallView(
         task=task,
-        bars=[bar(task, line, begin, drawn) for line in lines(shown, open_first=False)],
-        stops=[stop(one, begin, drawn) for one in committed],
+        forest=forest,
+        query=query,
+        kinds=kinds_in(forest, query.kind),
+        states=states_in(forest, query.state),
+        context=[bar(row, drawn, critical) for row in context_of(rows, first)[-MAX_CONTEXT:]],
+        bars=[bar(row, drawn, critical) for row in rows[first : first + PAGE]],
+        stops=[one for one in stops if drawn.start <= one.since <= drawn.end],
         axis=drawn,
-        folded=folded,
-        begin=begin,
-        now=drawn.left(seconds(begin, task.updated_at)) if running else None,
-        after=after,
-        next=shown[-1].started_seq if len(spans) > PAGE else None,
+        now=drawn.left(newest) if running and drawn.start <= newest <= drawn.end else None,
+        first=first,
+        total=len(rows),
+        critical_spans=len(critical),
     )
 
 
-def end_of(task: Task, span: Span) -> str:
-    """Return the end of a span, never before its start; the time of the newest event if it is open."""
-    if span.state == "mark":
-        return span.started_at
-    return max(span.ended_at or task.updated_at, span.started_at)
+def axis_of(forest: SpanForest, query: WaterfallQuery) -> Axis:
+    """Return the axis of the run, or of the part to which the query is zoomed."""
+    start = min(query.since or 0.0, forest.length)
+    end = forest.length if query.until is None else min(query.until, forest.length)
+    # A parent only groups its children, so the spans without children are those that work.
+    busy = ((timed.start, timed.end) for timed in forest.all if not timed.children)
+    return axis(max(0.0, end - start), busy, fold=query.gaps != "open", start=start)
 
 
-def busy(task: Task, spans: Sequence[Span], begin: str) -> list[tuple[float, float]]:
-    """Return the times of work: those of spans without children, because a parent only groups its children."""
-    parents = {span.parent_span_id for span in spans}
-    worked = (span for span in spans if span.span_id not in parents)
-    return [(seconds(begin, span.started_at), seconds(begin, end_of(task, span))) for span in worked]
+def bar(row: WaterfallRow, drawn: Axis, critical: dict[str, list[Interval]]) -> Bar:
+    """Return the bar of one row."""
+    if row.group is None:
+        assert row.span is not None
+        intervals = critical.get(row.span.span.span_id, [])
+        return Bar(row, part_of(row.span.start, row.span.end, drawn), parts_of(intervals, drawn))
+    members = row.group.members
+    whole = part_of(members[0].start, max(member.end for member in members), drawn)
+    intervals = [interval for member in members for interval in critical.get(member.span.span_id, [])]
+    return Bar(row, whole, parts_of(intervals, drawn), group_path(row.group, drawn))
 
 
-def bar(task: Task, line: SpanLine, begin: str, drawn: Axis) -> Bar:
-    """Return the bar of one span."""
-    span, depth = line
-    since = seconds(begin, span.started_at)
-    left = drawn.left(since)
-    width = max(0.0, drawn.left(seconds(begin, end_of(task, span))) - left)
-    return Bar(span, depth, since, round(left, 3), round(width, 3))
+def part_of(start: float, end: float, drawn: Axis) -> AxisPart:
+    """Return the part of the axis from one second to another."""
+    left = drawn.left(start)
+    return AxisPart(round(left, 3), round(max(0.0, drawn.left(end) - left), 3))
+
+
+def parts_of(intervals: Iterable[Interval], drawn: Axis) -> list[AxisPart]:
+    """Return the parts of the axis that the intervals cover on the axis. Intervales that nearly touch become one part.
+
+    Of many parts, those narrower than a pixel are left out.
+    """
+    found: list[AxisPart] = []
+    for interval in sorted(intervals):
+        if interval.end < drawn.start or interval.start > drawn.end:
+            continue
+        added = part_of(interval.start, interval.end, drawn)
+        if found and added.left - (found[-1].left + found[-1].width) <= PIXEL:
+            before = found.pop()
+            added = AxisPart(before.left, round(max(before.width, added.left + added.width - before.left), 3))
+        found.append(added)
+    return found if len(found) <= FEW_PARTS else [one for one in found if one.width >= PIXEL]
+
+
+def group_path(group: SpanGroup, drawn: Axis) -> str:
+    """Return an SVG path with a bar wherever a member of the group was running, at least one unit wide."""
+    units: list[tuple[int, int]] = []
+    # Members within the last unit change nothing, and need no position.
+    until = float("-inf")
+    for member in sorted(group.members, key=attrgetter("start")):
+        if member.end <= until or member.end < drawn.start or member.start > drawn.end:
+            continue
+        start = int(drawn.left(member.start) * GROUP_RESOLUTION / 100)
+        end = max(start + 1, int(drawn.left(member.end) * GROUP_RESOLUTION / 100))
+        if units and start <= units[-1][1]:
+            units[-1] = (units[-1][0], max(end, units[-1][1]))
+        else:
+            units.append((start, end))
+        until = drawn.second(units[-1][1] * 100 / GROUP_RESOLUTION)
+    return "".join(f"M{start} 0h{end - start}v10h{start - end}z" for start, end in units)
 
 
 def stop(checkpoint: Checkpoint, begin: str, drawn: Axis) -> Stop:

@@ -1,0 +1,2 @@
+import './soft-links.js';
+import './waterfall-zoom.js';

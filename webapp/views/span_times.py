@@ -1,0 +1,166 @@
+"""The span tree with times: when each span started, how long it took, and its self time.
+
+All times are in seconds from the start of the first span. The self time of a span is its duration without the union of
+the times of its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from operator import attrgetter
+
+from signalbox.store import TaskReading
+from signalbox.store.state import Span, Task
+from signalbox.webapp.views.text import seconds
+
+SPAN_STATES = ("open", "done", "failed", "cancelled", "interrupted", "mark")
+MAX_SPANS = 20_000
+"""How many spans one page reads. A task with more has several pages."""
+
+
+MAX_KEPT = 16
+"""How many forests are kept in memory, with at most MAX_SPANS spans in all."""
+
+
+class TimedSpan:
+    """A span with its times, its children in the order of their start, and its parent if that is known.
+
+    `end` of an open span is the time of the task's newest event.
+    """
+
+    __slots__ = ("children", "end", "own", "parent", "span", "start")
+
+    def __init__(self, span: Span, start: float, end: float) -> None:
+        self.span = span
+        self.start = start
+        self.end = end
+        self.own = end - start
+        self.parent: TimedSpan | None = None
+        self.children: Sequence[TimedSpan] = ()
+
+    @property
+    def duration(self) -> float:
+        """The seconds from start to end."""
+        return self.end - self.start
+
+    def subtree(self) -> Iterator[TimedSpan]:
+        """Iterate over the span and all spans below it, in pre-order."""
+        waiting = [self]
+        while waiting:
+            timed = waiting.pop()
+            yield timed
+            waiting.extend(reversed(timed.children))
+
+    def ancestors(self) -> Iterator[TimedSpan]:
+        """Iterate over the ancestors, the nearest first."""
+        above = self.parent
+        while above is not None:
+            yield above
+            above = above.parent
+
+
+class SpanForest:
+    """The spans of a task as trees. `begin` is the timestamp of second 0, `length` the time to the last end.
+
+    `after` and `next` are the cursors of this and of the next page, for a task with more than MAX_SPANS spans.
+    """
+
+    def __init__(self, task: Task, spans: Sequence[Span], *, after: int = 0, next: int | None = None) -> None:
+        self.after, self.next = after, next
+        self.begin = min((span.started_at for span in spans), default=task.created_at)
+        clock = _Clock(self.begin)
+        newest = clock.second(task.updated_at)
+        self.all = [_timed(span, clock, newest) for span in spans]
+        self.by_id = {timed.span.span_id: timed for timed in self.all}
+        self.length = max((timed.end for timed in self.all), default=0.0)
+        self.roots = self._link()
+        for timed in self.all:
+            if timed.children:
+                timed.own = max(0.0, timed.duration - covered(timed.children, timed.start, timed.end))
+
+    def _link(self) -> list[TimedSpan]:
+        """Connect parents and children, and return the roots. Of spans in a parent cycle, the first becomes a root."""
+        roots: list[TimedSpan] = []
+        below: dict[str, list[TimedSpan]] = {}
+        may_have_cycles = False
+        for timed in self.all:
+            parent = self.by_id.get(timed.span.parent_span_id or "")
+            if parent is None:
+                roots.append(timed)
+                continue
+            timed.parent = parent
+            below.setdefault(parent.span.span_id, []).append(timed)
+            may_have_cycles = may_have_cycles or parent.span.started_seq >= timed.span.started_seq
+        for span_id, children in below.items():
+            self.by_id[span_id].children = children
+        return [*roots, *self._break_cycles(roots)] if may_have_cycles else roots
+
+    def _break_cycles(self, roots: Sequence[TimedSpan]) -> Iterator[TimedSpan]:
+        reached = {below.span.span_id for root in roots for below in root.subtree()}
+        for timed in self.all:
+            if timed.span.span_id not in reached and timed.parent is not None:
+                timed.parent.children = [child for child in timed.parent.children if child is not timed]
+                timed.parent = None
+                reached.update(below.span.span_id for below in timed.subtree())
+                yield timed
+
+
+def covered(spans: Iterable[TimedSpan], start: float, end: float) -> float:
+    """Return the seconds between `start` and `end` in which at least one of the spans was running."""
+    total, until = 0.0, start
+    for span in sorted(spans, key=attrgetter("start")):
+        if span.end > until:
+            since, until = max(span.start, until), min(span.end, end)
+            total += max(0.0, until - since)
+    return total
+
+
+async def span_forest(view: TaskReading, task: Task, *, after: int = 0) -> SpanForest:
+    """Read the spans of a task that started after the seq `after`, at most MAX_SPANS."""
+    key = (task.identity, task.latest_seq, task.updated_at, after)
+    forest = _recent.get(key) if task.identity else None
+    if forest is None:
+        spans = await view.spans(task.task_id, after, MAX_SPANS + 1)
+        shown = spans[:MAX_SPANS]
+        forest = SpanForest(task, shown, after=after, next=shown[-1].started_seq if len(spans) > MAX_SPANS else None)
+        _keep(key, forest)
+    return forest
+
+
+_recent: dict[tuple[str, int, str, int], SpanForest] = {}
+"""The forests of the pages that were read last. Each click on such a page shows the same spans in another way."""
+
+
+def _keep(key: tuple[str, int, str, int], forest: SpanForest) -> None:
+    _recent[key] = forest
+    while len(_recent) > 1 and sum(len(one.all) for one in _recent.values()) > MAX_SPANS:
+        del _recent[next(iter(_recent))]
+    while len(_recent) > MAX_KEPT:
+        del _recent[next(iter(_recent))]
+
+
+def _timed(span: Span, clock: _Clock, newest: float) -> TimedSpan:
+    start = clock.second(span.started_at)
+    if span.state == "mark":
+        return TimedSpan(span, start, start)
+    return TimedSpan(span, start, max(start, clock.second(span.ended_at) if span.ended_at else newest))
+
+
+class _Clock:
+    """Seconds from one timestamp to others. It parses each minute once, because there are many timestamps."""
+
+    def __init__(self, begin: str) -> None:
+        self._minutes: dict[str, float] = {}
+        self._begin = begin
+
+    def second(self, at: str) -> float:
+        """Return the seconds from the first timestamp to `at`, never negative; 0 if one of them is not valid."""
+        minute = at[:17]
+        try:
+            if minute not in self._minutes:
+                start = datetime.fromisoformat(f"{minute}00Z")
+                self._minutes[minute] = (start - datetime.fromisoformat(self._begin)).total_seconds()
+            return max(0.0, self._minutes[minute] + float(at[17:-1]))
+        except (ValueError, TypeError):
+            return seconds(self._begin, at)
