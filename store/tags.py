@@ -21,6 +21,13 @@ MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_URL_CHARS = 64, 200, 2000
 Changes = dict[str, str | None]
 """New values by name. None removes the name."""
 
+_CHAR = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+NAME_PATTERN = rf"^[^=\s{_CHAR}](?:[^={_CHAR}]{{0,62}}[^=\s{_CHAR}])?$"
+VALUE_PATTERN = rf"^[^\s{_CHAR}](?:[^{_CHAR}]{{0,198}}[^\s{_CHAR}])?$"
+TAG_PATTERN = f"{NAME_PATTERN[:-1]}={VALUE_PATTERN[1:]}"
+URL_PATTERN = r"^https?://[^\u0000-\u0020\u007f-\u009f<>\"\\\u2028\u2029]{1,1900}$"
+"""Patterns for JSON Schemas. They only document; the functions below check."""
+
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _URL = re.compile(r"https?://[^\x00-\x20\x7f-\x9f<>\"\\\u2028\u2029\ud800-\udfff]+", re.IGNORECASE)
 

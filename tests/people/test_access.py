@@ -37,6 +37,7 @@ TASK = {
     "view_id": "1",
     "action": "archive",
     "phase": "executing",
+    "kind": "build",
 }
 
 
@@ -65,6 +66,10 @@ ROUTES: dict[str, Route] = {
     "GET /tasks": page("some"),
     "GET /live/tasks": Route("some"),
     "GET /permissions": page("some"),
+    "GET /kinds": page("some"),
+    "GET /kinds/<name:kind>": page("some"),
+    "GET /api/kinds": Route("some"),
+    "GET /api/kinds/<name:kind>": Route("some"),
     "GET /live/permissions": Route("some"),
     "GET /audits": page("some"),
     "GET /help": page("some"),
@@ -180,7 +185,7 @@ def callers(shared_server: Server) -> dict[str, Headers]:
     store = shared_server.store
     for name in ("ours", "theirs"):
         project(store, name)
-    store.create_task("run", project_id="ours")
+    store.create_task("run", kind="build", project_id="ours")
     request = {"request_id": "r1", "tool_name": "deploy"}
     shared_server.emit("run", "hello", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
     shared_server.emit("run", NewEvent(event_type="permission_request", payload=request))

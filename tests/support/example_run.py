@@ -8,7 +8,7 @@ from signalbox.store.sqlite import SqliteStore
 
 def fill(store: SqliteStore, project_id: str | None = None) -> None:
     """Create the task `run` with a phase, open permission requests r0 to r2, a checkpoint, its evidence and a line."""
-    store.create_task("run", project_id=project_id, metadata={"a": [1]})
+    store.create_task("run", kind="build", project_id=project_id, metadata={"a": [1]})
     store.append("run", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
     store.append("run", [NewEvent(event_type="permission_request", payload={"request_id": f"r{n}"}) for n in range(3)])
     store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))

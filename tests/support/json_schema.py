@@ -25,7 +25,8 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 }
 _KNOWN = frozenset(
     {"$ref", "additionalProperties", "anyOf", "default", "description", "enum", "format", "items", "maxItems"}
-    | {"maxLength", "maximum", "minLength", "minimum", "pattern", "properties", "required", "title", "type"}
+    | {"maxLength", "maxProperties", "maximum", "minLength", "minimum", "pattern", "properties", "propertyNames"}
+    | {"required", "title", "type"}
 )
 _text = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 ANYTHING = st.recursive(
@@ -70,11 +71,17 @@ class Schemas:
         known = schema.get("properties", {})
         if schema.get("additionalProperties") is False and value.keys() - known.keys():
             return f"{path} has {', '.join(sorted(value.keys() - known.keys()))}, which it may not have"
+        if len(value) > schema.get("maxProperties", len(value)):
+            return f"{path} has {len(value)} names"
         parts = [
             self.problem(value[name], value_schema, f"{path}.{name}")
             for name, value_schema in known.items()
             if name in value
         ]
+        more = schema.get("additionalProperties")
+        for name in value.keys() - known.keys():
+            parts.append(self.problem(name, schema.get("propertyNames", {}), f"the name {name!r} of {path}"))
+            parts.append(self.problem(value[name], more, f"{path}.{name}") if isinstance(more, dict) else None)
         return next(filter(None, parts), None)
 
     def values(self, schema: Schema) -> st.SearchStrategy[Any]:
@@ -100,8 +107,10 @@ class Schemas:
     def _objects(self, schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
         known = {name: self.values(value_schema) for name, value_schema in schema.get("properties", {}).items()}
         required = {name: known[name] for name in schema.get("required", ())}
-        if not known and schema.get("additionalProperties") is not False:
-            return st.dictionaries(_text, ANYTHING, max_size=3)
+        more = schema.get("additionalProperties")
+        if not known and more is not False:
+            names = self.values({"type": "string", **schema["propertyNames"]}) if "propertyNames" in schema else _text
+            return st.dictionaries(names, self.values(more) if isinstance(more, dict) else ANYTHING, max_size=3)
         return st.fixed_dictionaries(required, optional={n: v for n, v in known.items() if n not in required})
 
     def _resolved(self, schema: Schema) -> Schema:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from signalbox.store import Conflict, InvalidEvent
+from signalbox.store import Conflict
 from signalbox.store.tags import MAX_LINKS, MAX_TAGS, Changes, check_links, check_tags
 from signalbox.webapp.acts.user_actions import act
 from signalbox.webapp.current import store
@@ -16,8 +16,6 @@ async def change_labels(task_id: str, *, tags: Mapping[str, Any] = {}, links: Ma
 
     Raises UnknownTask, InvalidEvent for a bad value, and Conflict if the task would have too many.
     """
-    if not tags and not links:
-        raise InvalidEvent("tags or links must name at least one", "tags")
     changes = check_tags(tags, removing=True), check_links(links, removing=True)
     async with store().glance() as view:
         task = await view.task(task_id)

@@ -11,6 +11,7 @@ def install(app: Quart) -> None:
         control,
         events,
         feed,
+        kinds,
         messages,
         metrics,
         openapi,
@@ -28,6 +29,7 @@ def install(app: Quart) -> None:
 
     for module in (
         tasks,
+        kinds,
         events,
         parts,
         permissions,

@@ -14,7 +14,16 @@ from signalbox.store.events import Line, TaskId, Title
 from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Allowance, Progress, Status, Task, Unfinished
-from signalbox.store.tags import MAX_LINKS, MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TAGS, MAX_URL_CHARS
+from signalbox.store.tags import (
+    MAX_LINKS,
+    MAX_NAME_CHARS,
+    MAX_TAG_CHARS,
+    MAX_TAGS,
+    MAX_URL_CHARS,
+    NAME_PATTERN,
+    URL_PATTERN,
+    VALUE_PATTERN,
+)
 from signalbox.webapp.acts.labels import change_labels
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.api.parameters import IdentityParameter
@@ -32,9 +41,13 @@ from signalbox.webapp.views.list_query import ListFilters, task_query
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
 
 
-TagValue = str | int | float | bool
+_NAMES = {"propertyNames": {"pattern": NAME_PATTERN}}
+TagValue = Annotated[str, Meta(extra_json_schema={"pattern": VALUE_PATTERN})] | int | float | bool
+Url = Annotated[str, Meta(extra_json_schema={"pattern": URL_PATTERN})]
 TAGS = f"At most {MAX_TAGS}; a name has at most {MAX_NAME_CHARS} characters, a value {MAX_TAG_CHARS}."
 LINKS = f"At most {MAX_LINKS} http or https addresses by name, each of at most {MAX_URL_CHARS} characters."
+
+_TAGS, _LINKS = _NAMES | {"maxProperties": MAX_TAGS}, _NAMES | {"maxProperties": MAX_LINKS}
 
 
 class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,8 +57,8 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
     title: Title | None = None
     kind: Annotated[Line, Meta(description="Any kind except `agent`, which only the server uses.")] | None = None
     metadata: dict[str, Any] | None = None
-    tags: Annotated[dict[str, TagValue], Meta(description=TAGS)] | None = None
-    links: Annotated[dict[str, str], Meta(description=LINKS)] | None = None
+    tags: Annotated[dict[str, TagValue], Meta(description=TAGS, extra_json_schema=_TAGS)] | None = None
+    links: Annotated[dict[str, Url], Meta(description=LINKS, extra_json_schema=_LINKS)] | None = None
     project_id: ProjectId | None = None
     budget: Annotated[Budget, Meta(description="What the run may use. It is kept in the `metadata`.")] | None = None
 
@@ -53,8 +66,8 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
 class LabelsBody(msgspec.Struct, forbid_unknown_fields=True):
     """Changes of tags and links by name. null removes one."""
 
-    tags: Annotated[dict[str, TagValue | None], Meta(description=TAGS)] = {}
-    links: Annotated[dict[str, str | None], Meta(description=LINKS)] = {}
+    tags: Annotated[dict[str, TagValue | None], Meta(description=TAGS, extra_json_schema=_TAGS)] = {}
+    links: Annotated[dict[str, Url | None], Meta(description=LINKS, extra_json_schema=_LINKS)] = {}
 
 
 class TaskResponse(msgspec.Struct):

@@ -17,6 +17,7 @@ from signalbox.webapp.drawing.conversation import payload_slot, said, shown_argu
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
+from signalbox.webapp.drawing.run_chart import run_chart
 from signalbox.webapp.drawing.span_kinds import kind_class, kind_icon, kind_legend, kind_words
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
@@ -108,6 +109,7 @@ class Templates:
             tokens_words=tokens_words,
             cost_of=prices.cost,
             cost_text=cost_text,
+            run_chart=run_chart,
             budget_of=budgets.of,
             over_budget=lambda task: budgets.exceeded(task, prices),
             time_travel=None,

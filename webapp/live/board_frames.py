@@ -72,6 +72,31 @@ class ComparisonFrames:
         return Chunk(sse.html_message(event_id, self._fragments.parts_frame(parts, cursor, event_id)), event_id, 1)
 
 
+class BoardFrames:
+    """Renders the frames of a page about many tasks that consists of parts. `draw` returns them as `{DOM id: HTML}`.
+
+    A stream at a position whose parts are kept gets the parts that changed. Any other stream gets all parts.
+    """
+
+    def __init__(
+        self, store: Store, fragments: Fragments, draw: Callable[[Reading], Awaitable[dict[str, str]]]
+    ) -> None:
+        self._store = store
+        self._fragments = fragments
+        self._draw = draw
+        self._kept: Kept[dict[str, str]] = Kept(KEPT_STATES)
+
+    async def __call__(self, cursor: int) -> Chunk | None:
+        async with self._store.read() as view:
+            event_id, parts = await view.latest_event_id(), await self._draw(view)
+        before = self._kept.get(cursor) or {}
+        changed = {part: html for part, html in parts.items() if before.get(part) != html}
+        if event_id <= cursor or not changed:
+            return None
+        self._kept.put(event_id, parts)
+        return Chunk(sse.html_message(event_id, self._fragments.parts_frame(changed, cursor, event_id)), event_id, 1)
+
+
 class InboxFrames:
     """Renders the frames of the permission inbox for readers who see `projects` and may answer in `answered`.
 

@@ -17,6 +17,7 @@ def install(app: Quart) -> None:
         demo,
         export,
         help,
+        kinds,
         log,
         login,
         payload,
@@ -30,7 +31,7 @@ def install(app: Quart) -> None:
         viewer_zone,
     )
 
-    lists = (static, tasks, selection, saved_views, permissions, audits, help, viewer_zone)
+    lists = (static, tasks, selection, saved_views, permissions, kinds, audits, help, viewer_zone)
     for module in (
         *lists,
         control,

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from signalbox.store import InvalidEvent, Sort, TaskQuery
 from signalbox.store.state import STATUSES, Status
-from signalbox.store.tags import MAX_NAME_CHARS, MAX_TAG_CHARS, tag_of
+from signalbox.store.tags import TAG_PATTERN, tag_of
 from signalbox.store.task_query import (
     CURSOR_PATTERN,
     MAX_CURSOR_CHARS,
@@ -49,8 +49,11 @@ def _bound(about: str) -> Any:
 
 MAX_TAG_FILTERS = 10
 Tags = Annotated[
-    tuple[Annotated[str, Meta(max_length=MAX_NAME_CHARS + MAX_TAG_CHARS + 1)], ...],
-    Meta(description="Only tasks with this tag, as NAME=VALUE; may be repeated, for tasks that have all of them."),
+    tuple[Annotated[str, Meta(extra_json_schema={"pattern": TAG_PATTERN})], ...],
+    Meta(
+        description="Only tasks with this tag, as NAME=VALUE; may be repeated, for tasks that have all of them.",
+        extra_json_schema={"maxItems": MAX_TAG_FILTERS},
+    ),
 ]
 """The filter by tags, as a parameter."""
 
@@ -111,6 +114,21 @@ def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuer
         before=given.cursor or None,
         limit=given.limit,
     )
+
+
+class KindFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs of a kind to read, as parameters."""
+
+    project: Annotated[Text, Meta(description="Only runs of the project with this id.")] = ""
+    tag: Tags = ()
+
+
+class KindsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which kinds to read, as parameters."""
+
+    after: Annotated[
+        Annotated[str, Meta(max_length=MAX_FILTER_CHARS)], Meta(description="The last kind of the previous page.")
+    ] = ""
 
 
 ORDERS: dict[Sort, str] = {

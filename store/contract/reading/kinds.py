@@ -17,6 +17,9 @@ class KindReading(Protocol):
     async def kinds(self, after: str = "", limit: int = 100, projects: Sequence[str] | None = None) -> list[str]:
         """Return the names of the first `limit` kinds after `after`, sorted by code point."""
 
+    async def fingerprints(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """Return the fingerprint of the error of each of these tasks. Tasks without one are absent."""
+
     async def newest_runs(
         self, kinds: Sequence[str], limit: int, projects: Sequence[str] | None = None
     ) -> dict[str, list[RunFacts]]:

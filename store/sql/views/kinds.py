@@ -30,6 +30,13 @@ class KindViews(Rows):
         )
         return [row[0] for row in rows]
 
+    async def fingerprints(self, task_ids: Sequence[str]) -> dict[str, str]:
+        def query(task_ids: Sequence[str] | None) -> Condition:
+            among, ids = self._only(task_ids)
+            return f"SELECT task_id, fingerprint FROM tasks WHERE {among} AND fingerprint IS NOT NULL", ids
+
+        return dict((await self._rows_of_tasks(query, task_ids))[0]) if task_ids else {}
+
     async def newest_runs(
         self, kinds: Sequence[str], limit: int, projects: Sequence[str] | None = None
     ) -> dict[str, list[RunFacts]]:

@@ -27,6 +27,8 @@ _PARTS: dict[str, tuple[Spec, str]] = {
     "request_id": (_NAME, "The id of a permission request; it may have slashes."),
     "tool_name": (_NAME, "The name of a tool; it may have slashes."),
     "phase": (_NAME, "A phase; it may have slashes."),
+    "kind": (_NAME, "A kind of tasks; it may have slashes."),
+    "seq": ({"type": "integer", "minimum": 1}, "The seq of an event."),
 }
 """The schema and the description of each variable part of a path."""
 
