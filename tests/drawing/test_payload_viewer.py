@@ -120,6 +120,13 @@ def test_a_command_hides_nothing() -> None:
     assert block.text == "$ rm \ufffdtxt.a b\u2408\u2400"
 
 
+def test_a_long_command_leads_to_the_whole_of_it() -> None:
+    payload = {"tool_name": "sh", "arguments": {"command": "echo " + "x" * 100_000}}
+    (block,) = by_class(viewer(payload, "text"), "shell")
+    assert "(60,005 more characters)" in block.text
+    assert str(block.all("a")[0].attributes["href"]).endswith("pointer=%2Farguments%2Fcommand&view=raw")
+
+
 def test_texts_show_diffs_colours_links_and_formatted_json() -> None:
     arguments = '{"path":"' + "x" * 100 + '","n":1}'
     payload = {"d": "@@ -1 +1 @@\n-a\n+b", "c": "\x1b[31mred\nline", "u": "see https://a.b/c.", "j": arguments}
@@ -191,6 +198,20 @@ def test_every_item_and_every_character_is_reachable_in_pieces() -> None:
     numbers = re.findall(r"<(\d+)>", content(shown).text + texts["/items"])
     assert numbers == [str(n) for n in range(1234)]
     assert texts["/text"] == payload["text"]
+
+
+@pytest.mark.parametrize("view", ["text", "markdown", "raw"])
+def test_every_line_of_a_long_text_is_reachable_in_every_view(view: str) -> None:
+    payload = "".join(f"line-{n}\n\n" for n in range(12_000))
+    shown = viewer(payload, view)
+    numbers: list[str] = []
+    while True:
+        numbers += re.findall(r"line-(\d+)", shown.text)
+        pieces = by_class(shown, "piece")
+        if not pieces:
+            break
+        shown = load(payload, str(pieces[0].attributes["hx-get"]))
+    assert numbers == [str(n) for n in range(12_000)]
 
 
 def test_a_link_to_a_piece_works_without_scripts() -> None:

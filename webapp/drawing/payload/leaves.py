@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from signalbox.webapp.drawing.links import linked
-from signalbox.webapp.drawing.markdown import looks_like_markdown, markdown_html
+from signalbox.webapp.drawing.markdown import MAX_CHARS, looks_like_markdown, markdown_html
 from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.payload.limits import PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search, scalar_text
 from signalbox.webapp.drawing.payload.shell import command_html
-from signalbox.webapp.drawing.payload.strings import is_block, more, text_html
+from signalbox.webapp.drawing.payload.strings import is_block, more, piece_end, text_html
 from signalbox.webapp.views.json_pointer import child, names
 from signalbox.webapp.views.text import clean, compact, count, size
 
@@ -118,8 +118,8 @@ def text_block(text: str, address: PayloadAddress, search: Search, start: int, m
 
 def markdown_block(text: str, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
     """Return a text as Markdown."""
-    html = search.mark(markdown_html(text[start : start + most]))
-    return html + more(text, address, start + most, "markdown")
+    end = piece_end(text, start, min(most, MAX_CHARS))
+    return search.mark(markdown_html(text[start:end])) + more(text, address, end, "markdown")
 
 
 def _found(leaf: Leaf, path: list[str], search: Search) -> bool:
@@ -147,7 +147,7 @@ def _leaf(
 ) -> Markup:
     value = leaf.value
     if leaf.pointer in commands:
-        html, is_long = command_html(commands[leaf.pointer], search), True
+        html, is_long = command_html(commands[leaf.pointer], search, address, most), True
     elif isinstance(value, str) and (is_block(value) or (block is markdown_block and looks_like_markdown(value))):
         html, is_long = block(value, address, search, 0, most), True
     else:

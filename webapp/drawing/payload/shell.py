@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from signalbox.store.terminal_escapes import plain
+from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.payload.limits import PAGE
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.views.json_pointer import child
@@ -58,10 +59,15 @@ def _command(value: Any, *, is_tool: bool) -> str:
     return value if isinstance(value, str) and is_tool else ""
 
 
-def command_html(command: str, search: Search | None = None) -> Markup:
-    """Return a command as a block with a prompt sign."""
-    html = escape(clean(cut(plain(command), PAGE.text)))
-    marked = search.mark(html) if search else html
+def command_html(
+    command: str, search: Search | None = None, address: PayloadAddress | None = None, most: int = PAGE.text
+) -> Markup:
+    """Return a command as a block with a prompt sign. The rest of a very long one is linked if it has an `address`."""
+    text = plain(command)
+    html = escape(clean(cut(text, most)))
+    rest = ""
+    if address is not None and len(text) > most:
+        rest = Markup(' <a href="{}">Show the whole command</a>').format(address.url(view="raw"))
     return Markup(
-        '<pre class="shell" dir="ltr"><span class="shell-prompt" aria-hidden="true">$ </span><code>{}</code></pre>'
-    ).format(marked)
+        '<pre class="shell" dir="ltr"><span class="shell-prompt" aria-hidden="true">$ </span><code>{}</code>{}</pre>'
+    ).format(search.mark(html) if search else html, rest)

@@ -38,9 +38,16 @@ def text_html(text: str, address: PayloadAddress, search: Search, start: int = 0
     """Return `most` characters of a text from `start` on, and a link to the next piece. A search shows its matches."""
     if search and not start and len(text) > 10 * _EXCERPT_CHARS:
         return excerpts(text, address, search)
-    piece = text[start : start + most]
+    end = piece_end(text, start, most)
+    piece = text[start:end]
     html = search.mark(_coloured(piece, within_diff=start > 0 and is_diff(text)))
-    return html + more(text, address, start + most)
+    return html + more(text, address, end)
+
+
+def piece_end(text: str, start: int, most: int) -> int:
+    """Return the end of the piece that begins at `start`: if possible that of a line, `most` characters on at most."""
+    end = start + most
+    return end if end >= len(text) else text.rfind("\n", (start + end) // 2, end) + 1 or end
 
 
 def more(text: str, address: PayloadAddress, end: int, view: str = "") -> Markup:

@@ -18,7 +18,7 @@ from signalbox.webapp.drawing.payload.leaves import leaves_html
 from signalbox.webapp.drawing.payload.limits import CARD, PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search, scalar_text
 from signalbox.webapp.drawing.payload.shell import shell_commands
-from signalbox.webapp.drawing.payload.strings import excerpts, is_block, more
+from signalbox.webapp.drawing.payload.strings import excerpts, is_block, more, piece_end
 from signalbox.webapp.views.json_pointer import resolve
 from signalbox.webapp.views.text import clean, compact
 
@@ -131,5 +131,6 @@ def _raw(value: Any, address: PayloadAddress, search: Search, start: int, most: 
     text = value if isinstance(value, str) and not address.pointer else compact(value)
     if search and not start and len(text) > most:
         return Markup('<pre class="leaf-text">{}</pre>').format(excerpts(text, address, search))
-    html = search.mark(escape(clean(text[start : start + most]))) + more(text, address, start + most, "raw")
+    end = piece_end(text, start, most)
+    html = search.mark(escape(clean(text[start:end]))) + more(text, address, end, "raw")
     return html if start else Markup('<pre class="leaf-text">{}</pre>').format(html)
