@@ -13,7 +13,7 @@ from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.shell import shell_commands
-from signalbox.webapp.drawing.payload.viewer import VIEWS, default_view, exact, piece
+from signalbox.webapp.drawing.payload.viewer import VIEWS, default_view, exact, json_of, piece
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import choice_parameter, int_parameter, parameter
 from signalbox.webapp.http.root_path import at_root
@@ -46,8 +46,7 @@ async def show(task_id: str, seq: int) -> Response:
         seen = await payload_view(reading, task_id, seq, pointer)
     address = PayloadAddress.of_event(at_root(f"/tasks/{task_id}"), seen.task, seq, pointer)
     if part == "text":
-        raw = view == "raw" and not pointer
-        text = bytes(seen.event.payload_json).decode() if raw else await _in_time(seen, lambda: exact(seen.value))
+        text = await _in_time(seen, lambda: _exact(seen, view))
         return Response(text.encode(errors="replace"), content_type="text/plain; charset=utf-8")
     if part == "piece":
         return html(await _in_time(seen, lambda: _piece(seen, address, view, query, start)))
@@ -66,15 +65,17 @@ def _text(name: str, limit: int) -> str:
 
 
 def _viewer(seen: PayloadView, address: PayloadAddress, view: str, query: str, start: int) -> str:
-    return fragments().payload_viewer.render(
-        seen.payload, address, view, query, start=start, size=0 if address.pointer else seen.bytes
-    )
+    return fragments().payload_viewer.render(seen.payload, address, view, query, start, stored=seen.stored)
 
 
 def _piece(seen: PayloadView, address: PayloadAddress, view: str, query: str, start: int) -> str:
     commands = shell_commands(seen.payload)
     view = view or default_view(seen.value, address.pointer, commands)
-    return piece(seen.value, address, view, Search(query, seen.value), start, commands)
+    return piece(seen.value, address, view, Search(query, seen.value), start, commands, stored=seen.stored)
+
+
+def _exact(seen: PayloadView, view: str) -> str:
+    return seen.stored or json_of(seen.value) if view == "raw" else exact(seen.value, seen.stored)
 
 
 def _places(address: PayloadAddress) -> list[tuple[str, PayloadAddress]]:

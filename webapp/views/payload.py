@@ -27,6 +27,11 @@ class PayloadView:
         """The size of the whole payload."""
         return memoryview(self.event.payload_json).nbytes
 
+    @property
+    def stored(self) -> str:
+        """The JSON of the value as it is stored, or "" if the value is only a part of the payload."""
+        return "" if self.pointer else bytes(self.event.payload_json).decode(errors="replace")
+
 
 async def payload_view(view: TaskReading, task_id: str, seq: int, pointer: str = "") -> PayloadView:
     """Read the payload of an event. Raises UnknownTask, and NotFound if there is no such event or value."""

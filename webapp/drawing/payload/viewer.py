@@ -16,7 +16,7 @@ from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.payload.json_tree import json_tree
 from signalbox.webapp.drawing.payload.leaves import leaves_html
 from signalbox.webapp.drawing.payload.limits import CARD, PAGE, Limits
-from signalbox.webapp.drawing.payload.search import Search, scalar_text
+from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.shell import shell_commands
 from signalbox.webapp.drawing.payload.strings import excerpts, is_block, more, piece_end
 from signalbox.webapp.views.json_pointer import resolve
@@ -40,19 +40,19 @@ class PayloadViewer:
         query: str = "",
         start: int = 0,
         *,
-        size: int = 0,
+        stored: str = "",
         limits: Limits = PAGE,
     ) -> Markup:
         """Return a viewer for the value at `address` in `payload`. Without a `view`, the value determines it.
 
         `payload` may be a part of the event's payload, if the names that lead to the value are the same. `start` is the
-        first member or character to show, and `size` the number of bytes to name. Raises LookupError if there is no
-        such value.
+        first member or character to show, and `stored` the JSON of the value, if it is known. Raises LookupError if
+        there is no such value.
         """
         value, commands = resolve(payload, address.pointer), shell_commands(payload)
         view = view or default_view(value, address.pointer, commands)
-        search = Search(query, value)
-        content = piece(value, address, view, search, start, commands, limits)
+        search, stored = Search(query, value), stored or json_of(value)
+        content = piece(value, address, view, search, start, commands, limits, stored)
         if start:
             is_text = view == "raw" or (view != "markdown" and isinstance(value, str))
             content = Markup("<pre>{}</pre>" if is_text else "<div>{}</div>").format(content)
@@ -65,7 +65,7 @@ class PayloadViewer:
                 content=content,
                 start=start,
                 scrolls=limits is CARD,
-                bytes=size or len(scalar_text(value).encode(errors="replace")),
+                bytes=len(stored.encode(errors="replace")),
             )
         )
 
@@ -88,10 +88,11 @@ def piece(
     start: int = 0,
     commands: Mapping[str, str] | None = None,
     limits: Limits = PAGE,
+    stored: str = "",
 ) -> Markup:
     """Return the content of a viewer, or the piece of it that begins at the member or character `start`."""
     if view == "raw":
-        return _raw(value, address, search, start, limits.text)
+        return _raw(stored or json_of(value), address, search, start, limits.text)
     if view == "json":
         return json_tree(value, address, search, start, limits)
     return leaves_html(value, address, search, start, view=view, commands=commands, limits=limits)
@@ -107,14 +108,23 @@ def default_view(value: Any, pointer: str, commands: Mapping[str, str]) -> str:
     return "markdown" if looks_like_markdown(text) and not is_diff(text) and "\x1b" not in text else "text"
 
 
-def exact(value: Any) -> str:
-    """Return a value as text to copy: a text as it is, anything else as indented JSON."""
+def exact(value: Any, stored: str = "") -> str:
+    """Return a value as text to copy: a text as it is, anything else as indented JSON. `stored` is its JSON."""
     if isinstance(value, str):
         return value
+    stored = stored or json_of(value)
     try:
-        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        return msgspec.json.format(stored.encode(), indent=2).decode()
     except (ValueError, RecursionError):
+        return stored
+
+
+def json_of(value: Any) -> str:
+    """Return a value as JSON. A value of an older version may be nested too deeply for that."""
+    try:
         return compact(value)
+    except RecursionError:
+        return "(nested too deeply)"
 
 
 def _main_text(value: Any) -> str:
@@ -127,8 +137,7 @@ def _main_text(value: Any) -> str:
     return texts[0] if len(texts) == 1 and isinstance(texts[0], str) and is_block(texts[0]) else ""
 
 
-def _raw(value: Any, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
-    text = value if isinstance(value, str) and not address.pointer else compact(value)
+def _raw(text: str, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
     if search and not start and len(text) > most:
         return Markup('<pre class="leaf-text">{}</pre>').format(excerpts(text, address, search))
     end = piece_end(text, start, most)
