@@ -95,7 +95,7 @@ def test_a_row_of_several_lines_expands_at_its_toggle(server: Server, page: Page
     page.goto(f"{server.url}/tasks/lines")
     row = page.locator("#e1")
     closed = row.bounding_box()
-    row.get_by_role("link", name="… 2 more lines").click()
+    row.get_by_role("link", name="+2 lines").click()
     expect(row.locator("code")).to_contain_text("three")
     page.wait_for_function(
         f"() => document.querySelector('#e1').offsetHeight > {closed['height'] + 40 if closed else 0}"

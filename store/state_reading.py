@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS
 from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
@@ -58,6 +58,15 @@ class StateReading:
                 parent = spans.get(span.parent_span_id or "")
                 queue.extend([parent] if parent else [])
         return self._by_start(chosen.values())
+
+    async def span_parents(self, task_id: str, span_ids: Collection[str], levels: int) -> dict[str, str | None]:
+        spans, found = self._state.spans, dict[str, str | None]()
+        wanted = set(span_ids)
+        for _ in range(levels + 1):
+            above = {span_id: spans[span_id].parent_span_id for span_id in wanted if span_id in spans}
+            found |= above
+            wanted = {parent for parent in above.values() if parent} - found.keys()
+        return found
 
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
         return sorted(self._state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-limit:]

@@ -74,11 +74,11 @@ async def test_a_message_of_several_lines_shows_how_many_more_there_are(store: S
     store.append("run", [log("Traceback:\n  File\n    f()\nZeroDivisionError\n"), log("one line\n\n"), failed])
     html = await page(store)
     assert re.findall(r'<a class="more-lines" href="(#e\d+)">([^<]*)</a>', html) == [
-        ("#e1", "… 3 more lines"),
-        ("#e3", "… 1 more line"),
+        ("#e1", "+3 lines"),
+        ("#e3", "+1 line"),
     ]
     assert "ZeroDivisionError</code>" in html
-    assert "… 3 more lines" in await frame(store, 0)
+    assert "+3 lines" in await frame(store, 0)
 
 
 async def test_other_payload_fields_are_shown_without_escape_sequences(store: SqliteStore) -> None:

@@ -143,6 +143,8 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
     yield f"{task_id} open_spans", lambda v: v.open_spans(task_id, 100)
     for limit in (1, 5, 30):
         yield f"{task_id} span_window {limit}", lambda v, limit=limit: v.span_window(task_id, limit, limit)
+    for levels in (0, 1, 6):
+        yield f"{task_id} span_parents {levels}", lambda v, n=levels: v.span_parents(task_id, ("span-1", "none"), n)
     for span_id in ("span-1", "span-2", "none", "\x00"):
         yield f"{task_id} span {span_id}", lambda v, s=span_id: v.span(task_id, s)
         yield f"{task_id} span_children {span_id}", lambda v, s=span_id: v.span_children(task_id, s, 20)

@@ -55,7 +55,7 @@ class Fragments(TaskPages, ListPages):
 
     def log_window(self, log: LogWindow) -> str:
         """Return the rows of a window of the log alone, for a page that adds them to its own."""
-        return self._rows.render(log.rows, log.task)
+        return self._rows.render(log.rows, log.task, log.depths)
 
     def report(self, report: Report) -> str:
         """Return a run as a file of its own."""

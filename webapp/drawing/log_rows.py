@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +15,14 @@ from msgspec.structs import replace
 from signalbox.store import Event
 from signalbox.store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
 from signalbox.store.reserved import sounds_like_a_person
+from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
 from signalbox.store.state import Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
 from signalbox.webapp.drawing.links import linked, linked_html
+from signalbox.webapp.drawing.log_groups import FIRST_LETTERS, marker_of
 from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.row_tones import tone_of_event, tone_of_level
 from signalbox.webapp.drawing.words import is_vouched
 from signalbox.webapp.views.addresses import of_task
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
@@ -63,42 +66,16 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
 }
 """The payload keys that `events/_event_text.html` shows for each event type. The other keys are shown as JSON."""
 
-_TONES = {
-    "phase_enter": " row--phase",
-    "phase_exit": " row--phase",
-    "work_item_complete": " row--clear",
-    "work_item_failed": " row--danger",
-    "checkpoint_commit": " row--checkpoint",
-    "checkpoint_verified": " row--clear",
-    "checkpoint_invalid": " row--danger",
-    "recovery_initiated": " row--caution",
-    "recovery_complete": " row--clear",
-    "permission_request": " row--waiting",
-    "cancel_requested": " row--caution",
-    "runner_heartbeat": " row--quiet",
-}
-_LEVELS = {
-    **dict.fromkeys(("warning", "warn"), " row--caution"),
-    **dict.fromkeys(("error", "critical", "fatal"), " row--danger"),
-    **dict.fromkeys(("debug", "trace"), " row--quiet"),
-}
 _LOG_KEYS = frozenset(("message", "stream", "level", "at"))
-_ENDS = {
-    **dict.fromkeys(("failed", "failure", "error"), " row--danger"),
-    "interrupted": " row--caution",
-    **dict.fromkeys(("cancelled", "canceled", "running"), ""),
-}
+_OPENING = frozenset(("phase_enter", "work_item_start", "tool_status"))
+"""Events that begin a span. Their rows fold the rows of the span."""
 
-
-_ROW = (
-    '<li id="%s%d" class="row%s">%s<time data-volatile datetime="%s">%s</time><a class="seq" href="%s#e%d">#%d</a>'
-    '<span class="phase">%s</span><span class="actor">%s</span><div class="said%s">%s%s</div></li>'
-)
 _DAY = '<span class="day" data-volatile data-day="%s">%s</span>'
 _LAST_ENDS = re.compile(r"\n+(?=(?:</[a-z]+>)*$)")
 
 
 _UNDRAWN = Raw(b'{"message":"this event cannot be shown"}')
+_NO_DEPTHS: Mapping[str, int] = {}
 
 
 class LogRows:
@@ -109,37 +86,42 @@ class LogRows:
         self._root = str(environment.globals.get("root", ""))
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 
-    def render(self, events: Iterable[Event], task: Task | None) -> Markup:
+    def render(self, events: Iterable[Event], task: Task | None, depths: Mapping[str, int] = _NO_DEPTHS) -> Markup:
         """Render `events` without white space between rows, because a live page appends and removes single rows.
 
-        The first row of each day has its date. A shortened payload links to the whole one, except in an exported file,
-        which has no `task`.
+        The first row of each day has its date. Each row links to the page of its event, except in an exported file,
+        which has no `task`. `depths` has the depths of spans: see `views.span_depths`.
         """
-        day = Days()
-        return Markup("".join([self._row(event, day.of(event), task) for event in events]))
+        day, list_ = Days(), _List(self._root, task, depths)
+        return Markup("".join([self._row(event, day.of(event), list_) for event in events]))
 
     def hits(self, events: Iterable[Event], path: str, task: Task, mark: str = "e") -> Markup:
         """Render events without their neighbours. The number of each event links to its place in the log.
 
         `mark` is the prefix of their DOM ids, so that a page can contain both these rows and the rows of the log.
         """
-        day = Days()
-        rows = [self._row(event, day.of(event), task, _address_in_log(path, event, task), mark) for event in events]
+        day, list_ = Days(), _List(self._root, task, None)
+        rows = [self._row(event, day.of(event), list_, _address_in_log(path, event, task), mark) for event in events]
         return Markup("".join(rows))
 
-    def _row(self, event: Event, day: str, task: Task | None, place: str = "", mark: str = "e") -> str:
+    def _row(self, event: Event, day: str, list_: _List, place: str = "", mark: str = "e") -> str:
         try:
-            return self._drawn(event, day, task, place, mark)
+            return self._drawn(event, day, list_, place, mark)
         except Exception:  # An event that cannot be drawn affects no other row.
             bare = replace(event, event_type="log", payload_json=_UNDRAWN, phase=None, created_at=str(event.created_at))
-            return self._drawn(bare, day, task, place, mark)
+            return self._drawn(bare, day, list_, place, mark)
 
-    def _drawn(self, event: Event, day: str, task: Task | None, place: str, mark: str) -> str:
+    def _drawn(self, event: Event, day: str, list_: _List, place: str, mark: str) -> str:
         payload, seq, at, clock = event.payload, event.seq, event.created_at, event.created_at[11:23]
-        if event.event_type == "log" and isinstance(payload.get("message"), str):
-            tone, words, shown = _log_line(payload)
+        group, message = "", payload.get("message")
+        if event.event_type == "log" and isinstance(message, str):
+            tone, words, shown = _log_line(payload, message)
+            if message[:1] in FIRST_LETTERS and list_.folds and (marker := marker_of(message)):
+                group, words = marker
         else:
             tone, words, shown = self._statement(event, payload)
+            if list_.folds:
+                group = ' data-event="opens"' if event.event_type in _OPENING else " data-event"
         phase = _word(event.phase) if event.phase else ""
         if "://" in words and shown is not _LOG_KEYS:
             words = linked_html(words)
@@ -147,11 +129,15 @@ class LogRows:
         if "\n" in words:
             cut, words = _lines(words, f"#{mark}{seq}")
         if event.cut_from:
-            words = f"{self._cut(event, task)}{words}"
+            words = f"{self._cut(event, list_.task)}{words}"
         if event.occurred_at is not UNSET:
             at, clock = _happened(event)
-        where = (mark, seq, tone, day, at, clock, place, seq, seq)
-        return _ROW % (*where, phase, actor, cut, words, _rest(payload, shown))
+        return (
+            f'<li id="{mark}{seq}" class="row{tone}">{day}{list_.turn(event, group)}'
+            f'<time data-volatile datetime="{at}">{clock}</time><a class="seq" href="{place}#e{seq}">#{seq}</a>'
+            f'<span class="phase">{phase}</span><span class="actor">{actor}</span>'
+            f'<div class="said{cut}" dir="auto">{words}{_rest(payload, shown)}</div></li>'
+        )
 
     def _cut(self, event: Event, task: Task | None) -> str:
         """Return the link to a payload too long for a row; htmx loads it in place. It comes before the text."""
@@ -169,15 +155,46 @@ class LogRows:
         words = self._words.get(kind)
         if words is None:
             return "", self._words["other"](event, payload), frozenset()
-        tone = "" if is_claim(event) else _tone(kind, payload)
+        tone = "" if is_claim(event) else tone_of_event(kind, payload)
         return tone, words(event, payload), SHOWN_KEYS.get(kind, _MESSAGE)
 
 
-def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
-    level = payload.get("level")
-    tone = _LEVELS.get(level.lower(), "") if isinstance(level, str) else ""
+class _List:
+    """The list that rows are rendered for. `folds`: it has each row with its neighbours, so groups of rows can fold."""
+
+    def __init__(self, root: str, task: Task | None, depths: Mapping[str, int] | None) -> None:
+        self.task = task
+        self.folds = task is not None and depths is not None
+        self._depths = depths or {}
+        if task is not None:
+            self._main_span_id = task.main_span_id
+            self._path, self._page = f"{root}/tasks/{task.task_id}/events/", str(escape(of_task("/payload", task)))
+
+    def turn(self, event: Event, group: str) -> str:
+        """Return the link that opens a row. Without scripts it leads to the page of the event.
+
+        `group` are the attributes for groups of rows; those of the row's span are added.
+        """
+        if self.task is None:
+            return ""
+        span_id, span = event.span_id, '"'
+        if span_id != self._main_span_id and self.folds:
+            span = _span(span_id, event.parent_span_id or "", self._depths.get(span_id, 0))
+        address = f"{self._path}{event.seq}{self._page}"
+        return f'<a class="turn{span} data-volatile{group} href="{address}" aria-label="Details"></a>'
+
+
+@lru_cache(maxsize=1024)
+def _span(span_id: str, parent: str, depth: int) -> str:
+    """Return the end of the class of a link that opens a row, and the attributes of its span."""
+    above = f' data-parent="{_word(parent)}"' if parent else ""
+    return f'{f" depth-{depth}" if depth else ""}" data-span="{_word(span_id)}"{above}'
+
+
+def _log_line(payload: dict[str, Any], message: str) -> tuple[str, str, frozenset[str]]:
+    tone = tone_of_level(payload.get("level"))
     written = f' title="written {escape(clean(payload["at"][:64]))}"' if isinstance(payload.get("at"), str) else ""
-    line = f"<code{written}>{ansi.render(payload['message'])}</code>"
+    line = f"<code{written}>{ansi.render(message)}</code>"
     if payload.get("stream") == "stderr":
         return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_KEYS
     return tone, line, _LOG_KEYS
@@ -189,7 +206,7 @@ def _lines(words: str, place: str) -> tuple[str, str]:
     more = words.count("\n")
     if not more:
         return "", words
-    link = f'<a class="more-lines" href="{place}">… {plural(more, "more line")}</a>'
+    link = f'<a class="more-lines" href="{place}">+{plural(more, "line")}</a>'
     return " said--more", f'<span class="lines">{words}</span> {link}'
 
 
@@ -206,17 +223,6 @@ class Days:
             return ""
         self._day = day
         return _DAY % (day, day_name(day))
-
-
-def _tone(kind: str, payload: dict[str, Any]) -> str:
-    if kind in ("runner_exit", "status"):
-        by_code = " row--danger" if payload.get("exit_code") or payload.get("error_code") else " row--clear"
-        return _ENDS.get(str(payload.get("status")), by_code if kind == "runner_exit" else "")
-    if kind == "permission_response":
-        return " row--clear" if payload.get("approved") is True else " row--danger"
-    if payload.get("error_code"):
-        return " row--danger"
-    return _TONES.get(kind, "")
 
 
 def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
@@ -244,6 +250,23 @@ def _address_in_log(path: str, event: Event, task: Task) -> str:
     """Return the address of an event in the log. The address of a heartbeat makes the log show heartbeats."""
     shown = "&heartbeats=1" if event.event_type == HEARTBEAT else ""
     return escape(of_task(f"{path}/log?around={event.seq}{shown}", task))
+
+
+def is_whole(event: Event) -> bool:
+    """Return whether the row of an event shows its whole payload: that of a line of output, unless it is shortened."""
+    is_line = event.event_type == "log" and isinstance(event.payload.get("message"), str)
+    return is_line and event.payload.keys() <= _LOG_KEYS and len(bytes(event.payload_json)) <= MAX_PAYLOAD_CHARS
+
+
+def columns(events: Iterable[Event]) -> str:
+    """Return the classes of `.log-columns`: those of the columns that have the same text in all rows.
+
+    They hide these columns. `static/js/log-columns.js` does the same in the browser.
+    """
+    events = list(events)
+    phases = {_word(event.phase) if event.phase else "" for event in events}
+    actors = {_word(event.actor) for event in events}
+    return f"{' one-phase' if len(phases) < 2 else ''}{' one-actor' if len(actors) < 2 else ''}"
 
 
 @lru_cache(maxsize=256)

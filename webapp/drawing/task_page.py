@@ -60,7 +60,7 @@ class TaskPages(Templates):
     def _whole_task(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
         values = self._task_values(view, time_travel)
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
-        return {**values, "parts": parts, "rows": self._rows.render(view.rows, view.task)}
+        return {**values, "parts": parts, "rows": self._rows.render(view.rows, view.task, view.depths)}
 
     def task_frame(self, view: TaskView, since: int, *, flags: bool = True) -> str:
         """Return the frame for a page at `since`: its new position, the parts that changed, and the new rows.
@@ -80,7 +80,7 @@ class TaskPages(Templates):
             changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
             out += [swap(target, "outerMorph", line) for target, line in changed_lines]
         if view.rows:
-            rows = self._rows.render(view.rows, view.task)
+            rows = self._rows.render(view.rows, view.task, view.depths)
             out.append(swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", rows))
         return "\n".join(out)
 

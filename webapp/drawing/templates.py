@@ -15,12 +15,13 @@ from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.conversation import payload_slot, said, shown_arguments, shown_value
 from signalbox.webapp.drawing.links import linked
-from signalbox.webapp.drawing.log_rows import LogRows
+from signalbox.webapp.drawing.log_rows import LogRows, columns
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
 from signalbox.webapp.drawing.run_chart import run_chart
 from signalbox.webapp.drawing.span_kinds import kind_class, kind_icon, kind_legend, kind_words
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
+from signalbox.webapp.http.log_reading import CHOICES
 from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
@@ -112,6 +113,8 @@ class Templates:
             run_chart=run_chart,
             budget_of=budgets.of,
             over_budget=lambda task: budgets.exceeded(task, prices),
+            columns=columns,
+            reading_choices=CHOICES,
             time_travel=None,
             at=None,
             answer_form=answer_form,
@@ -140,6 +143,7 @@ _LAYOUT = {
     "epoch": "",
     "zone": "",
     "heartbeat": 15,
+    "reading": (),
     "base_url": "http://127.0.0.1:8000",
 }
 

@@ -6,6 +6,7 @@ from quart import Response, request
 
 from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.current import settings, store
+from signalbox.webapp.http.log_reading import reading_of
 from signalbox.webapp.http.params import MAX_SEQ, int_parameter, last_event_id
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.stream import message_stream
@@ -33,6 +34,7 @@ async def layout() -> dict[str, object]:
         "epoch": store().epoch,
         "zone": viewer_zone().name,
         "heartbeat": settings().keepalive_interval,
+        "reading": reading_of(request),
         "base_url": f"{request.host_url.rstrip('/')}{request.root_path}",
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from signalbox.store import Event, LogHits, LogQuery, Reading
 from signalbox.store.contract import TaskPageReading
 from signalbox.store.events import HEARTBEAT
 from signalbox.store.state import Task
+from signalbox.webapp.views.span_depths import span_depths
 
 LOG_WINDOW = 200
 """Rows in a window, and hits on a page of search results."""
@@ -18,11 +20,13 @@ LOG_WINDOW = 200
 class LogWindow:
     """Consecutive rows of a task's log. `older` and `newer` count the rows before and after them.
 
-    `aimed` is the seq that the window was requested around. Heartbeats are rows only `with_heartbeats`.
+    `aimed` is the seq that the window was requested around. Heartbeats are rows only `with_heartbeats`. `depths` has
+    the depths of the spans of the rows: see `span_depths`.
     """
 
     task: Task
     rows: list[Event]
+    depths: Mapping[str, int] = field(default_factory=dict)
     aimed: int | None = None
     older: int = 0
     newer: int = 0
@@ -79,7 +83,15 @@ async def log_window(
     elif rows:
         older = await view.count_rows(task_id, rows[0].seq) - 1
         newer = task.rows - await view.count_rows(task_id, rows[-1].seq)
-    return LogWindow(task=task, rows=rows, aimed=around, older=older, newer=newer, with_heartbeats=with_heartbeats)
+    return LogWindow(
+        task=task,
+        rows=rows,
+        depths=await span_depths(view, task, rows),
+        aimed=around,
+        older=older,
+        newer=newer,
+        with_heartbeats=with_heartbeats,
+    )
 
 
 async def _events_before(view: Reading, task_id: str, before: int, limit: int) -> list[Event]:

@@ -6,7 +6,7 @@ become the same HTML.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from signalbox.store import Event
@@ -15,6 +15,7 @@ from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Ta
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
 from signalbox.webapp.views.retries import Offer, offer_of
+from signalbox.webapp.views.span_depths import span_depths
 from signalbox.webapp.views.span_tree import SpanLine, lines
 
 PHASES = 30
@@ -30,7 +31,8 @@ MESSAGES = 20
 class TaskView:
     """A task as of the event `seq`: all of it (`since` 0), or the parts that changed after `since`.
 
-    `rows` has the newest rows after `since`, at most `window`; `skipped` says that there are more.
+    `rows` has the newest rows after `since`, at most `window`; `skipped` says that there are more. `depths` has the
+    depths of the spans of these rows: see `span_depths`.
     """
 
     task: Task
@@ -42,6 +44,7 @@ class TaskView:
     permissions: list[Permission] = field(default_factory=list)
     messages: list[SentMessage] = field(default_factory=list)
     rows: list[Event] = field(default_factory=list)
+    depths: Mapping[str, int] = field(default_factory=dict)
     skipped: bool = False
     earlier: list[list[Phase]] = field(default_factory=list)
     offer: Offer | None = None
@@ -130,6 +133,7 @@ async def task_view(
         permissions=await view.permissions(task_id, limit=PERMISSIONS) if task_parts.PERMISSIONS in changed else [],
         messages=await view.latest_messages(task_id, MESSAGES) if task_parts.MESSAGES in changed else [],
         rows=rows,
+        depths=await span_depths(view, task, rows),
         skipped=skipped,
         earlier=await earlier(task) if earlier and task_parts.TRACK in changed else [],
         offer=await offer_of(view, task, key) if task_parts.TASK_HEADER in changed else None,

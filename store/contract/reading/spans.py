@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from signalbox.store.state import Span
@@ -34,6 +35,12 @@ class TaskSpanReading(Protocol):
         These are the last `open_limit` open spans, the last `ended_limit` ended spans, the first `ended_limit` marks
         (spans that were never opened), and the ancestors of all these: at most
         `open_limit + 2 * ended_limit + MAX_ANCESTORS` spans in all.
+        """
+
+    async def span_parents(self, task_id: str, span_ids: Collection[str], levels: int) -> dict[str, str | None]:
+        """Return the id of the parent of each of these spans, and of their ancestors up to `levels` levels above them.
+
+        Spans that no event has named are absent; a parent may be one of them.
         """
 
 

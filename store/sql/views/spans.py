@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS
@@ -26,6 +27,17 @@ WITH RECURSIVE chosen (span_id, parent_span_id) AS (
 )
 SELECT s.state FROM {chosen_and_join} task_spans s ON s.task_id = ? AND s.span_id = chosen.span_id
 ORDER BY s.started_seq
+"""
+
+_PARENTS = """
+WITH RECURSIVE above (span_id, parent_span_id, level) AS (
+  SELECT span_id, parent_span_id, 0 FROM task_spans WHERE task_id = ? AND {named}
+  UNION
+  SELECT s.span_id, s.parent_span_id, above.level + 1 FROM above
+    JOIN task_spans s ON s.task_id = ? AND s.span_id = above.parent_span_id
+    WHERE above.level < ?
+)
+SELECT span_id, parent_span_id FROM above
 """
 
 
@@ -85,6 +97,11 @@ class SpanViews(Rows):
             open_limit + 2 * ended_limit + MAX_ANCESTORS,
             task_id,
         )
+
+    async def span_parents(self, task_id: str, span_ids: Collection[str], levels: int) -> dict[str, str | None]:
+        named, values = self.dialect.among("span_id", list(span_ids))
+        rows = await self._rows(_PARENTS.format(named=named), task_id, *values, task_id, levels)
+        return dict(rows)
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
         return await self._values(

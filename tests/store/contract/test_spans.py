@@ -23,3 +23,14 @@ async def test_children_are_ordered_by_their_start(store: Store) -> None:
         assert [span.span_id for span in await view.span_children("run", "a", 10)] == ["c", "b"]
         assert [span.span_id for span in await view.span_children("run", "a", 1)] == ["c"]
         assert await view.span_children("run", "x", 10) == []
+
+
+async def test_the_parents_of_spans_are_read_up_to_a_number_of_levels(store: Store) -> None:
+    for span, parent in (("a", None), ("b", "a"), ("c", "b"), ("x", "y"), ("y", "x"), ("z", "unknown")):
+        store.append("run", NewEvent(event_type="work_item_start", span_id=span, parent_span_id=parent))
+    async with store.read() as view:
+        assert await view.span_parents("run", ["c"], 0) == {"c": "b"}
+        assert await view.span_parents("run", ["c", "z"], 1) == {"c": "b", "b": "a", "z": "unknown"}
+        assert await view.span_parents("run", ["c", "none"], 6) == {"c": "b", "b": "a", "a": None}
+        assert await view.span_parents("run", ["x"], 6) == {"x": "y", "y": "x"}
+        assert await view.span_parents("run", [], 6) == {}

@@ -1,6 +1,6 @@
 import { FollowState } from './follow-state.js';
+import { renewRows } from './log-columns.js';
 import { LogControls } from './log-controls.js';
-import { markDays } from './log-days.js';
 import { aimedSeq, seqOf } from './log-rows.js';
 import { LogScroller } from './log-scroller.js';
 import { LogSwaps } from './log-swaps.js';
@@ -65,7 +65,7 @@ class LogFollow extends HTMLElement {
     if (this.#state.incomplete && !(await this.#window.loadNewest())) return;
     this.#state.follow();
     this.#swaps.trim();
-    markDays(this.rows);
+    renewRows(this.rows);
     this.#scroller.toEnd();
     this.#show();
   }

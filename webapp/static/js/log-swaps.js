@@ -1,4 +1,4 @@
-import { markDays } from './log-days.js';
+import { renewRows } from './log-columns.js';
 import { dropUpTo, keepNewest, seqOf } from './log-rows.js';
 
 /**
@@ -41,7 +41,7 @@ export class LogSwaps {
     const [edge, pixels] = this.#place;
     this.#place = null;
     if (state.following) this.trim();
-    markDays(this.#element.rows);
+    renewRows(this.#element.rows);
     scroller[edge] = pixels;
     return true;
   }

@@ -1,4 +1,4 @@
-import { markDays } from './log-days.js';
+import { renewRows } from './log-columns.js';
 import { dropUpTo, seqOf } from './log-rows.js';
 
 /**
@@ -45,7 +45,7 @@ export class LogWindow {
       const text = await response.text();
       await htmx.swap({ text, sourceElement: element, target: element.rows, swap: 'innerHTML settle:0' });
       complete(element.rows);
-      markDays(element.rows);
+      renewRows(element.rows);
       htmx.process(element.rows);
       return true;
     } catch {

@@ -10,6 +10,7 @@ import './open-permissions.js';
 import './times.js';
 import './log-days.js';
 import './log-follow.js';
+import './row-clicks.js';
 import './row-selection.js';
 import './copy-button.js';
 import './payload-view.js';

@@ -33,7 +33,7 @@ export function press(event) {
 }
 
 function step(by) {
-  const rows = [...document.querySelectorAll('#log-rows > *, [data-rows] > *')];
+  const rows = [...document.querySelectorAll('#log-rows > *, [data-rows] > *')].filter((row) => row.checkVisibility());
   const at = rows.findIndex((row) => row.contains(document.activeElement));
   const next = at < 0 ? rows.at(by > 0 ? 0 : -1) : rows[at + by];
   next?.querySelector('a')?.focus();

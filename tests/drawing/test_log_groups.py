@@ -1,0 +1,44 @@
+"""Test which lines of output begin or end a group of lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalbox.webapp.drawing.log_groups import marker_of
+
+
+@pytest.mark.parametrize(
+    ("line", "attributes", "words"),
+    [
+        ("::group::Run tests\n", 'data-group="start" data-of="github"', "Run tests"),
+        ("::group::", 'data-group="start" data-of="github"', "Group"),
+        ("::endgroup::", 'data-group="end" data-of="github"', "end of group"),
+        ("##[group]Build", 'data-group="start" data-of="azure"', "Build"),
+        ("##[endgroup]", 'data-group="end" data-of="azure"', "end of group"),
+        ("travis_fold:start:install.1", 'data-group="start" data-of="travis install.1"', "install.1"),
+        ("travis_fold:start:a\r\x1b[0KGet it", 'data-group="start" data-of="travis a"', "Get it"),
+        ("travis_fold:end:a\r\x1b[0K", 'data-group="end" data-of="travis a"', "end of a"),
+        ("--- Deploy", 'data-group="section"', "--- Deploy"),
+        ("+++ Deploy", 'data-group="section"', "+++ Deploy"),
+        ("~~~ Deploy", 'data-group="section"', "~~~ Deploy"),
+        ('::group::<i title="x">', 'data-group="start" data-of="github"', "&lt;i title=&#34;x&#34;&gt;"),
+        ('travis_fold:end:"><b>', 'data-of="travis &#34;&gt;&lt;b&gt;"', "end of &#34;&gt;&lt;b&gt;"),
+    ],
+)
+def test_a_marker_has_its_group_and_title(line: str, attributes: str, words: str) -> None:
+    marker = marker_of(line)
+    assert marker is not None
+    assert attributes in marker.attributes
+    assert f">{words}<" in marker.words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("::group", ":: group::x", "say ::group::x", "::endgroup::x", "##[section]x", "travis_fold:start:"),
+        *("---", "--- ", "---- x", "--- a/file.py", "+++ b/file.py", "--- /dev/null", "--- old.txt\t2026-11-27 10:00"),
+        *("--- ---", "::group::several\nlines", "", "-", "+ 3"),
+    ],
+)
+def test_other_lines_are_no_markers(line: str) -> None:
+    assert marker_of(line) is None
