@@ -134,3 +134,19 @@ def test_the_api_accepts_the_same_filters(server: Server, long_log: str) -> None
     assert [event["seq"] for event in last["events"]] == [700]
     assert (last["matching"], last["has_more"], last["next_seq"]) == (2, False, 1000)
     assert "matching" not in server.get(events).json()
+
+
+def test_a_search_result_shows_the_text_around_its_match(server: Server) -> None:
+    server.emit(
+        "deep", f"{'z' * 5000} needle {'q' * 2000}", "one\ntwo with a Needle", "a needle", f"{'a' * 99}<b>needle"
+    )
+    result = NewEvent(event_type="tool_result", payload={"tool_name": "sh", "result": {"out": f"{'x' * 80}needle"}})
+    server.emit("deep", result, NewEvent(event_type="needle_found", payload={"n": 1}))
+    page = server.get("/tasks/deep/log?q=needle").text
+    shown = dict(re.findall(r'<li id="e(\d+)".*?<span class="excerpt">(.*?)</span>', re.sub("</li>", "</li>\n", page)))
+    assert shown["1"] == f"…{'z' * 59} <mark>needle</mark> {'q' * 159}…"
+    assert shown["2"] == "one two with a <mark>Needle</mark>"
+    assert shown["4"].endswith("a&lt;b&gt;<mark>needle</mark>")
+    assert "x<mark>needle</mark>&#34;}" in shown["5"]
+    assert shown.keys() == {"1", "2", "4", "5"}
+    assert "excerpt" not in server.get("/tasks/deep/log?type=log").text.split("<main")[1]

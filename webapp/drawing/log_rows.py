@@ -19,6 +19,7 @@ from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
 from signalbox.store.state import Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
+from signalbox.webapp.drawing.excerpts import Excerpts
 from signalbox.webapp.drawing.links import linked, linked_html
 from signalbox.webapp.drawing.log_groups import FIRST_LETTERS, marker_of
 from signalbox.webapp.drawing.payload.address import PayloadAddress
@@ -95,12 +96,14 @@ class LogRows:
         day, list_ = Days(), _List(self._root, task, depths)
         return Markup("".join([self._row(event, day.of(event), list_) for event in events]))
 
-    def hits(self, events: Iterable[Event], path: str, task: Task, mark: str = "e") -> Markup:
+    def hits(
+        self, events: Iterable[Event], path: str, task: Task, mark: str = "e", excerpts: Excerpts | None = None
+    ) -> Markup:
         """Render events without their neighbours. The number of each event links to its place in the log.
 
         `mark` is the prefix of their DOM ids, so that a page can contain both these rows and the rows of the log.
         """
-        day, list_ = Days(), _List(self._root, task, None)
+        day, list_ = Days(), _List(self._root, task, None, excerpts)
         rows = [self._row(event, day.of(event), list_, _address_in_log(path, event, task), mark) for event in events]
         return Markup("".join(rows))
 
@@ -130,13 +133,16 @@ class LogRows:
             cut, words = _lines(words, f"#{mark}{seq}")
         if event.cut_from:
             words = f"{self._cut(event, list_.task)}{words}"
+        rest = _rest(payload, shown)
+        if list_.excerpts:
+            words = f"{list_.excerpts.before(event, words + rest)}{words}"
         if event.occurred_at is not UNSET:
             at, clock = _happened(event)
         return (
             f'<li id="{mark}{seq}" class="row{tone}">{day}{list_.turn(event, group)}'
             f'<time data-volatile datetime="{at}">{clock}</time><a class="seq" href="{place}#e{seq}">#{seq}</a>'
             f'<span class="phase">{phase}</span><span class="actor">{actor}</span>'
-            f'<div class="said{cut}" dir="auto">{words}{_rest(payload, shown)}</div></li>'
+            f'<div class="said{cut}" dir="auto">{words}{rest}</div></li>'
         )
 
     def _cut(self, event: Event, task: Task | None) -> str:
@@ -162,7 +168,10 @@ class LogRows:
 class _List:
     """The list that rows are rendered for. `folds`: it has each row with its neighbours, so groups of rows can fold."""
 
-    def __init__(self, root: str, task: Task | None, depths: Mapping[str, int] | None) -> None:
+    def __init__(
+        self, root: str, task: Task | None, depths: Mapping[str, int] | None, excerpts: Excerpts | None = None
+    ) -> None:
+        self.excerpts = excerpts
         self.task = task
         self.folds = task is not None and depths is not None
         self._depths = depths or {}

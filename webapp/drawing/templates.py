@@ -14,6 +14,7 @@ from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.conversation import payload_slot, said, shown_arguments, shown_value
+from signalbox.webapp.drawing.excerpts import Excerpts
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows, columns
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
@@ -114,6 +115,7 @@ class Templates:
             budget_of=budgets.of,
             over_budget=lambda task: budgets.exceeded(task, prices),
             columns=columns,
+            excerpts=Excerpts,
             reading_choices=CHOICES,
             time_travel=None,
             at=None,

@@ -15,6 +15,9 @@ from signalbox.webapp.views.span_depths import span_depths
 LOG_WINDOW = 200
 """Rows in a window, and hits on a page of search results."""
 
+WHOLE_BYTES = 2 * 1024 * 1024
+"""Maximum bytes of the long payloads that are read for a page of search results, to show the text around the match."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogWindow:
@@ -109,14 +112,30 @@ async def log_rows(view: TaskPageReading, task: Task, since: int, window: int) -
 
 @dataclass(frozen=True, kw_only=True)
 class HitsView:
-    """One page of search results in a task's log: hits after the seq `after`."""
+    """One page of search results in a task's log: hits after the seq `after`.
+
+    `whole` has the hits with a shortened payload again, by seq, with their whole payload, in which the match is.
+    """
 
     task: Task
     hits: LogHits
     after: int
+    whole: Mapping[int, Event] = field(default_factory=dict)
 
 
 async def hits_view(view: Reading, task_id: str, query: LogQuery, *, after: int = 0) -> HitsView:
     """One page of the events that match `query`. Raises UnknownTask."""
     task = await view.task(task_id)
-    return HitsView(task=task, hits=await view.brief().search(task_id, query, after, LOG_WINDOW), after=after)
+    hits = await view.brief().search(task_id, query, after, LOG_WINDOW)
+    whole = await _whole(view, task_id, hits.events) if query.text else {}
+    return HitsView(task=task, hits=hits, after=after, whole=whole)
+
+
+async def _whole(view: Reading, task_id: str, hits: list[Event]) -> dict[int, Event]:
+    """Return the shortened events of `hits` with their whole payloads, at most `WHOLE_BYTES` of them."""
+    seqs, size = list[int](), 0
+    for event in hits:
+        size += event.cut_from or 0
+        if event.cut_from and size <= WHOLE_BYTES:
+            seqs.append(event.seq)
+    return {event.seq: event for event in await view.events_at(task_id, seqs)} if seqs else {}
