@@ -89,7 +89,7 @@ def leaves_html(
     if isinstance(value, str) and address.pointer not in (commands or {}):
         return block(value, address, search, start, limits.text)
     out, left, shown, skipped = [], limits.html, 0, 0
-    before: list[str] = []
+    labels = _Labels(search)
     found = leaves(value, address.pointer, commands or {}, long_lists=not search)
     for at, leaf in enumerate(islice(found, start, None), start):
         path = names(leaf.pointer)[len(names(address.pointer)) :]
@@ -101,13 +101,47 @@ def leaves_html(
             break
         if skipped:
             out.append(_gap(skipped))
-        label, before = _label(path, before, search), path
-        html = _leaf(leaf, label, address.at(leaf.pointer), search, block, commands or {}, limits.text)
+        label, is_inner = labels.of(path)
+        html, is_long = _value(leaf, address.at(leaf.pointer), search, block, commands or {}, limits.text)
+        html = label + _LEAF.format(" leaf--block" * is_long, " leaf--inner" * is_inner, labels.name(path), html)
         shown, skipped, left = shown + 1, 0, left - len(html)
         out.append(html)
     if skipped:
         out.append(_gap(skipped))
     return Markup("").join(out) if start else Markup('<div class="leaves">{}</div>').format(Markup("").join(out))
+
+
+_LEAF = Markup('<div class="leaf{}{}"><span class="leaf-name">{}</span>{}</div>')
+
+
+class _Labels:
+    """The names of values. A heading has those of the containers around the following values."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._above: list[str] = []
+
+    def of(self, path: list[str]) -> tuple[Markup, bool]:
+        """Return the heading before the value at `path`, if it needs a new one, and whether it is below a heading."""
+        above = path[:-1]
+        if above == self._above:
+            return Markup(""), bool(above)
+        # A search marks only the names that the heading before it has not, so that each counts once.
+        same = next((at for at, (old, new) in enumerate(zip(self._above, above, strict=False)) if old != new), None)
+        known = min(len(self._above), len(above)) if same is None else same
+        self._above = above
+        if not above:
+            return Markup(""), False
+        shown = [_name(name) if at < known else self.name([name]) for at, name in enumerate(above)]
+        return Markup('<div class="leaf leaf--group leaf-name">{}</div>').format(Markup(" › ").join(shown)), True
+
+    def name(self, path: list[str]) -> Markup:
+        """Return the last name of a path."""
+        return self._search.mark(_name(path[-1])) if path else Markup("")
+
+
+def _name(name: str) -> Markup:
+    return escape(clean(name[:200]))
 
 
 def text_block(text: str, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
@@ -129,35 +163,25 @@ def _found(leaf: Leaf, path: list[str], search: Search) -> bool:
     return bool(search.spans(text))
 
 
-def _label(path: list[str], before: list[str], search: Search) -> Markup:
-    """Return the names of a value. A search marks only those that the value before it has not, so each counts once."""
-    same = next((at for at, (old, new) in enumerate(zip(before, path, strict=False)) if old != new), len(before))
-    shown = [clean(name[:100]) for name in path]
-    return Markup(" › ").join(escape(name) if at < same else search.mark(escape(name)) for at, name in enumerate(shown))
-
-
-def _leaf(
+def _value(
     leaf: Leaf,
-    label: Markup,
     address: PayloadAddress,
     search: Search,
     block: TextHtml,
     commands: Mapping[str, str],
     most: int,
-) -> Markup:
+) -> tuple[Markup, bool]:
+    """Return a value, and whether it is a block."""
     value = leaf.value
     if leaf.pointer in commands:
-        html, is_long = command_html(commands[leaf.pointer], search, address, most), True
-    elif isinstance(value, str) and (is_block(value) or (block is markdown_block and looks_like_markdown(value))):
-        html, is_long = block(value, address, search, 0, most), True
-    else:
-        text = value if isinstance(value, str) else compact(value)
-        html, is_long = Markup('<span dir="auto">{}</span>').format(search.mark(linked(text[:MAX_LINE_CHARS]))), False
-        if len(text) > MAX_LINE_CHARS:
-            html += Markup('… <a href="{}">Show all {}</a>').format(address.url(view="json"), size(len(text)))
-    return Markup('<div class="leaf{}"><span class="leaf-name">{}</span>{}</div>').format(
-        " leaf--block" if is_long else "", label, html
-    )
+        return command_html(commands[leaf.pointer], search, address, most), True
+    if isinstance(value, str) and (is_block(value) or (block is markdown_block and looks_like_markdown(value))):
+        return block(value, address, search, 0, most), True
+    text = value if isinstance(value, str) else compact(value)
+    html = Markup('<span dir="auto">{}</span>').format(search.mark(linked(text[:MAX_LINE_CHARS])))
+    if len(text) > MAX_LINE_CHARS:
+        html += Markup('… <a href="{}">Show all {}</a>').format(address.url(view="json"), size(len(text)))
+    return html, False
 
 
 def _gap(number: int) -> Markup:

@@ -26,6 +26,10 @@ VIEWS = {"text": "Text", "markdown": "Markdown", "json": "JSON", "raw": "Raw"}
 _BESIDE_A_MESSAGE = frozenset(("stream", "level", "at", "logger", "role"))
 
 
+SMALL_CHARS = 500
+"""Characters of JSON below which a brief viewer needs no search."""
+
+
 class PayloadViewer:
     """Renders viewers and their pieces."""
 
@@ -54,8 +58,7 @@ class PayloadViewer:
         search, stored = Search(query, value), stored or json_of(value)
         content = piece(value, address, view, search, start, commands, limits, stored)
         if start:
-            is_text = view == "raw" or (view != "markdown" and isinstance(value, str))
-            content = Markup("<pre>{}</pre>" if is_text else "<div>{}</div>").format(content)
+            content = _around_piece(content, view, is_text=view == "raw" or isinstance(value, str))
         return Markup(
             self._template.render(
                 address=address,
@@ -65,6 +68,7 @@ class PayloadViewer:
                 content=content,
                 start=start,
                 scrolls=limits is CARD,
+                is_small=limits is CARD and len(stored) < SMALL_CHARS,
                 bytes=len(stored.encode(errors="replace")),
             )
         )
@@ -96,6 +100,15 @@ def piece(
     if view == "json":
         return json_tree(value, address, search, start, limits)
     return leaves_html(value, address, search, start, view=view, commands=commands, limits=limits)
+
+
+def _around_piece(content: Markup, view: str, *, is_text: bool) -> Markup:
+    """Return a piece that is not loaded into its viewer but shown alone."""
+    if is_text:
+        element = "<div>{}</div>" if view == "markdown" else '<pre class="leaf-text">{}</pre>'
+    else:
+        element = '<div class="json-members">{}</div>' if view == "json" else '<div class="leaves">{}</div>'
+    return Markup(element).format(content)
 
 
 def default_view(value: Any, pointer: str, commands: Mapping[str, str]) -> str:
