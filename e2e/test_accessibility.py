@@ -37,6 +37,7 @@ FILLED = {
     "the task list": "/tasks",
     "two runs compared": "/compare?a=done&b=failed",
     "a run to compare": "/compare?a=done",
+    "two runs to watch": "/watch?task=done&task=failed",
     "the task list, filtered": "/tasks?status=failed&q=fail",
     "the task list, nothing found": "/tasks?q=there-is-no-such-task",
     "the task list, sorted and bounded": "/tasks?sort=active&kind=none&created_since=2020-01-01&created_until=1h",

@@ -7,7 +7,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at, expect_rows
+from e2e.live_checks import (
+    expect_equal_to_fresh,
+    expect_equal_to_response,
+    expect_live_at,
+    expect_rows,
+)
 from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.server import Server
@@ -132,4 +137,23 @@ def test_a_comparison_is_live_while_other_runs_write(server: Server, page: Page,
         server.emit("second", *events)
         expect(page.locator("#comparison")).to_contain_text(f"as of #{server.latest('second')}")
         expect_equal_to_response(page)
+    expect_equal_to_fresh(page, context)
+
+
+def test_watched_runs_are_live_on_one_stream(server: Server, page: Page, context: BrowserContext) -> None:
+    first, second = list(run(15, 60)), list(run(16, 60))
+    server.emit("one", *first[:20])
+    server.emit("two", *second[:20])
+    page.goto(f"{server.url}/tasks")
+    for name in ("one", "two"):
+        page.get_by_role("checkbox", name=f"Select {name}", exact=True).check()
+    page.get_by_role("button", name="Watch").click()
+    expect(page.locator(".tile")).to_have_count(2)
+    for events in (first[20:40], first[40:]):
+        server.emit("beside", "not watched")
+        newest = server.emit("one", *events)[-1]
+        expect_live_at(page, newest.event_id)
+        expect_equal_to_response(page)
+    newest = server.emit("two", *second[20:])[-1]
+    expect_live_at(page, newest.event_id)
     expect_equal_to_fresh(page, context)

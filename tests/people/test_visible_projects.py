@@ -68,7 +68,12 @@ def test_a_person_without_a_project_sees_an_empty_list(two_projects: TwoProjects
 
 
 def test_a_task_without_read_access_cannot_be_compared_or_followed(two_projects: TwoProjects) -> None:
-    for path in ("/compare?a=run-ours&b=run-theirs", "/compare?a=run-theirs", "/sse/events?task=run-theirs"):
+    for path in (
+        "/compare?a=run-ours&b=run-theirs",
+        "/compare?a=run-theirs",
+        "/watch?task=run-ours&task=run-theirs",
+        "/sse/events?task=run-theirs",
+    ):
         assert two_projects.server.get(path, headers=two_projects.ann).status_code == 403
 
 
@@ -131,7 +136,7 @@ def test_buttons_appear_only_for_callers_with_the_right_to_use_them(two_projects
         theirs = server.get(path, headers=two_projects.ann).text
         assert 'value="approve"' not in theirs
         assert "Only an operator of this project can answer" in theirs
-    for words in ("Archive…", "Save this view", 'name="task" value="run-ours'):
+    for words in ("Archive</button>", "Save this view", 'name="task" value="run-ours'):
         assert words in server.get("/tasks", headers=two_projects.bob).text
         assert words not in server.get("/tasks", headers=two_projects.ann).text
     assert "Cancel run" in server.get("/tasks/run-ours", headers=two_projects.bob).text

@@ -74,6 +74,11 @@ def task(task_id: str) -> str:
     return "task-" + _safe(task_id)
 
 
+def tile(task_id: str) -> str:
+    """Return the tile of a task among others that are watched."""
+    return "tile-" + _safe(task_id)
+
+
 def span(span_id: str) -> str:
     """Return the line of a span."""
     return "span-" + _safe(span_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from signalbox.webapp.drawing.swaps import position, swap
 from signalbox.webapp.drawing.templates import Templates
 from signalbox.webapp.views.permissions import InboxView
 from signalbox.webapp.views.task_list import TaskListView
+from signalbox.webapp.views.watch import Tile
 
 
 class ListPages(Templates):
@@ -72,6 +73,10 @@ class ListPages(Templates):
         """Return the same if only some rows differ; `changed` has their HTML by task id."""
         rows = (swap(ids.task(task_id), "outerMorph", row) for task_id, row in changed.items())
         return position(since, view.event_id) + "\n".join(rows)
+
+    def watch_tiles(self, tiles: Iterable[Tile]) -> dict[str, str]:
+        """Return the tiles of runs that are watched together, by DOM id."""
+        return {ids.tile(tile.task.task_id): self._render("watch/_tile.html", tile=tile) for tile in tiles}
 
     def inbox_page(self, inbox: InboxView, *, stream_path: str = "", **layout: Any) -> str:
         """Return the open permission requests as a page, which is live if there is a `stream_path`."""

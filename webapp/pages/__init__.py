@@ -31,6 +31,7 @@ def install(app: Quart) -> None:
         tasks,
         timeline,
         viewer_zone,
+        watch,
     )
 
     lists = (static, tasks, selection, saved_views, permissions, kinds, audits, help, viewer_zone)
@@ -46,6 +47,7 @@ def install(app: Quart) -> None:
         checkpoints,
         timeline,
         compare,
+        watch,
         export,
         demo,
         login,

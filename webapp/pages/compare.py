@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 from quart import Blueprint, Response
 
 from signalbox.store import Reading, UnknownTask
-from signalbox.store.identity import check_identity, parse_reference
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import require, visible_projects
+from signalbox.webapp.auth.guard import visible_projects
 from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.words import about
@@ -21,6 +20,7 @@ from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.live_page import MIN_FRAME_INTERVAL_S
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
+from signalbox.webapp.pages.task_references import readable_task
 from signalbox.webapp.views.comparison import choice_view, comparison_view
 
 PARTS = {ids.COMPARISON: "compare/_comparison.html"}
@@ -31,7 +31,7 @@ blueprint = Blueprint("compare", __name__)
 @blueprint.get("/compare")
 @needs("read")
 async def show() -> Response:
-    a, b = [await _readable(name) for name in ("a", "b")]
+    a, b = [await _given(name) for name in ("a", "b")]
     if not (a and b):
         async with store().read() as view:
             choice = await choice_view(view, a or b, visible_projects())
@@ -47,20 +47,10 @@ async def show() -> Response:
     return html(fragments().plain_page("compare/show.html", await layout(), **values, stream=stream, event_id=event_id))
 
 
-async def _readable(name: str) -> str:
-    """Return the id of the task that a parameter refers to, or "" without one.
-
-    Raises UnknownTask, also if another task has the id now, or Forbidden.
-    """
+async def _given(name: str) -> str:
+    """Return the id of the task that a parameter refers to, or "" without one. Raises as `readable_task`."""
     text = (parameter(name) or "").strip()
-    if not text:
-        return ""
-    task_id, identity = parse_reference(text, name)
-    await require("read", task_id)
-    if identity is not None:
-        async with store().glance() as view:
-            check_identity(task_id, identity, (await view.head(task_id)).identity)
-    return task_id
+    return await readable_task(text, name) if text else ""
 
 
 async def _values(view: Reading, a: str, b: str, only_parted: bool) -> dict[str, Any]:
