@@ -77,7 +77,7 @@ def test_a_late_answer_shows_who_answered_first(
     first.get_by_role("button", name="Deny").click()
     expect(first.locator(".permission")).to_have_count(0)
     second.get_by_role("button", name="Approve").click()
-    expect(second.get_by_role("alert")).to_contain_text("denied by local user")
+    expect(second.get_by_role("alert")).to_contain_text("local user already denied this")
     expect(second.locator(".permission")).to_contain_text(re.compile(r"Denied by local user at .*#2"))
     second.get_by_role("link", name="Back to the task").click()
     expect(second).to_have_url(f"{server.url}/tasks/two")
@@ -134,7 +134,7 @@ def test_the_inbox_is_live(
     page.goto(f"{server.url}/permissions")
     expect(page.get_by_text("Nothing needs approval")).to_be_visible()
     expect(count(page)).to_be_hidden()
-    expect(page.locator("live-status")).to_contain_text("live")
+    expect(page.locator("live-status")).to_contain_text("Live")
     for n in range(3):
         ask(server, f"run-{n}", "same", f"tool-{n}")
     expect(page.locator(".inbox-item")).to_have_count(3)

@@ -82,12 +82,12 @@ def test_a_form_that_the_server_could_not_accept_keeps_its_text(
     page.get_by_label("Reason").fill("not on a Friday")
     away = take_database_away(server)
     page.get_by_role("button", name="Deny").click()
-    expect(page.locator("main")).to_contain_text("Your answer was not recorded.")
+    expect(page.locator(".form-note")).to_contain_text("Your answer was not recorded.")
     expect(page.locator("retry-page")).to_have_count(0)
     away.rename(server.path)
     wait_until_answers(server, 200)
     expect(page.get_by_label("Reason")).to_have_value("not on a Friday")
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Send again").click()
     expect(page.locator("#e2")).to_contain_text("denied")
     assert "not on a Friday" in server.get("/tasks/typed/audits").text
 

@@ -54,7 +54,7 @@ def test_logging_in_works_without_javascript(server: Server, ann: Account, plain
     page = plain_page
     page.goto(f"{server.url}/permissions")
     log_in(page)
-    expect(page.get_by_role("heading", name="Open permissions")).to_be_visible()
+    expect(page.get_by_role("heading", name="Permissions")).to_be_visible()
     page.locator(".person summary").click()
     page.get_by_role("link", name="Account and tokens").click()
     expect(page.get_by_role("heading", name="ann@example.org")).to_be_visible()

@@ -235,7 +235,7 @@ class SentMessage(msgspec.Struct, kw_only=True):
     at: str
     taken_seq: int | None = None
     taken_at: str | None = None
-    changed_seq: int
+    changed_seq: int = 0
 
     def state(self, task: Task) -> Literal["sent", "taken", "ignored"]:
         """Return the state of the message in its task: `ignored` if the run has ended without taking it."""

@@ -168,15 +168,15 @@ class Lifeline:
             await asyncio.gather(heartbeats, earlier_messages, return_exceptions=True)
 
     async def _load_messages(self) -> None:
+        async def load() -> None:
+            self.mailbox.load(await untaken_messages_of(self._log, self._task_id, self._identity))
+
         await self._messages_wanted.wait()
         while not self.mailbox.is_loaded:
-            try:
-                self.mailbox.load(await untaken_messages_of(self._log, self._task_id, self._identity))
-            except StoreError as error:
-                if not error.retryable:
-                    # Following the log ends with the same error, and reports it.
-                    return
-                await asyncio.sleep(READ_INTERVAL)
+            # An error that a retry does not fix also ends the following of the log, which reports it.
+            with suppress(StoreError):
+                await self._repeat_after_errors(load)
+            await asyncio.sleep(READ_INTERVAL)
 
     async def _send_heartbeat_when_due(self) -> None:
         idle_seconds = time.monotonic() - self._last_event_at

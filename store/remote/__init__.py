@@ -93,7 +93,7 @@ class RemoteLog(Blocking):
         """Return the messages of people that the run has not taken, at most 1000. Raises UnknownTask."""
         params = {"state": "sent", "limit": "1000", **({"identity": identity} if identity else {})}
         response = await self._connection.request("GET", f"{_path(task_id)}/messages", task_id, params=params)
-        return [SentMessage(**body, changed_seq=0) for body in _decoded(response, list[dict[str, Any]])]
+        return _decoded(response, list[SentMessage])
 
     untaken_messages = blocking(auntaken_messages)
 

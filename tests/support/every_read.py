@@ -82,6 +82,7 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
         yield f"saved_views {projects}", lambda v, p=projects: _without_time(v.saved_views(p))
         yield f"count_open_permissions {projects}", lambda v, p=projects: v.count_open_permissions(p)
         yield f"open_permissions {projects}", lambda v, p=projects: v.open_permissions(50, p)
+        yield f"closed_permissions {projects}", lambda v, p=projects: v.closed_permissions(50, p)
         yield f"events_after {projects}", lambda v, p=projects: v.events_after(5, 200, projects=p)
         yield f"audits {projects}", lambda v, p=projects: _without_time(v.audits(projects=p))
     yield "events_after of two", lambda v: v.events_after(100, 100, tasks=task_ids[1:3])
@@ -152,6 +153,10 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
         yield f"{task_id} checkpoint {checkpoint_id}", lambda v, c=checkpoint_id: v.checkpoint(task_id, c)
     for request_id in ("request 0", "request 0" + "é" * 900, "none", "\x00"):
         yield f"{task_id} permission {request_id[:12]}", lambda v, r=request_id: v.permission(task_id, r)
+    yield f"{task_id} closed permissions", lambda v: v.closed_permissions(20, None, task_id)
+    yield f"{task_id} messages", lambda v: v.messages(task_id, limit=20)
+    yield f"{task_id} untaken messages", lambda v: v.messages(task_id, untaken=True, after=1)
+    yield f"{task_id} newest messages", lambda v: v.latest_messages(task_id, 3)
     yield f"{task_id} open permissions", lambda v: v.open_permissions(20, None, task_id)
     yield f"{task_id} audited_identity", lambda v: _is_none(v.audited_identity(task_id))
 

@@ -10,7 +10,7 @@ from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.renderer import Kept
-from signalbox.webapp.views.permissions import inbox_view
+from signalbox.webapp.views.permissions import Tab, inbox_view
 from signalbox.webapp.views.task_list import task_list_view
 
 KEPT_STATES = 4
@@ -110,22 +110,25 @@ class InboxFrames:
         projects: ProjectIds,
         answered: ProjectIds,
         *,
+        tab: Tab = "open",
         task_id: str | None = None,
         after: str = "",
     ) -> None:
         self._store = store
         self._fragments = fragments
+        self._tab: Tab = tab
         self._projects = projects
         self._answered = answered
         self._task_id = task_id
         self._after = after
-        self._kept: Kept[str] = Kept(KEPT_STATES)
+        self._kept: Kept[tuple[object, ...]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
-            seen = await inbox_view(view, self._projects, self._answered, task_id=self._task_id, after=self._after)
-        panel = self._fragments.inbox_panel(seen)
-        if seen.event_id <= cursor or self._kept.get(cursor) == panel:
+            seen = await inbox_view(
+                view, self._projects, self._answered, tab=self._tab, task_id=self._task_id, after=self._after
+            )
+        if seen.event_id <= cursor or self._kept.get(cursor) == seen.signature:
             return None
-        self._kept.put(seen.event_id, panel)
+        self._kept.put(seen.event_id, seen.signature)
         return Chunk(sse.html_message(seen.event_id, self._fragments.inbox_frame(seen, cursor)), seen.event_id, 1)

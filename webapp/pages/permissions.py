@@ -21,14 +21,14 @@ from signalbox.webapp.auth.guard import answerable_projects, visible_projects
 from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import parameter
+from signalbox.webapp.http.params import choice_parameter, parameter
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import InboxFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.answer_form import AnswerForm, answer_form, value_in
-from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
+from signalbox.webapp.views.permissions import PermissionView, Tab, inbox_view, permission_view
 
 REQUEST_PATH = "/tasks/<task_id>/permissions/<name:request_id>"
 DECISIONS = {"approve": True, "deny": False}
@@ -39,10 +39,11 @@ blueprint = Blueprint("permissions", __name__)
 @blueprint.get("/permissions")
 @needs("read")
 async def index() -> Response:
-    task_id, after = _inbox_parameters()
+    tab, task_id, after = _inbox_parameters()
+    projects, answered = visible_projects(), answerable_projects()
     async with store().read() as view:
-        inbox = await inbox_view(view, visible_projects(), answerable_projects(), task_id=task_id, after=after)
-    fields = {"task": task_id, "after": after, "epoch": store().epoch}
+        inbox = await inbox_view(view, projects, answered, tab=tab, task_id=task_id, after=after)
+    fields = {"show": tab if tab != "open" else "", "task": task_id, "after": after, "epoch": store().epoch}
     query = urlencode({name: value for name, value in fields.items() if value})
     stream_path = at_root(f"/live/permissions?{query}")
     return html(fragments().inbox_page(inbox, stream_path=stream_path, **await layout()))
@@ -51,25 +52,29 @@ async def index() -> Response:
 @blueprint.get("/live/permissions")
 @needs("read")
 async def index_stream() -> Response:
-    cursor, (task_id, after) = cursor_of_stream(), _inbox_parameters()
+    cursor, (tab, task_id, after) = cursor_of_stream(), _inbox_parameters()
     async with store().read() as view:
         newest = await view.latest_event_id()
     if shows_other_history(newest, cursor):
         return reset_stream(newest)
     projects, answered = visible_projects(), answerable_projects()
-    renderer = InboxFrames(store(), fragments(), projects, answered, task_id=task_id, after=after)
-    key = ("permissions", projects, answered, task_id, after)
+    renderer = InboxFrames(store(), fragments(), projects, answered, tab=tab, task_id=task_id, after=after)
+    key = ("permissions", projects, answered, tab, task_id, after)
     return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer), cursor)
 
 
-def _inbox_parameters() -> tuple[str | None, str]:
-    """Return the task of the inbox, or None for all, and the cursor after which the page starts. Raises BadRequest."""
+def _inbox_parameters() -> tuple[Tab, str | None, str]:
+    """Return the tab of the inbox, its task or None for all, and the cursor after which the page starts.
+
+    Raises BadRequest.
+    """
+    tab: Tab = "answered" if choice_parameter("show", "open", "answered") == "answered" else "open"
     task_id, after = parameter("task") or None, parameter("after") or ""
     if task_id is not None and not is_task_id(task_id):
         raise BadRequest("task must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task")
     if after:
         permission_cursor_parts(after)
-    return task_id, after
+    return tab, task_id, after
 
 
 @blueprint.get(REQUEST_PATH, merge_slashes=False)

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from werkzeug.exceptions import NotFound
 
 from signalbox.store import Reading, TaskReading, UnknownTask
 from signalbox.store.state import Permission, Task
-from signalbox.store.task_query import permission_cursor
+from signalbox.store.task_query import closed_permission_cursor, permission_cursor
 from signalbox.webapp.auth.principal import ProjectIds
 
 AUDITS_PAGE = 200
 INBOX_PAGE = 50
 
+Tab = Literal["open", "answered"]
+"""The parts of the inbox. Requests that expired or were cleared count as answered."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InboxView:
-    """Open permission requests of all tasks, oldest first. `total` also counts those on other pages."""
+    """The open permission requests of all tasks, oldest first, or the answered ones, newest first.
+
+    `total` also counts the open ones on other pages; it is 0 for the answered ones.
+    """
 
     requests: list[tuple[Task, Permission]]
     total: int
     event_id: int
+    tab: Tab = "open"
     answered: ProjectIds = None
     task_id: str | None = None
     after: str = ""
@@ -31,9 +38,15 @@ class InboxView:
 
     def address(self, after: str | None = None) -> str:
         """Return the address of the page after the cursor `after`, or of the first page."""
-        fields = {"task": self.task_id, "after": after}
+        fields = {"show": self.tab if self.tab != "open" else "", "task": self.task_id, "after": after}
         query = urlencode({name: value for name, value in fields.items() if value})
         return f"/permissions?{query}" if query else "/permissions"
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """A value that differs if the page differs."""
+        shown = [(task.task_id, task.identity, one.request_id, one.changed_seq) for task, one in self.requests]
+        return self.total, self.next, *shown
 
     def may_answer(self, task: Task) -> bool:
         """Whether the reader may answer this task's requests."""
@@ -45,23 +58,30 @@ async def inbox_view(
     projects: ProjectIds = None,
     answered: ProjectIds = None,
     *,
+    tab: Tab = "open",
     task_id: str | None = None,
     after: str = "",
 ) -> InboxView:
-    """Return a page of the open requests in `projects`, or of one task. The reader may answer those in `answered`.
+    """Return a page of the requests in `projects`, or of one task. The reader may answer those in `answered`.
 
     Raises InvalidEvent for an `after` that no page gave.
     """
-    found = await view.open_permissions(INBOX_PAGE + 1, projects, task_id, after)
+    if tab == "open":
+        found = await view.open_permissions(INBOX_PAGE + 1, projects, task_id, after)
+        total, cursor_of = await view.count_open_permissions(projects, task_id), permission_cursor
+    else:
+        found = await view.closed_permissions(INBOX_PAGE + 1, projects, task_id, after)
+        total, cursor_of = 0, closed_permission_cursor
     shown = found[:INBOX_PAGE]
     return InboxView(
         requests=shown,
-        total=await view.count_open_permissions(projects, task_id),
+        total=total,
         event_id=await view.latest_event_id(),
+        tab=tab,
         answered=answered,
         task_id=task_id,
         after=after,
-        next=permission_cursor(*shown[-1]) if len(found) > len(shown) else None,
+        next=cursor_of(*shown[-1]) if len(found) > len(shown) else None,
     )
 
 

@@ -50,8 +50,7 @@ async function settle(form, submitter, response) {
   const corrected = form.id && page.getElementById(form.id);
   if (corrected) return replace(form, corrected);
   if (response.status >= 400) {
-    const said = page.querySelector('.error p, main [role="alert"]')?.textContent ?? 'the server cannot be reached';
-    const text = said.startsWith('Not ') ? said : `Not done: ${said}`;
+    const text = refusalOf(page);
     const again = response.status >= 500 || [401, 408, 429].includes(response.status);
     return note(form, text, again && (() => send(form, submitter)), response.status === 401);
   }
@@ -61,6 +60,12 @@ async function settle(form, submitter, response) {
   sent.delete(form);
   const { pathname, search } = new URL(next, location.href);
   return pathname + search === location.pathname + location.search ? location.reload() : location.assign(next);
+}
+
+function refusalOf(page) {
+  const notDone = page.querySelector('.error-not-done')?.textContent ?? 'Not done.';
+  const alert = page.querySelector('main [role="alert"]');
+  return alert?.textContent ?? `${notDone} ${page.querySelector('.error-message, .error p')?.textContent ?? 'The server cannot be reached.'}`;
 }
 
 function stay(form) {

@@ -15,6 +15,7 @@ import './row-selection.js';
 import './copy-button.js';
 import './payload-view.js';
 import './forms.js';
+import './answered-cards.js';
 import './live-stream.js';
 
 htmx.registerExtension('keep-open', {

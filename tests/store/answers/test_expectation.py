@@ -1,0 +1,158 @@
+"""Which value an approval of a request may have, and what a wrong one is told."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from signalbox.store.answers import InvalidAnswer, UnusableSchema, check_schema, expectation_of, problems_of
+from signalbox.store.permissions import Permission
+from signalbox.store.projections.permissions import choices_in
+
+TRIP = {
+    "type": "object",
+    "required": ["city", "seats"],
+    "additionalProperties": False,
+    "properties": {
+        "city": {"type": "string", "minLength": 2},
+        "seats": {"type": "integer", "minimum": 1, "maximum": 9},
+        "stops": {"type": "array", "items": {"type": "string", "pattern": "^[A-Z]{3}$"}},
+    },
+}
+DEEP: dict[str, Any] = {}
+for _ in range(21):
+    DEEP = {"not": DEEP}
+
+PUSH = {"branch": "fix", "force": False, "retries": 3, "labels": ["a"], "note": None}
+
+
+def asked(**fields: Any) -> Permission:
+    if "choices" in fields:
+        fields["choices"] = choices_in(fields["choices"])
+    return Permission(
+        request_id="r", tool_name="t", phase=None, span_id="s", seq=1, created_at="", changed_seq=1, **fields
+    )
+
+
+def told(permission: Permission, value: Any = UNSET) -> tuple[str | None, str]:
+    """Return the field and the message that a wrong value gets."""
+    with pytest.raises(InvalidAnswer) as caught:
+        expectation_of(permission).accepted(value)
+    return caught.value.field, str(caught.value)
+
+
+def test_a_plain_request_takes_no_value() -> None:
+    assert expectation_of(asked()).accepted() is UNSET
+    assert told(asked(), 1)[1] == "value must be left out: this request asks for none"
+
+
+def test_a_choice_must_be_one_of_those_offered_and_true_is_not_one() -> None:
+    request = asked(choices=["staging", {"value": 1, "label": "One"}, {"label": "nothing"}, [], {"value": True}])
+    accepted = expectation_of(request).accepted
+    assert [accepted(value) for value in ("staging", 1, True)] == ["staging", 1, True]
+    assert accepted(True) is True
+    for wrong in ("production", 2, "1", None, ["staging"]):
+        assert told(request, wrong) == ("value", 'value must be one of "staging", 1, true')
+    assert "is required" in told(request)[1]
+
+
+def test_a_request_without_usable_choices_can_only_be_denied() -> None:
+    expected = expectation_of(asked(choices=[{}]))
+    assert expected.fault == "the request offers no choices"
+    assert "the request offers no choices" in told(asked(choices=[]), "x")[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "message"),
+    [
+        ({"seats": 2}, "value.city", "value.city is required"),
+        ({"city": "x", "seats": 2}, "value.city", "value.city must have at least 2 characters"),
+        ({"city": "Rome", "seats": "2"}, "value.seats", "value.seats must be a whole number"),
+        ({"city": "Rome", "seats": 12}, "value.seats", "value.seats must be at most 9"),
+        ({"city": "Rome", "seats": 2, "x": 1}, "value.x", "value.x is not a part of this value"),
+        (
+            {"city": "Rome", "seats": 2, "stops": ["FCO", "fco"]},
+            "value.stops[1]",
+            'value.stops[1] must match the pattern "^[A-Z]{3}$"',
+        ),
+        ([], "value", "value must be an object"),
+    ],
+)
+def test_a_value_that_the_schema_does_not_accept_names_its_part(value: Any, field: str, message: str) -> None:
+    assert told(asked(response_schema=TRIP), value) == (field, message)
+
+
+def test_a_value_that_the_schema_accepts_is_kept_as_it_is() -> None:
+    value = {"city": "Rome", "seats": 2, "stops": ["FCO"]}
+    assert expectation_of(asked(response_schema=TRIP)).accepted(value) is value
+
+
+def test_only_editable_arguments_change_and_each_keeps_its_type() -> None:
+    request = asked(arguments=PUSH, editable=["branch", "retries", "note", "unknown"])
+    accepted = expectation_of(request).accepted
+    assert accepted() == PUSH
+    assert accepted({"branch": "main", "note": [1]}) == {**PUSH, "branch": "main", "note": [1]}
+    assert accepted({**PUSH, "retries": 5}) == {**PUSH, "retries": 5}
+    assert told(request, {"force": True}) == ("value.force", "value.force must stay as it is")
+    assert told(request, {"retries": "5"}) == ("value.retries", "value.retries must be a whole number")
+    assert told(request, {"unknown": 1})[1] == "value.unknown is not an argument of this request"
+    assert told(request, ["main"])[1] == "value must be an object with the changed arguments"
+
+
+def test_arguments_that_are_a_list_change_as_a_whole() -> None:
+    request = asked(arguments=["rm", "x"], editable=True)
+    assert expectation_of(request).accepted(["rm", "y"]) == ["rm", "y"]
+    assert told(request, "rm y")[1] == "value must be a list"
+
+
+def test_a_schema_restricts_editable_arguments() -> None:
+    schema = {"properties": {"retries": {"maximum": 4}}}
+    request = asked(arguments=PUSH, editable=True, response_schema=schema)
+    assert told(request, {"retries": 5})[1] == "value.retries must be at most 4"
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (7, "must be an object, true or false"),
+        ({"type": "nonsense"}, "type"),
+        ({"pattern": "("}, "not a regular expression"),
+        ({"pattern": "a" * 501}, "at most 500 characters"),
+        ({"patternProperties": {"^a": {}}}, "must not use patternProperties"),
+        ({"$ref": "https://example.org/schema"}, "may refer only to itself"),
+        ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "may refer only to itself"),
+        ({"description": "x" * 40_000}, "at most 32768 bytes"),
+        (DEEP, "at most 20 levels"),
+    ],
+)
+def test_a_schema_that_requests_may_not_use_is_refused_and_the_request_can_only_be_denied(
+    schema: Any, reason: str
+) -> None:
+    with pytest.raises(UnusableSchema, match=reason):
+        check_schema(schema)
+    assert reason in (expectation_of(asked(response_schema=schema)).fault or "")
+
+
+def test_a_small_schema_cannot_make_a_check_long() -> None:
+    names = [f"d{n}" for n in range(40)]
+    both = {name: {"anyOf": [{"$ref": f"#/$defs/{after}"}] * 2} for name, after in pairwise(names)}
+    multiplied = {"$defs": {**both, names[-1]: False}, "$ref": "#/$defs/d0"}
+    endless = {"$ref": "#"}
+    backtracking = {"pattern": "^(a+)+$"}
+    for schema, value in ((multiplied, 1), (endless, 1), (backtracking, "a" * 40 + "!")):
+        started = time.monotonic()
+        with pytest.raises(UnusableSchema):
+            problems_of(schema, value)
+        assert time.monotonic() - started < 10
+
+
+def test_only_answers_that_need_no_value_may_be_remembered() -> None:
+    remembered = [
+        expectation_of(asked(**fields)).may_be_remembered
+        for fields in ({}, {"arguments": PUSH, "editable": True}, {"choices": ["a"]}, {"response_schema": TRIP})
+    ]
+    assert remembered == [True, True, False, False]
