@@ -24,3 +24,11 @@ export function note(form, text, again, loggedOut = false) {
   }
   form.append(line);
 }
+
+/** Returns what the page of a refused form says: what was not done, and why. */
+export function refusalOf(page) {
+  const alert = page.querySelector('main [role="alert"]');
+  if (alert) return alert.textContent;
+  const why = page.querySelector('.error-message, .error p')?.textContent ?? 'The server cannot be reached.';
+  return `${page.querySelector('.error-not-done')?.textContent ?? 'Not done.'} ${why}`;
+}

@@ -1,4 +1,4 @@
-import { note } from './form-note.js';
+import { note, refusalOf } from './form-note.js';
 
 /**
  * Sends every `<form method="post">` with fetch, so that a form that cannot be sent stays as it is and says why. "Send
@@ -50,9 +50,8 @@ async function settle(form, submitter, response) {
   const corrected = form.id && page.getElementById(form.id);
   if (corrected) return replace(form, corrected);
   if (response.status >= 400) {
-    const text = refusalOf(page);
     const again = response.status >= 500 || [401, 408, 429].includes(response.status);
-    return note(form, text, again && (() => send(form, submitter)), response.status === 401);
+    return note(form, refusalOf(page), again && (() => send(form, submitter)), response.status === 401);
   }
   const next = response.headers.get('HX-Location');
   if (!next) return show(page);
@@ -60,12 +59,6 @@ async function settle(form, submitter, response) {
   sent.delete(form);
   const { pathname, search } = new URL(next, location.href);
   return pathname + search === location.pathname + location.search ? location.reload() : location.assign(next);
-}
-
-function refusalOf(page) {
-  const notDone = page.querySelector('.error-not-done')?.textContent ?? 'Not done.';
-  const alert = page.querySelector('main [role="alert"]');
-  return alert?.textContent ?? `${notDone} ${page.querySelector('.error-message, .error p')?.textContent ?? 'The server cannot be reached.'}`;
 }
 
 function stay(form) {
