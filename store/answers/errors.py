@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 """The keys and indexes that lead from a value to a part of it."""
 
 
-MAX_TOLD = 10
+MAX_PROBLEMS_IN_MESSAGE = 10
 """Problems that one message contains."""
 
 
@@ -26,7 +26,7 @@ class InvalidAnswer(InvalidEvent):
     """The value of an answer is not what the request asks for. `field` is the first wrong part: `value.branch`."""
 
     def __init__(self, problems: Sequence[InvalidPart]) -> None:
-        said = [f"{field_name(problem.path)} {problem.message}" for problem in problems[:MAX_TOLD]]
+        said = [f"{field_name(problem.path)} {problem.message}" for problem in problems[:MAX_PROBLEMS_IN_MESSAGE]]
         super().__init__("; ".join(said), field_name(problems[0].path))
         self.problems = list(problems)
 

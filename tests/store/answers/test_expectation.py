@@ -1,4 +1,4 @@
-"""Which value an approval of a request may have, and what a wrong one is told."""
+"""Which value an approval of a request may have, and the message for a wrong one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def asked(**fields: Any) -> Permission:
     )
 
 
-def told(permission: Permission, value: Any = UNSET) -> tuple[str | None, str]:
+def refusal_of(permission: Permission, value: Any = UNSET) -> tuple[str | None, str]:
     """Return the field and the message that a wrong value gets."""
     with pytest.raises(InvalidAnswer) as caught:
         expectation_of(permission).accepted(value)
@@ -47,7 +47,7 @@ def told(permission: Permission, value: Any = UNSET) -> tuple[str | None, str]:
 
 def test_a_plain_request_takes_no_value() -> None:
     assert expectation_of(asked()).accepted() is UNSET
-    assert told(asked(), 1)[1] == "value must be left out: this request asks for none"
+    assert refusal_of(asked(), 1)[1] == "value must be left out: this request asks for none"
 
 
 def test_a_choice_must_be_one_of_those_offered_and_true_is_not_one() -> None:
@@ -56,14 +56,14 @@ def test_a_choice_must_be_one_of_those_offered_and_true_is_not_one() -> None:
     assert [accepted(value) for value in ("staging", 1, True)] == ["staging", 1, True]
     assert accepted(True) is True
     for wrong in ("production", 2, "1", None, ["staging"]):
-        assert told(request, wrong) == ("value", 'value must be one of "staging", 1, true')
-    assert "is required" in told(request)[1]
+        assert refusal_of(request, wrong) == ("value", 'value must be one of "staging", 1, true')
+    assert "is required" in refusal_of(request)[1]
 
 
 def test_a_request_without_usable_choices_can_only_be_denied() -> None:
     expected = expectation_of(asked(choices=[{}]))
     assert expected.fault == "the request offers no choices"
-    assert "the request offers no choices" in told(asked(choices=[]), "x")[1]
+    assert "the request offers no choices" in refusal_of(asked(choices=[]), "x")[1]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_request_without_usable_choices_can_only_be_denied() -> None:
     ],
 )
 def test_a_value_that_the_schema_does_not_accept_names_its_part(value: Any, field: str, message: str) -> None:
-    assert told(asked(response_schema=TRIP), value) == (field, message)
+    assert refusal_of(asked(response_schema=TRIP), value) == (field, message)
 
 
 def test_a_value_that_the_schema_accepts_is_kept_as_it_is() -> None:
@@ -97,22 +97,22 @@ def test_only_editable_arguments_change_and_each_keeps_its_type() -> None:
     assert accepted() == PUSH
     assert accepted({"branch": "main", "note": [1]}) == {**PUSH, "branch": "main", "note": [1]}
     assert accepted({**PUSH, "retries": 5}) == {**PUSH, "retries": 5}
-    assert told(request, {"force": True}) == ("value.force", "value.force must stay as it is")
-    assert told(request, {"retries": "5"}) == ("value.retries", "value.retries must be a whole number")
-    assert told(request, {"unknown": 1})[1] == "value.unknown is not an argument of this request"
-    assert told(request, ["main"])[1] == "value must be an object with the changed arguments"
+    assert refusal_of(request, {"force": True}) == ("value.force", "value.force must stay as it is")
+    assert refusal_of(request, {"retries": "5"}) == ("value.retries", "value.retries must be a whole number")
+    assert refusal_of(request, {"unknown": 1})[1] == "value.unknown is not an argument of this request"
+    assert refusal_of(request, ["main"])[1] == "value must be an object with the changed arguments"
 
 
 def test_arguments_that_are_a_list_change_as_a_whole() -> None:
     request = asked(arguments=["rm", "x"], editable=True)
     assert expectation_of(request).accepted(["rm", "y"]) == ["rm", "y"]
-    assert told(request, "rm y")[1] == "value must be a list"
+    assert refusal_of(request, "rm y")[1] == "value must be a list"
 
 
 def test_a_schema_restricts_editable_arguments() -> None:
     schema = {"properties": {"retries": {"maximum": 4}}}
     request = asked(arguments=PUSH, editable=True, response_schema=schema)
-    assert told(request, {"retries": 5})[1] == "value.retries must be at most 4"
+    assert refusal_of(request, {"retries": 5})[1] == "value.retries must be at most 4"
 
 
 @pytest.mark.parametrize(
