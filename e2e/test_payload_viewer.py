@@ -66,7 +66,10 @@ def test_a_viewer_changes_in_place_and_is_kept_by_a_live_page(
     viewer.get_by_role("button", name="Copy").click()
     expect(viewer.get_by_role("button", name="Copied")).to_be_visible()
     assert '"f299"' in page.evaluate("() => navigator.clipboard.readText()")
-    assert page.evaluate("() => localStorage.getItem('payload-view')") == "json"
+
+    page.locator("#e1 .turn").click()
+    opened = page.locator("#e1 .viewer")
+    expect(view(opened, "JSON")).to_have_attribute("aria-current", "true")
 
 
 def test_a_viewer_works_without_scripts(server: Server, new_context: Callable[..., BrowserContext]) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.payload.search import Search
-from signalbox.webapp.drawing.payload.viewer import VIEWS, piece
+from signalbox.webapp.drawing.payload.viewer import piece
+from signalbox.webapp.http.view_choices import VIEWS
 from signalbox.webapp.views.json_pointer import child, resolve
 from tests.drawing.test_hostile_text import CONTROLS, HOSTILE
 from tests.support.dom import Node, parse

@@ -34,7 +34,7 @@ PAGES = {
     "/tasks/run/waterfall": "gaps after row q kind state from to slowest critical at part",
     "/tasks/run/flame": "after zoom skip at part",
     "/tasks/run/permissions/r1": "at part",
-    "/tasks/run/events/1/payload": "part pointer view q from",
+    "/tasks/run/events/1/payload": "part pointer view q from choose",
     "/selection": "do task filters",
     "/login": "next note",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -11,7 +12,7 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing.payload.address import PayloadAddress
-from signalbox.webapp.drawing.payload.viewer import VIEWS
+from signalbox.webapp.http.view_choices import VIEWS
 from signalbox.webapp.views.payload import payload_view
 from tests.support.rendering import FRAGMENTS
 from tests.support.server import Server
@@ -57,6 +58,29 @@ def test_a_value_inside_the_payload_has_a_page_with_the_way_to_it(payloads: http
 )
 def test_a_value_that_does_not_exist_is_not_found(payloads: httpx.Client, query: str) -> None:
     assert payloads.get(query).status_code == 404
+
+
+def test_a_chosen_view_is_remembered_for_similar_payloads(server: Server, payloads: httpx.Client) -> None:
+    server.emit("choices", "# A\n\n**b**", "# C\n\n**d**", "one\ntwo", NewEvent(event_type="own", payload={"a": 1}))
+    opened = {1: "payload", 2: "details", 3: "payload", 4: "details"}
+
+    def views(browser: httpx.Client) -> list[list[str]]:
+        pages = [browser.get(f"/tasks/choices/events/{seq}/{page}").text for seq, page in opened.items()]
+        return [re.findall(r'aria-current="true">(\w+)</a>', page)[-1:] for page in pages]
+
+    with httpx.Client(base_url=server.url, timeout=20) as browser:
+        assert views(browser) == [["Markdown"], ["Markdown"], ["Text"], ["JSON"]]
+        browser.get("/tasks/choices/events/1/payload?view=raw&choose=1&part=payload")
+        assert views(browser) == [["Raw"], ["Raw"], ["Text"], ["JSON"]]
+        browser.get("/tasks/choices/events/4/payload?view=text&choose=1")
+        browser.get("/tasks/choices/events/3/payload?view=raw")
+        assert views(browser) == [["Raw"], ["Raw"], ["Text"], ["Text"]]
+        browser.get("/tasks/choices/events/1/payload?view=markdown&choose=1")
+        assert views(browser) == [["Markdown"], ["Markdown"], ["Text"], ["Text"]]
+        assert (
+            "httponly" in browser.get("/tasks/choices/events/1/payload?view=raw&choose=1").headers["set-cookie"].lower()
+        )
+    assert payloads.get("1/payload", headers={"Cookie": "signalbox_views=x-y.json-.text"}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from markupsafe import Markup
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing.log_rows import is_whole
 from signalbox.webapp.drawing.markdown import looks_like_markdown
 from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.http.view_choices import views_of
 from signalbox.webapp.pages.payload import IN_THREAD_BYTES
 from signalbox.webapp.pages.responses import html
 from signalbox.webapp.views.addresses import TaskPosition
@@ -36,7 +37,9 @@ async def show(task_id: str, seq: int) -> Response:
 
 
 async def _viewer(seen: PayloadView, path: str) -> Markup:
+    preferred = views_of(request)
+
     def render() -> Markup:
-        return fragments().payload_viewer.of_event(seen.payload, path, seen.task, seen.event.seq)
+        return fragments().payload_viewer.of_event(seen.payload, path, seen.task, seen.event.seq, preferred=preferred)
 
     return render() if seen.bytes <= IN_THREAD_BYTES else await asyncio.to_thread(render)

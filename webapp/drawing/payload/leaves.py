@@ -88,6 +88,8 @@ def leaves_html(
     block = markdown_block if view == "markdown" else text_block
     if isinstance(value, str) and address.pointer not in (commands or {}):
         return block(value, address, search, start, limits.text)
+    if not search and (only := _only_text(value)) and child(address.pointer, only) not in (commands or {}):
+        return block(value[only], address.at(child(address.pointer, only)), search, 0, limits.text)
     out, left, shown, skipped = [], limits.html, 0, 0
     labels = _Labels(search)
     found = leaves(value, address.pointer, commands or {}, long_lists=not search)
@@ -109,6 +111,14 @@ def leaves_html(
     if skipped:
         out.append(_gap(skipped))
     return Markup("").join(out) if start else Markup('<div class="leaves">{}</div>').format(Markup("").join(out))
+
+
+def _only_text(value: Any) -> str:
+    """Return the key of a text that is all of a payload, and so needs no name."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return ""
+    ((name, text),) = value.items()
+    return name if isinstance(text, str) and is_block(text) else ""
 
 
 _LEAF = Markup('<div class="leaf{}{}"><span class="leaf-name">{}</span>{}</div>')

@@ -19,13 +19,14 @@ from signalbox.webapp.drawing.payload.limits import CARD, PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.shell import shell_commands
 from signalbox.webapp.drawing.payload.strings import excerpts, is_block, more, piece_end
+from signalbox.webapp.http.view_choices import VIEWS
 from signalbox.webapp.views.json_pointer import resolve
 from signalbox.webapp.views.text import clean, compact
 
-VIEWS = {"text": "Text", "markdown": "Markdown", "json": "JSON", "raw": "Raw"}
 _BESIDE_A_MESSAGE = frozenset(("stream", "level", "at", "logger", "role"))
 
 
+_NO_VIEWS: Mapping[str, str] = {}
 SMALL_CHARS = 500
 """Characters of JSON below which a brief viewer needs no search."""
 
@@ -46,15 +47,18 @@ class PayloadViewer:
         *,
         stored: str = "",
         limits: Limits = PAGE,
+        preferred: Mapping[str, str] = _NO_VIEWS,
     ) -> Markup:
-        """Return a viewer for the value at `address` in `payload`. Without a `view`, the value determines it.
+        """Return a viewer for the value at `address` in `payload`. Without a `view`, it has the one that reads best, or
+        the one that the reader prefers to it.
 
         `payload` may be a part of the event's payload, if the names that lead to the value are the same. `start` is the
         first member or character to show, and `stored` the JSON of the value, if it is known. Raises LookupError if
         there is no such value.
         """
         value, commands = resolve(payload, address.pointer), shell_commands(payload)
-        view = view or default_view(value, address.pointer, commands)
+        best = best_view(value, address.pointer, commands)
+        view = view or preferred.get(best, best)
         search, stored = Search(query, value), stored or json_of(value)
         content = piece(value, address, view, search, start, commands, limits, stored)
         if start:
@@ -74,14 +78,23 @@ class PayloadViewer:
         )
 
     def of_event(
-        self, payload: Any, path: str, task: Task, seq: int, pointer: str = "", view: str = "", *, brief: bool = False
+        self,
+        payload: Any,
+        path: str,
+        task: Task,
+        seq: int,
+        pointer: str = "",
+        view: str = "",
+        *,
+        brief: bool = False,
+        preferred: Mapping[str, str] = _NO_VIEWS,
     ) -> Markup:
         """Return the same for a template that has the value. `path` is the address of the task.
 
         A page with many viewers should have `brief` ones.
         """
         address = PayloadAddress.of_event(path, task, seq, pointer)
-        return self.render(payload, address, view, limits=CARD if brief else PAGE)
+        return self.render(payload, address, view, limits=CARD if brief else PAGE, preferred=preferred)
 
 
 def piece(
@@ -111,7 +124,7 @@ def _around_piece(content: Markup, view: str, *, is_text: bool) -> Markup:
     return Markup(element).format(content)
 
 
-def default_view(value: Any, pointer: str, commands: Mapping[str, str]) -> str:
+def best_view(value: Any, pointer: str, commands: Mapping[str, str]) -> str:
     """Return the view in which a value reads best."""
     if any(place == pointer or place.startswith(f"{pointer}/") for place in commands):
         return "text"

@@ -13,7 +13,6 @@ import './log-follow.js';
 import './row-clicks.js';
 import './row-selection.js';
 import './copy-button.js';
-import './payload-view.js';
 import './forms.js';
 import './answered-cards.js';
 import './live-stream.js';
