@@ -58,6 +58,10 @@ def test_a_conversation_is_shown_as_markdown_and_without_scripts(priced: Server)
 
 def test_tokens_and_cost_are_shown_and_in_the_api(priced: Server) -> None:
     emit(priced, "paid", *call("one", {"role": "assistant", "content": "yes"}, 20_000))
+    emit(priced, "cheap", *call("one", {"role": "assistant", "content": "yes"}, 10_000))
+    compared = httpx.get(f"{priced.url}/compare?a=paid&b=cheap").text
+    assert "−$1.00" in compared
+    assert "−10,000" in compared
     for path in ("/tasks/paid", "/tasks/paid/spans/one", "/tasks/paid/conversation", "/tasks"):
         assert "$2.00" in httpx.get(f"{priced.url}{path}").text, path
     task = httpx.get(f"{priced.url}/api/tasks/paid").json()

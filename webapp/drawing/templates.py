@@ -24,7 +24,7 @@ from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.log_reading import CHOICES
 from signalbox.webapp.http.path_segments import segment
-from signalbox.webapp.prices.budget import Budgets
+from signalbox.webapp.prices.budget import Budgets, dollars
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.views import text
 from signalbox.webapp.views.addresses import as_of, log_path_around, newest_position, of_task
@@ -112,6 +112,7 @@ class Templates:
             cost_of=prices.cost,
             cost_text=cost_text,
             run_chart=run_chart,
+            dollars=dollars,
             budget_of=budgets.of,
             over_budget=lambda task: budgets.exceeded(task, prices),
             columns=columns,
