@@ -47,9 +47,9 @@ def test_a_live_conversation_grows_in_place_and_equals_a_fresh_page(
     first = next(at for at, event in enumerate(recorded) if event.event_type == "token")
     server.emit("talk", *recorded[:first])
     page.goto(f"{server.url}/tasks/talk/conversation")
-    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator(".speech")).to_have_count(2)
     server.emit("talk", recorded[first], recorded[first + 1])
-    answer = page.locator(".turn--assistant")
+    answer = page.locator(".speech--assistant")
     expect(answer).to_contain_text("I look")
     expect(answer).to_contain_text("writing…")
     name = answer.get_attribute("id")
@@ -58,24 +58,24 @@ def test_a_live_conversation_grows_in_place_and_equals_a_fresh_page(
         server.emit("talk", *recorded[start : start + step])
         expect_live_at(page, server.latest("talk"))
         expect_equal_to_response(page)
-    assert page.locator(".turn--assistant").first.get_attribute("id") == name
-    expect(page.locator(".turn--streaming")).to_have_count(0)
-    expect(page.locator(".turn--agent .turn--assistant")).to_contain_text("I count")
-    expect(page.locator(".turn--tool")).to_have_count(2)
+    assert page.locator(".speech--assistant").first.get_attribute("id") == name
+    expect(page.locator(".speech--streaming")).to_have_count(0)
+    expect(page.locator(".speech--agent .speech--assistant")).to_contain_text("I count")
+    expect(page.locator(".speech--tool")).to_have_count(2)
     expect_equal_to_fresh(page, context)
 
 
 def test_a_branch_that_a_reader_folded_stays_folded(server: Server, page: Page, recorded: list[NewEvent]) -> None:
     server.emit("fold", *recorded[:-4])
     page.goto(f"{server.url}/tasks/fold/conversation")
-    branch = page.locator(".turn--agent > details")
+    branch = page.locator(".speech--agent > details")
     branch.locator("summary").first.click()
     expect(branch).not_to_have_attribute("open", "")
     inside = next(event for event in recorded if event.payload.get("work_item_id") == "checker")
     server.emit("fold", NewEvent(event_type="log", span_id=inside.span_id, payload={"messages": [], "model": "m"}))
     server.emit("fold", NewEvent(event_type="token", span_id=inside.span_id, payload={"text": "more"}))
     expect_live_at(page, server.latest("fold"))
-    expect(page.locator(".turn--agent .turn-head").first).to_contain_text("3 blocks")
+    expect(page.locator(".speech--agent .speech-head").first).to_contain_text("3 blocks")
     expect(branch).not_to_have_attribute("open", "")
 
 
@@ -86,13 +86,13 @@ def test_the_page_moves_on_with_a_long_conversation(server: Server, page: Page, 
 
     server.emit("long-talk", NewEvent(event_type="runner_spawn"), *map(said, range(95)))
     page.goto(f"{server.url}/tasks/long-talk/conversation")
-    expect(page.locator(".turn")).to_have_count(95)
+    expect(page.locator(".speech")).to_have_count(95)
     for start in (95, 100, 130):
         server.emit("long-talk", *map(said, range(start, start + 5)))
         expect_live_at(page, server.latest("long-talk"))
         expect_equal_to_response(page)
     page.get_by_role("link", name="Earlier in the conversation").click()
-    expect(page.locator(".turn").first).to_contain_text("answer 0")
+    expect(page.locator(".speech").first).to_contain_text("answer 0")
     expect_equal_to_fresh(page, context)
 
 
