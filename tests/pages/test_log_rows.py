@@ -7,6 +7,7 @@ import re
 import sqlite3
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -15,7 +16,7 @@ from signalbox.store.contract import TaskRecord
 from signalbox.store.events import Event
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import signalbox
-from tests.support.rendering import frame, log, page
+from tests.support.rendering import frame, log, page, span
 from tests.support.server import Server
 
 TIMES = (
@@ -127,3 +128,54 @@ def test_pages_of_an_ended_run_do_not_say_that_more_will_come(server: Server) ->
     for path in (*(task + suffix for suffix in pages), "/compare?a=over&b=over-too"):
         words = re.sub(r"<[^>]*>", " ", server.get(path).text)
         assert not re.search(r"\byet\b|\bso far\b|[Ww]aiting for", words), path
+
+
+async def test_rows_are_indented_by_the_depth_of_their_span_up_to_six_levels(store: SqliteStore) -> None:
+    store.append("run", NewEvent(event_type="runner_spawn", span_id="s0"))
+    store.append("run", [span(f"s{depth}", f"s{depth - 1}") for depth in range(1, 9)])
+    store.append("run", [span("x", "y"), span("y", "x"), NewEvent(event_type="log", span_id="s3", payload={})])
+    classes = r'<li id="e(\d+)"[^>]*>(?:<span class="day".*?</span>)?<a class="turn(?: depth-(\d))?"'
+    depths = {int(seq): int(depth or 0) for seq, depth in re.findall(classes, await page(store, window=20))}
+    assert [depths[seq] for seq in range(1, 10)] == [0, 1, 2, 3, 4, 5, 6, 6, 6]
+    assert depths[10] == depths[11] == 6, "spans that are each other's ancestors"
+    assert depths[12] == 3
+    assert 'class="turn depth-3"' in await frame(store, 11)
+
+
+async def test_the_page_says_which_columns_are_constant(store: SqliteStore) -> None:
+    store.append("run", [log("one"), log("two")])
+    assert 'class="log-columns one-phase one-actor"' in await page(store)
+    store.append("run", NewEvent(event_type="log", actor="worker", payload={"message": "three"}))
+    assert 'class="log-columns one-phase"' in await page(store)
+
+
+def test_an_open_row_has_facts_and_the_payload_that_the_row_does_not_show(server: Server) -> None:
+    data = NewEvent(event_type="log", phase="executing", payload={"message": "m", "data": {"deep": [1]}})
+    server.emit("facts", "plain", data, "# Title\n\n- a **list**\n- of `two`\n")
+    plain, full, markdown = (server.get(f"/tasks/facts/events/{seq}/details").text for seq in (1, 2, 3))
+    assert "viewer" not in plain
+    assert "runner" in plain
+    assert "executing" in full
+    assert "deep" in full
+    assert "<strong>list</strong>" in markdown
+    assert server.get("/tasks/facts/events/9/details").status_code == 404
+
+
+def test_choices_for_reading_are_kept_in_a_cookie(server: Server) -> None:
+    server.emit("read", "one")
+
+    def choose(cookie: str, **form: str) -> str:
+        response = httpx.post(f"{server.url}/log-reading", data=form, headers={"Cookie": f"signalbox_log={cookie}"})
+        assert response.status_code == 303, response.text
+        return response.cookies.get("signalbox_log") or ""
+
+    assert choose("", wrap="1") == "wrap"
+    assert choose("wrap-nonsense", expand="1", fold="1") == "wrap-expand-fold"
+    assert choose("wrap-expand", wrap="0") == "expand"
+    shown = server.get("/tasks/read", headers={"Cookie": "signalbox_log=expand-<b>"}).text
+    assert '<body class="page page--task rows-expand">' in shown
+    assert re.search(r'name="expand" value="0" aria-pressed="true"', shown)
+    for wrong in ({"colour": "1"}, {"wrap": "yes"}):
+        response = httpx.post(f"{server.url}/log-reading", data=wrong)
+        assert response.status_code == 400
+        assert next(iter(wrong)) in response.text
