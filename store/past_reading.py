@@ -66,5 +66,8 @@ class PastReading(StateReading):
     async def failures(self, task_id: str, after: int = 0, limit: int = 100) -> list[Event]:
         return [event for event in await self._view.failures(task_id, after, limit) if event.seq <= self._seq]
 
+    async def error_output(self, task_id: str, before: int, limit: int, since: int = 0) -> list[Event]:
+        return await self._view.error_output(task_id, min(before, self._seq + 1), limit, since)
+
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         return await self._view.search(task_id, msgspec.structs.replace(query, until=self._seq), after, limit)

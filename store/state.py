@@ -69,11 +69,13 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `archived_at` and `stale` do not come from the log: they are stored outside it, and readers fill them in.
     `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
-    `ended_seq` is the seq of the event that ended the task, or 0, and `conversation_seq` that of the first event about
-    a model call. `usage` is the usage of the whole run, None if none was reported. `allowances` are the tools that are
-    always allowed in this run, by name. Messages before the seq `messages_since` were for an earlier run of the task,
-    which ended. `identity` is new at every creation, so a later task with the same id has a different one.
-    `tag_changes` and `link_changes` are what events changed since the creation; None stands for a removed name.
+    `ended_seq` is the seq of the event that ended the task, or 0, `outcome_seq` that of the last event that ended it or
+    started it again, and `conversation_seq` that of the first event about a model call. `cancel_seqs` are the seqs of
+    the first requests to cancel the run. `usage` is the usage of the whole run, None if none was reported. `allowances`
+    are the tools that are always allowed in this run, by name. Messages before the seq `messages_since` were for an
+    earlier run of the task, which ended. `identity` is new at every creation, so a later task with the same id has a
+    different one. `tag_changes` and `link_changes` are what events changed since the creation; None stands for a
+    removed name.
     """
 
     task_id: str
@@ -97,10 +99,12 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     error: str | None = None
     exit_code: int | None = None
     cancel_requested: bool = False
+    cancel_seqs: list[int] = []
     retries: list[str] = []
     started_at: str | None = None
     ended_at: str | None = None
     ended_seq: int = 0
+    outcome_seq: int = 0
     updated_at: str
     heartbeat_interval: float | None = None
     heartbeat_at: str | None = None

@@ -17,6 +17,7 @@ from signalbox.store.loops import FIRST_PAUSE, Loops
 from signalbox.store.tail import Tail
 from signalbox.store.wake import Wake
 from signalbox.webapp import api, pages
+from signalbox.webapp.acts.diagnoses import Diagnoses
 from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
@@ -44,6 +45,7 @@ CLOSE_ORDER = (
     ("tail", "stop"),
     ("file_check", "stop"),
     ("supervisor", "stop"),
+    ("diagnoses", "stop"),
     ("agents", "stop"),
     ("other_processes", "stop"),
     ("hub", "close"),
@@ -130,6 +132,7 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
         app.extensions["file_check"] = FileCheck(store, loops)
         supervisor = Supervisor(store, settings, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
+        app.extensions["diagnoses"] = Diagnoses(store, loops)
         app.extensions["agents"] = agents = Agents(store, loops)
         agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))

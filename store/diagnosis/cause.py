@@ -41,6 +41,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
     `span` is the span that failed first, or None if it is the run itself. `failed_seq` is the seq of the event that
     says so. `command` is the command line of `signalbox run`, or empty. `error` is the whole error.
+    `last_line` is the last line of stderr, or else of the other output.
     """
 
     span: Span | None

@@ -10,6 +10,9 @@ from signalbox.store.state import ENDED_STATUSES, STATUSES, Span, Status, TaskSt
 MAX_RETRIES = 100
 """A task stores only this many retries, the first ones."""
 
+MAX_CANCELS = 5
+"""A task stores only this many requests to cancel its run, the first ones."""
+
 _STATUS_WORDS: dict[str, Status] = {word: word for word in STATUSES} | {
     "success": "done",
     "succeeded": "done",
@@ -25,6 +28,8 @@ def set_status(state: TaskState, status: Status, event: Event) -> None:
     task = state.task
     if status == task.status:
         return
+    if task.ended or status in ENDED_STATUSES:
+        task.outcome_seq = event.seq
     task.status = status
     if status in ENDED_STATUSES:
         task.ended_at, task.ended_seq = max(event.happened_at, task.started_at or ""), event.seq
@@ -57,6 +62,8 @@ def spawn(state: TaskState, event: Event, span: Span) -> None:
     task.runner_pid = int(pid) if pid is not None else None
     task.runner_version = text(payload, "runner_version")
     task.cancel_requested = False
+    if task.spawn_seq:
+        task.cancel_seqs = []
     task.spawn_seq = event.seq
     _read_interval(state, event)
 
@@ -123,6 +130,8 @@ def recovery(state: TaskState, event: Event, span: Span) -> None:
 def cancel_requested(state: TaskState, event: Event, span: Span) -> None:
     if not (state.task.ended or is_claim(event)):
         state.task.cancel_requested = True
+        if len(state.task.cancel_seqs) < MAX_CANCELS:
+            state.task.cancel_seqs = [*state.task.cancel_seqs, event.seq]
 
 
 def retry_requested(state: TaskState, event: Event, span: Span) -> None:

@@ -127,6 +127,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/tasks/<task_id>/events/snapshot": Route("read"),
     "GET /api/tasks/<task_id>/events/phase/<name:phase>": Route("read"),
     "GET /api/tasks/<task_id>/graph": Route("read"),
+    "GET /api/tasks/<task_id>/outcome": Route("read"),
     "GET /api/tasks/<task_id>/checkpoints": Route("read"),
     "GET /api/tasks/<task_id>/permissions": Route("read"),
     "POST /api/tasks/<task_id>/permissions/<name:request_id>": Route("respond", body={"approved": True}),

@@ -119,6 +119,7 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
         yield f"{task_id} times {at}", lambda v, at=at: v.times(task_id, at, at + 10_000)
         yield f"{task_id} next_failure {at}", lambda v, at=at: v.next_failure(task_id, at)
         yield f"{task_id} previous_failure {at}", lambda v, at=at: v.previous_failure(task_id, at)
+        yield f"{task_id} error_output {at}", lambda v, at=at: v.error_output(task_id, at, 5, at // 2)
         yield f"{task_id} failures {at}", lambda v, at=at: v.failures(task_id, at, 5)
         yield f"{task_id} spans_closed_at {at}", lambda v, at=at: v.spans_closed_at(task_id, at, 5)
         yield f"{task_id} spans {at}", lambda v, at=at: v.spans(task_id, at, 200)

@@ -8,6 +8,9 @@ from signalbox.webapp.views.task_parts import (
     CHECKPOINTS as CHECKPOINTS,
 )
 from signalbox.webapp.views.task_parts import (
+    FAILURE as FAILURE,
+)
+from signalbox.webapp.views.task_parts import (
     LOG_ALIVE as LOG_ALIVE,
 )
 from signalbox.webapp.views.task_parts import (
@@ -42,6 +45,8 @@ INBOX = "inbox"
 KIND = "kind"
 KINDS = "kinds"
 COMPARISON = "comparison"
+FIRST_DIFFERENCE = "first-difference"
+COMPARED_OUTPUT = "compared-output"
 TASK_LIST = "task-list"
 WATERFALL = "waterfall"
 TASK_ROWS = "task-rows"

@@ -24,6 +24,7 @@ from signalbox.webapp.views.time_travel import TimeTravel
 TASK_PARTS = {
     ids.PAGE_META: "tasks/_meta.html",
     ids.TASK_HEADER: "tasks/_header.html",
+    ids.FAILURE: "failures/_box.html",
     ids.TRACK: "tasks/_track.html",
     ids.PERMISSIONS: "permissions/_panel.html",
     ids.MESSAGES: "messages/_panel.html",

@@ -71,7 +71,7 @@ class Templates:
             auto_reload=False,
             cache_size=-1,
         )
-        times = (text.moment, text.between, text.elapsed, text.duration, text.offset)
+        times = (text.moment, text.date_of, text.between, text.elapsed, text.duration, text.offset)
         shared = (text.display_text, text.command_line, text.size, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},

@@ -21,6 +21,7 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.forecasts import Forecasts
 from signalbox.webapp.live.renderer import Kept, NotInMemory
 from signalbox.webapp.live.watched_task import WatchedTask
+from signalbox.webapp.views.outcome import Outcome, outcome_of
 from signalbox.webapp.views.task import TaskView, task_view
 
 logger = structlog.get_logger("signalbox.live")
@@ -75,7 +76,8 @@ class TaskFrames:
         """Return the frame for a stream at `cursor` without a read. Raises NotInMemory."""
         reading = self._watched.reading(cursor)
         try:
-            return self._chunk(run_without_waiting(self._view(reading, cursor, self._forecasts.known)), cursor)
+            seen = run_without_waiting(self._view(reading, cursor, self._forecasts.known, _needs_read))
+            return self._chunk(seen, cursor)
         except NotInMemory:
             raise
         except Exception as error:
@@ -92,17 +94,23 @@ class TaskFrames:
         with suppress(NotInMemory):
             return self.from_memory(cursor)
         async with self._store.read() as view:
-            seen = await self._view(view, cursor, partial(self._forecasts.read, view))
+            earlier, outcome = partial(self._forecasts.read, view), partial(outcome_of, view, view)
+            seen = await self._view(view, cursor, earlier, outcome)
         return self._chunk(seen, cursor)
 
     async def _view(
-        self, reading: TaskPageReading, cursor: int, earlier: Callable[[Task], Awaitable[list[list[Phase]]]]
+        self,
+        reading: TaskPageReading,
+        cursor: int,
+        earlier: Callable[[Task], Awaitable[list[list[Phase]]]],
+        outcome: Callable[[Task], Awaitable[Outcome | None]],
     ) -> TaskView:
         return await task_view(
             reading,
             self._watched.task_id,
             since=cursor,
             earlier=earlier,
+            outcome=outcome,
             may_answer=self._may_answer,
             key=self._key,
         )
@@ -152,6 +160,11 @@ class PartFrames(Generic[V]):
         }
         self._kept.put(seq, parts)
         return Chunk(sse.html_message(seq, self._fragments.parts_frame(changed, cursor, seq)), seq, seq - cursor)
+
+
+async def _needs_read(task: Task) -> Outcome | None:
+    # The outcome needs earlier events and other runs, once for each end of a run.
+    raise NotInMemory
 
 
 def _without_clocks(html: str) -> str:

@@ -48,7 +48,9 @@ async def show(task_id: str) -> Response | Redirect:
     part = choice_parameter("part", "rows", "frames")
     if part == "rows":
         return await _rows(task_id, place)
-    jump = Jump(failure_after=_seq("failure_after", 0), at=time_of_viewer("at"))
+    jump = Jump(
+        failure_after=_seq("failure_after", 0), failure_before=_seq("failure_before", 0), at=time_of_viewer("at")
+    )
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
         here = bool(place) or part == "frames"
@@ -81,9 +83,10 @@ def _identity() -> dict[str, str]:
 
 def _end(task_id: str, jump: Jump, latest: int) -> str:
     """Return the address of the end of the log, or of the start of a jump that found no event."""
-    began = jump.failure_after or 0
+    began = jump.failure_after or jump.failure_before or 0
     place = {"around": began} if 0 < began <= latest else {"after": newest(latest)}
-    asked = {"failure_after": jump.failure_after, "at": jump.at, **_identity()}
+    failure = {"failure_after": jump.failure_after, "failure_before": jump.failure_before}
+    asked = {**failure, "at": jump.at, **_identity()}
     return at_root(f"/tasks/{task_id}/log?" + urlencode({k: v for k, v in (asked | place).items() if v is not None}))
 
 
@@ -105,7 +108,12 @@ async def _window(task_id: str, place: LogPlace, jump: Jump) -> Response:
         WINDOW_PARTS,
         lambda view: log_page_view(view, task_id, place, jump),
         lambda _: values,
-        parameters=[*place.parameters, ("failure_after", jump.failure_after), ("at", jump.at)],
+        parameters=[
+            *place.parameters,
+            ("failure_after", jump.failure_after),
+            ("failure_before", jump.failure_before),
+            ("at", jump.at),
+        ],
     )
     return await page_response(task_id, page)
 

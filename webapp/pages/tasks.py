@@ -32,6 +32,7 @@ from signalbox.webapp.pages.selection import MAX_UNDO
 from signalbox.webapp.pages.viewer_zone import day_of_viewer
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
+from signalbox.webapp.views.outcome import outcome_of
 from signalbox.webapp.views.task import FLAGS, TaskView, task_view
 from signalbox.webapp.views.task_list import task_list_view
 from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
@@ -106,7 +107,8 @@ async def _travel(
 ) -> TimeTravelView[TaskView]:
     latest = (await view.head(task_id)).latest_seq
     reading = await reading_as_of(view, kept, task_id, at)
-    seen = await task_view(reading, task_id, may_answer=may_answer, key=key)
+    outcome = partial(outcome_of, reading, view)
+    seen = await task_view(reading, task_id, outcome=outcome, may_answer=may_answer, key=key)
     then = TimeTravel(
         seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=here, identity=seen.task.identity
     )
@@ -170,7 +172,10 @@ async def _task(task_id: str, *, since: int = 0) -> TaskView:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
     async with store().read() as view:
         earlier = partial(Earlier().of, view)
-        return await task_view(view, task_id, since=since, earlier=earlier, may_answer=may_answer, key=key)
+        outcome = partial(outcome_of, view, view)
+        return await task_view(
+            view, task_id, since=since, earlier=earlier, outcome=outcome, may_answer=may_answer, key=key
+        )
 
 
 def _shown_flags() -> str:

@@ -18,6 +18,9 @@ SPANS = 5000
 ROWS = 1000
 """The work items and tools that are shown."""
 
+HEADER_SPANS = 200
+"""The spans of each run that are compared for the header of a page."""
+
 CHOICES = 50
 
 K = TypeVar("K", bound=Hashable)
@@ -149,6 +152,19 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
         only_parted=only_parted,
         cut=SPANS if max(first.task.spans_total, second.task.spans_total) > SPANS else 0,
     )
+
+
+async def first_difference(view: Reading, a: Task, b: Task) -> tuple[str, ComparedItem] | None:
+    """Return where two runs first differ, with the name of the phase. None if a run has too many spans for a header."""
+    if max(a.spans_total, b.spans_total) > HEADER_SPANS or max(a.spans_total, b.spans_total) < 2:
+        return None
+    first, second = [
+        ComparedRun(
+            task=task, phases=await view.phases(task.task_id), spans=await view.spans(task.task_id), failure=None
+        )
+        for task in (a, b)
+    ]
+    return parted(compared_phases(first, second))
 
 
 async def _run(view: Reading, task_id: str) -> ComparedRun:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from signalbox.store import InvalidEvent, Sort, TaskQuery
+from signalbox.store.diagnosis.fingerprint import FINGERPRINT_PATTERN, is_fingerprint
 from signalbox.store.state import STATUSES, Status
 from signalbox.store.tags import TAG_PATTERN, tag_of
 from signalbox.store.task_query import (
@@ -23,7 +24,7 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import parse_time_bound
 from signalbox.webapp.views.text import moment
 
-FIELDS = ("status", "q", "kind", "project", "tag", "created_since", "created_until", "stale", "archived", "sort")
+FIELDS = ("status", "q", "kind", "error", "project", "tag", "created_since", "created_until", "stale", "archived", "sort")
 """The filters and the order, as parameters."""
 
 AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
@@ -69,6 +70,19 @@ def tag_pairs(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
+def _parse_fingerprint(name: str, text: str) -> str:
+    if text and not is_fingerprint(text):
+        raise BadRequest(f"{name} must be a fingerprint: 16 hexadecimal digits, not {text[:40]!r}", name)
+    return text
+
+
+_ERROR = Meta(
+    description="Only runs that failed with the error that has this `fingerprint`.",
+    extra_json_schema={"type": "string", "pattern": f"^(?:{FINGERPRINT_PATTERN[1:-1]})?$"},
+    extra={"read": _parse_fingerprint},
+)
+
+
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
     """The filters and the order of a list of tasks, as parameters. An empty filter excludes no task."""
 
@@ -78,6 +92,7 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     q: Annotated[Text, Meta(description="Only tasks whose id, title or kind contains this.")] = ""
     kind: Annotated[Text, Meta(description="Only tasks of this kind.")] = ""
+    error: Annotated[str, _ERROR] = ""
     project: Annotated[Text, Meta(description="Only tasks of the project with this id.")] = ""
     tag: Tags = ()
     created_since: Annotated[
@@ -105,6 +120,7 @@ def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuer
         project=given.project or None,
         text=given.q,
         kind=given.kind or None,
+        fingerprint=given.error or None,
         tags=tag_pairs(given.tag),
         since=given.created_since,
         until=given.created_until,
@@ -145,6 +161,7 @@ def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
     fields += [
         ("q", query.text),
         ("kind", query.kind or ""),
+        ("error", query.fingerprint or ""),
         ("project", query.project or ""),
         *(("tag", f"{name}={value}") for name, value in query.tags),
         ("created_since", query.since or ""),

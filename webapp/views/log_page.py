@@ -44,13 +44,17 @@ class LogPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Jump:
-    """A jump to the first failure after a seq, or to the first event at or after a time. False if neither is given."""
+    """A jump to the next or the previous failure, or to the first event at or after a time. False if none is given.
+
+    The next failure is the first one after a seq, and the previous one the last before a seq, or of all (0).
+    """
 
     failure_after: int | None = None
+    failure_before: int | None = None
     at: str | None = None
 
     def __bool__(self) -> bool:
-        return self.failure_after is not None or self.at is not None
+        return any(given is not None for given in (self.failure_after, self.failure_before, self.at))
 
     async def aim(self, view: Reading, task_id: str) -> int | None:
         """Return the seq of the target; None while there is none."""
@@ -58,6 +62,8 @@ class Jump:
             seq = await view.first_seq_at(task_id, self.at)
             rows = await view.rows_after(task_id, seq - 1, 1) if seq else []
             return rows[0].seq if rows else None
+        if self.failure_before is not None:
+            return await view.previous_failure(task_id, self.failure_before or 2**53)
         return None if self.failure_after is None else await view.next_failure(task_id, self.failure_after)
 
     @property
@@ -65,8 +71,10 @@ class Jump:
         """The message if there is no target."""
         if self.at is not None:
             return "No events at or after this time. This is the end of the log."
+        if self.failure_before:
+            return f"No failure before #{self.failure_before}."
         if self.failure_after is None:
-            return ""
+            return "No failure in this log." if self.failure_before is not None else ""
         return f"No failure after #{self.failure_after}." if self.failure_after else "No failure in this log."
 
 

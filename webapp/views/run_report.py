@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from signalbox.store import Event, Reading
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task
 from signalbox.webapp.redaction.rules import Redaction
+from signalbox.webapp.views.cancellation import Cancellation, cancellation_of
+from signalbox.webapp.views.failure import Failure, failure_of
 from signalbox.webapp.views.span_tree import SpanLine, lines
 
 REPORT_EVENTS = 5000
@@ -26,6 +30,8 @@ class Report:
     checkpoints: list[Checkpoint]
     permissions: list[Permission]
     events: list[Event]
+    failure: Failure | None = None
+    cancellation: Cancellation | None = None
 
     @property
     def first_seq(self) -> int:
@@ -47,6 +53,8 @@ async def run_report(view: Reading, task_id: str) -> Report:
         spans=await view.spans(task_id, 0, REPORT_SPANS),
         checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
         permissions=await view.permissions(task_id, open_only=False, limit=REPORT_PERMISSIONS),
+        failure=await failure_of(view, task),
+        cancellation=await cancellation_of(view, task),
         events=_newest(await view.brief().rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS)),
     )
 
@@ -71,4 +79,30 @@ def redacted(report: Report, redaction: Redaction) -> Report:
         checkpoints=[hide(one) for one in report.checkpoints],
         permissions=[hide(one) for one in report.permissions],
         events=[redaction.event(event) for event in report.events],
+        failure=_without_secrets(report.failure, redaction) if report.failure else None,
+        cancellation=replace(
+            report.cancellation, requests=[redaction.event(event) for event in report.cancellation.requests]
+        )
+        if report.cancellation
+        else None,
+    )
+
+
+def _without_secrets(failure: Failure, redaction: Redaction) -> Failure:
+    hide, change, cause = redaction.text, msgspec.structs.replace, failure.cause
+    found = cause.evidence
+    tests = [change(test, name=hide(test.name), message=hide(test.message)) for test in found.failed_tests]
+    return replace(
+        failure,
+        cause=change(
+            cause,
+            span=redaction.struct(cause.span) if cause.span else None,
+            command=hide(cause.command),
+            error=hide(cause.error),
+            last_line=hide(cause.last_line),
+            evidence=change(found, error=hide(found.error), tests=hide(found.tests), failed_tests=tests),
+        ),
+        path=[redaction.struct(span) for span in failure.path],
+        output=[line._replace(text=hide(line.text)) for line in failure.output],
+        traceback=[hide(line) for line in failure.traceback],
     )

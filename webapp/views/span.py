@@ -44,7 +44,7 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
     return SpanView(
         task=task,
         span=span,
-        chain=await _chain(view, span, task_id),
+        chain=await ancestors(view, span, task_id),
         children=children[:CHILDREN],
         more_children=len(children) > CHILDREN,
         hits=await view.brief().search(task_id, query, after, EVENTS),
@@ -53,7 +53,8 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
     )
 
 
-async def _chain(view: TaskReading, span: Span, task_id: str) -> list[Span]:
+async def ancestors(view: TaskReading, span: Span, task_id: str) -> list[Span]:
+    """Return the ancestors of a span, the outermost first; at most ANCESTORS of them."""
     # Spans in a log may be each other's parents, so stop at the first repetition.
     met, chain = {span.span_id}, list[Span]()
     while span.parent_span_id and span.parent_span_id not in met and len(chain) < ANCESTORS:

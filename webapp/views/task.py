@@ -14,6 +14,7 @@ from signalbox.store.contract import TaskPageReading
 from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Task, Unfinished
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
+from signalbox.webapp.views.outcome import Outcome
 from signalbox.webapp.views.retries import Offer, offer_of
 from signalbox.webapp.views.span_depths import span_depths
 from signalbox.webapp.views.span_tree import SpanLine, lines
@@ -48,6 +49,7 @@ class TaskView:
     skipped: bool = False
     earlier: list[list[Phase]] = field(default_factory=list)
     offer: Offer | None = None
+    outcome: Outcome | None = None
     may_answer: bool = True
     unfinished: list[Unfinished] = field(default_factory=list)
 
@@ -89,6 +91,7 @@ def flags_of(task: Task) -> str:
 CHANGED_AT: dict[str, Callable[[Task], int]] = {
     task_parts.PAGE_META: lambda task: max(task.header_seq, task.permissions_seq),
     task_parts.TASK_HEADER: lambda task: max(task.header_seq, task.permissions_seq),
+    task_parts.FAILURE: lambda task: max(task.outcome_seq, task.ended_seq),
     task_parts.TRACK: lambda task: max(task.header_seq, task.phases_seq, task.permissions_seq),
     task_parts.PERMISSIONS: lambda task: task.permissions_seq,
     task_parts.MESSAGES: lambda task: max(task.messages_seq, task.header_seq) if task.messages_total else 0,
@@ -98,6 +101,10 @@ CHANGED_AT: dict[str, Callable[[Task], int]] = {
     task_parts.LOG_ALIVE: lambda task: max(task.header_seq, task.heartbeat_seq),
 }
 """The seq that last changed a part of the task page, by the part's DOM id."""
+
+
+SHOWS_OUTCOME = {task_parts.TASK_HEADER, task_parts.FAILURE}
+"""The parts that show the outcome of a run."""
 
 
 def changed_parts(task: Task, since: int) -> set[str]:
@@ -112,13 +119,15 @@ async def task_view(
     since: int = 0,
     window: int = LOG_WINDOW,
     earlier: Callable[[Task], Awaitable[list[list[Phase]]]] | None = None,
+    outcome: Callable[[Task], Awaitable[Outcome | None]] | None = None,
     key: bytes | None = None,
     may_answer: bool = True,
 ) -> TaskView:
     """Read the task page; with `since`, only the parts that changed after that seq. Raises UnknownTask.
 
-    `earlier` finds the phases of earlier runs, from which the page forecasts the next step. `may_answer`: the reader
-    may answer and cancel the run. With the store's `key` the page offers to run a command again.
+    `earlier` finds the phases of earlier runs, from which the page forecasts the next step, and `outcome` the outcome
+    of a run that has ended. `may_answer`: the reader may answer and cancel the run. With the store's `key` the page
+    offers to run a command again.
     """
     task = await view.task(task_id)
     changed = changed_parts(task, since) if since else CHANGED_AT.keys()
@@ -137,6 +146,7 @@ async def task_view(
         skipped=skipped,
         earlier=await earlier(task) if earlier and task_parts.TRACK in changed else [],
         offer=await offer_of(view, task, key) if task_parts.TASK_HEADER in changed else None,
+        outcome=await outcome(task) if outcome and task.ended and changed & SHOWS_OUTCOME else None,
         may_answer=may_answer,
         unfinished=await view.unfinished(task_id),
     )

@@ -2,6 +2,7 @@
 
 PAGE_META = "page-meta"
 TASK_HEADER = "task-header"
+FAILURE = "failure"
 TRACK = "track"
 PERMISSIONS = "permissions"
 MESSAGES = "messages"

@@ -87,6 +87,14 @@ def day_name(day: str) -> str:
     return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
+def date_of(at: str, today: str = "") -> str:
+    """Format the date of a timestamp: 3 Nov, or 3 Nov 2025 unless `today` is a timestamp of the same year."""
+    if not _ISO.match(at):
+        return at
+    day = f"{int(at[8:10])} {_MONTHS[int(at[5:7]) - 1][:3]}"
+    return day if at[:4] == today[:4] else f"{day} {at[:4]}"
+
+
 def moment(at: str) -> str:
     """Format a timestamp: 2026-11-21 14:02:07. A text in another form is returned unchanged.
 

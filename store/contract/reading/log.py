@@ -48,6 +48,9 @@ class TaskLogReading(NewRowsReading, Protocol):
     async def failures(self, task_id: str, after: int = 0, limit: int = 100) -> list[Event]:
         """Return the first `limit` events after the seq `after` that report a failure, by seq."""
 
+    async def error_output(self, task_id: str, before: int, limit: int, since: int = 0) -> list[Event]:
+        """Return the newest `limit` log lines of stderr above the seq `since` and below `before`, by seq."""
+
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         """Return a page of the events that `query` finds: the first `limit` after the seq `after`, by seq."""
 

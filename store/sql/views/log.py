@@ -125,6 +125,13 @@ class LogViews(Rows):
     async def failures(self, task_id: str, after: int = 0, limit: int = 100) -> list[Event]:
         return await self._events(FAILURES, task_id, after, limit)
 
+    async def error_output(self, task_id: str, before: int, limit: int, since: int = 0) -> list[Event]:
+        where = f"task_id = ? AND seq > ? AND seq < ? AND event_type = 'log' AND payload {self.dialect.like} ?"
+        found = await self._events(
+            f"{where} ORDER BY seq DESC LIMIT ?", task_id, since, before, '%"stream":"stderr"%', limit
+        )
+        return found[::-1]
+
     async def _failure_lines(self, task_id: str) -> list[int]:
         """Return the seqs of the lines of output that say why the run failed."""
         rows = await self._rows("SELECT failure_lines FROM tasks WHERE task_id = ?", task_id)

@@ -1,20 +1,15 @@
 import { aimedSeq } from './log-rows.js';
-import { withParams } from './with-params.js';
 
 /**
- * "Next failure" on a live page: asks the API for the first failure after the line that the address names, and goes there.
- * Without a script the link leads to a page of the log, which also says if there is no failure.
+ * "Next failure" and "Previous failure" on a live page: goes to the failure after or before the line that the address names.
+ * The link leads to a page of the log around this failure, or to one that says that there is none. The server's redirect to
+ * it has the seq, so that a failure is shown on this page. `data-jump` names the parameter of the link.
  */
-export async function nextFailure(link, events) {
-  const after = aimedSeq();
+export async function jump(link) {
   const page = new URL(link.href);
-  page.searchParams.set('failure_after', after);
-  try {
-    const response = await fetch(withParams(events, { failed: 1, limit: 1, since_seq: after }), { cache: 'no-store' });
-    const [failure] = response.ok ? (await response.json()).events : [];
-    if (failure) location.hash = `e${failure.seq}`;
-    else location.assign(page);
-  } catch {
-    location.assign(page);
-  }
+  page.searchParams.set(link.dataset.jump, aimedSeq());
+  const { ok, url } = await fetch(page, { method: 'HEAD', cache: 'no-store' }).catch(() => ({ ok: false }));
+  const found = ok ? new URL(url).searchParams : page.searchParams;
+  if (found.has(link.dataset.jump)) location.assign(page);
+  else location.hash = `e${found.get('around')}`;
 }

@@ -52,13 +52,12 @@ document.addEventListener('keydown', async (event) => {
   (await import('./palette.js')).open();
 });
 
-/** The jump to the next failure loads with its first use. */
+/** The jump to a failure loads with its first use. */
 document.addEventListener('click', async (event) => {
-  const link = event.target.closest?.('a[data-next-failure]');
-  const { events } = document.querySelector('log-follow')?.dataset ?? {};
-  if (!link || !events || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const link = event.target.closest?.('a[data-jump]');
+  if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  (await import('./log-jump.js')).nextFailure(link, events);
+  (await import('./log-jump.js')).jump(link);
 });
 
 /** The drawer loads with the first link that opens one. */
