@@ -34,6 +34,7 @@ from signalbox.webapp.http.process_info import ProcessInfo, ProcessMetrics
 from signalbox.webapp.live import stream
 from signalbox.webapp.live.file_check import FileCheck
 from signalbox.webapp.live.hub import Hub
+from signalbox.webapp.live.output_comparisons import OutputComparisons
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
@@ -132,6 +133,7 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
         app.extensions["file_check"] = FileCheck(store, loops)
         supervisor = Supervisor(store, settings, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
+        app.extensions["output_comparisons"] = OutputComparisons(store)
         app.extensions["diagnoses"] = Diagnoses(store, loops)
         app.extensions["agents"] = agents = Agents(store, loops)
         agents.resume()

@@ -11,6 +11,7 @@ from signalbox.store.history import History
 from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live.hub import Hub
+from signalbox.webapp.live.output_comparisons import OutputComparisons
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
@@ -49,6 +50,11 @@ def budgets() -> Budgets:
 def history() -> History:
     """Return this process's cache of task states as of earlier events."""
     return cast(History, current_app.extensions["history"])
+
+
+def output_comparisons() -> OutputComparisons:
+    """Return the comparisons of the output of commands that this process made."""
+    return cast(OutputComparisons, current_app.extensions["output_comparisons"])
 
 
 def agents() -> Agents:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 State = Literal["passed", "failed", "skipped"]
 
 
-class Outcome(NamedTuple):
+class ReportedOutcome(NamedTuple):
     """The outcome of one test. `message` is the reason that the line gives, or empty."""
 
     name: str
@@ -81,7 +81,7 @@ MAX_LINE_CHARS = 2000
 """Longer lines are not lines of a report."""
 
 
-def outcome_of(line: str) -> Outcome | None:
+def outcome_of(line: str) -> ReportedOutcome | None:
     """Return the outcome of a test that a line reports, or None."""
     if len(line) > MAX_LINE_CHARS or _OUTCOME_HINT.search(line) is None:
         return None
@@ -90,7 +90,9 @@ def outcome_of(line: str) -> Outcome | None:
         if found := pattern.fullmatch(line):
             groups = found.groupdict()
             state = _STATES.get(groups["state"], "failed")
-            return Outcome(groups["name"].strip()[:MAX_NAME_CHARS], state, (groups.get("message") or "").strip())
+            return ReportedOutcome(
+                groups["name"].strip()[:MAX_NAME_CHARS], state, (groups.get("message") or "").strip()
+            )
     return None
 
 

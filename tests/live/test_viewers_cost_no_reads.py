@@ -44,6 +44,9 @@ OF_THE_PROCESS = (
 )
 """Parts of the queries that each process runs, whatever the number of its viewers."""
 
+READS_AT_THE_END = 15
+"""Queries for the page of a task with a kind when its run ends: it then links to another run of the kind."""
+
 
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -114,7 +117,7 @@ async def test_viewers_of_a_task_each_cause_no_query(
         checks = sum(OF_TASK_CHANGES in sql for sql in queries)
         assert checks <= (time.monotonic() - began) / TICK + 1
         others = [sql for sql in queries if not any(part in sql for part in OF_THE_PROCESS)]
-        assert not others, (len(others), viewers, set(others))
+        assert len(others) <= READS_AT_THE_END, (len(others), viewers, set(others))
         for stream in streams:
             stream.cancel()
         await asyncio.gather(*streams, return_exceptions=True)

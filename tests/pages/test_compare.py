@@ -248,3 +248,39 @@ def test_an_unknown_run_is_404(server: Server) -> None:
     server.emit("known", "hello")
     for path in ("/compare?a=nobody", "/compare?a=known&b=nobody", "/compare?a=nobody&b=known"):
         assert server.get(path).status_code == 404
+
+
+def command(*lines: str, status: str = "done") -> list[NewEvent]:
+    said = [event("log", message=line) for line in lines]
+    return [event("runner_spawn", command=["make", "test"]), *said, event("runner_exit", status=status)]
+
+
+def test_the_output_of_two_commands_is_compared_when_both_have_ended(server: Server) -> None:
+    server.emit("make-a", *command("compiled 12 files in 3 s", "t.py::test_a PASSED", "linked"))
+    lines = command("compiled 13 files in 5 s", "t.py::test_a FAILED", "<b>linked</b>", status="failed")
+    server.emit("make-b", *lines[:-1])
+    address = "/compare?a=make-a&b=make-b"
+    assert "The output of the commands is compared when both have ended." in server.get(address).text
+    server.emit("make-b", lines[-1])
+    page = parse(server.get(address).text)
+    rows = [
+        ((row.attributes["class"] or "").split("--")[1], row.all("td")[-1].text, row.attributes.get("id"))
+        for row in page.all("tr")
+        if (row.attributes.get("class") or "").startswith("diff-line ")
+    ]
+    assert rows == [
+        ("both", "compiled 13 files in 5 s", None),
+        ("a", "t.py::test_a PASSED", "first-difference"),
+        ("a", "linked", None),
+        ("b", "t.py::test_a FAILED", None),
+        ("b", "<b>linked</b>", None),
+    ]
+    (tests,) = [node for node in page.all("section") if node.attributes.get("aria-label") == "Tests"]
+    assert "Newly failing 1 t.py::test_a passed failed" in " ".join(tests.text.split())
+    assert "Output the same in both runs" in " ".join(parse(server.get("/compare?a=make-a&b=make-a").text).text.split())
+
+
+def test_runs_that_are_no_commands_have_no_output_to_compare(server: Server) -> None:
+    server.emit("plain-a", event("runner_spawn"), "one", event("runner_exit", exit_code=0))
+    server.emit("plain-b", event("runner_spawn"), "two", event("runner_exit", exit_code=0))
+    assert "Output" not in server.get("/compare?a=plain-a&b=plain-b").text

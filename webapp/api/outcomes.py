@@ -8,7 +8,6 @@ from quart import Blueprint
 from signalbox.store.diagnosis.evidence import FailedTest
 from signalbox.store.state import Status
 from signalbox.store.terminal_escapes import plain
-from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import endpoint
@@ -79,7 +78,7 @@ class OutcomeResponse(msgspec.Struct, frozen=True, kw_only=True):
 @blueprint.get("/<task_id>/outcome")
 @needs("read")
 @endpoint("Read why a run failed, or who cancelled it.")
-async def show(task_id: str, query: IdentityParameter) -> OutcomeResponse:
+async def show(task_id: str) -> OutcomeResponse:
     async with store().read() as view:
         task = await view.task(task_id)
         outcome = await outcome_of(view, view, task) or Outcome()

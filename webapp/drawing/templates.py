@@ -30,6 +30,7 @@ from signalbox.webapp.views import text
 from signalbox.webapp.views.addresses import as_of, log_path_around, newest_position, of_task
 from signalbox.webapp.views.answer_form import answer_form, fixed_arguments
 from signalbox.webapp.views.answered import answered_value
+from signalbox.webapp.views.compared_output import MAX_LINES
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
 from signalbox.webapp.views.usage_text import cost_text, tokens_words, usage_text
 
@@ -118,6 +119,7 @@ class Templates:
             columns=columns,
             excerpts=Excerpts,
             reading_choices=CHOICES,
+            max_output_lines=MAX_LINES,
             time_travel=None,
             at=None,
             answer_form=answer_form,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from signalbox.store import Reading, Store, TaskQuery
+from signalbox.store import Store, TaskQuery
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
@@ -47,14 +47,17 @@ class TaskListFrames:
 
 
 class ComparisonFrames:
-    """Renders the frames of a page that shows some tasks together. Events of other tasks cause no frame."""
+    """Renders the frames of a page that shows some tasks together. Events of other tasks cause no frame.
+
+    `draw` reads the tasks itself, so a frame may already show the events after its position.
+    """
 
     def __init__(
         self,
         store: Store,
         fragments: Fragments,
         tasks: Sequence[str],
-        draw: Callable[[Reading], Awaitable[dict[str, str]]],
+        draw: Callable[[], Awaitable[dict[str, str]]],
     ) -> None:
         self._store = store
         self._fragments = fragments
@@ -67,7 +70,7 @@ class ComparisonFrames:
             event_id, seqs = await view.latest_event_id(), await view.latest_seqs(self._tasks)
             if event_id <= cursor or self._kept.get(cursor) == seqs:
                 return None
-            parts = await self._draw(view)
+        parts = await self._draw()
         self._kept.put(event_id, seqs)
         return Chunk(sse.html_message(event_id, self._fragments.parts_frame(parts, cursor, event_id)), event_id, 1)
 

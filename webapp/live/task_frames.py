@@ -76,7 +76,7 @@ class TaskFrames:
         """Return the frame for a stream at `cursor` without a read. Raises NotInMemory."""
         reading = self._watched.reading(cursor)
         try:
-            seen = run_without_waiting(self._view(reading, cursor, self._forecasts.known, _needs_read))
+            seen = run_without_waiting(self._view(reading, cursor, self._forecasts.known, _known_outcome))
             return self._chunk(seen, cursor)
         except NotInMemory:
             raise
@@ -162,9 +162,11 @@ class PartFrames(Generic[V]):
         return Chunk(sse.html_message(seq, self._fragments.parts_frame(changed, cursor, seq)), seq, seq - cursor)
 
 
-async def _needs_read(task: Task) -> Outcome | None:
-    # The outcome needs earlier events and other runs, once for each end of a run.
-    raise NotInMemory
+async def _known_outcome(task: Task) -> Outcome | None:
+    """Return the outcome of a run that has neither a failure nor other runs of its kind. Raises NotInMemory."""
+    if task.status != "done" or task.kind:
+        raise NotInMemory
+    return Outcome()
 
 
 def _without_clocks(html: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from signalbox.store import Event, Reading, TaskQuery
+from signalbox.store.diagnosis.cause import command_in
 from signalbox.store.state import ENDED_STATUSES, Phase, Span, Task
 from signalbox.webapp.views.span_paths import Path, Paths
 from signalbox.webapp.views.text import seconds
@@ -72,12 +73,13 @@ class ComparedPhase:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedRun:
-    """One of the two runs. `failure` is the first failure in its log."""
+    """One of the two runs. `failure` is the first failure in its log, `command` the command line of `signalbox run`."""
 
     task: Task
     phases: list[Phase]
     spans: list[Span]
     failure: Event | None
+    command: str = ""
 
     @property
     def took(self) -> float | None:
@@ -106,6 +108,16 @@ class ComparisonView:
     longest: float
     only_parted: bool
     cut: int
+
+    @property
+    def of_commands(self) -> bool:
+        """Whether `signalbox run` started both runs, so that their output can be compared."""
+        return bool(self.a.command and self.b.command)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether both runs have ended."""
+        return self.a.task.ended and self.b.task.ended
 
     @property
     def runs(self) -> ComparedItem:
@@ -170,12 +182,14 @@ async def first_difference(view: Reading, a: Task, b: Task) -> tuple[str, Compar
 async def _run(view: Reading, task_id: str) -> ComparedRun:
     task = await view.task(task_id)
     failed = await view.next_failure(task_id, 0)
+    spawn = next(iter(await view.events_at(task_id, [task.spawn_seq])), None) if task.spawn_seq else None
     failures = await view.brief().events_at(task_id, [failed]) if failed is not None else []
     return ComparedRun(
         task=task,
         phases=await view.phases(task_id),
         spans=await view.spans(task_id, 0, SPANS),
         failure=failures[0] if failures else None,
+        command=command_in(spawn),
     )
 
 

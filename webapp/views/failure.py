@@ -5,7 +5,6 @@ The number of rows that are read is bounded, so that a log of any length takes t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from signalbox.store.diagnosis.cause import (
 from signalbox.store.state import Span, Task
 from signalbox.store.terminal_escapes import plain
 from signalbox.webapp.views.span import ancestors
+from signalbox.webapp.views.text import short_rules
 
 OUTPUT_LINES = 15
 """Lines of output, and of a traceback in the last event."""
@@ -34,12 +34,6 @@ MAX_HEADLINE_CHARS = 300
 
 STDERR_SEQS = 2000
 """Seqs before the end in which lines of stderr are sought."""
-
-
-RULE_CHARS = 8
-"""Characters of a rule such as `=====`, which fills the width of a terminal."""
-
-_RULE = re.compile(rf"([=_*#~─━-])\1{{{RULE_CHARS},}}")
 
 
 class LastLine(NamedTuple):
@@ -74,7 +68,7 @@ class Failure:
         errors = "\n".join(line.text for line in self.output if line.stderr)
         others = "\n".join(line.text for line in self.output if not line.stderr)
         named = [("traceback", "\n".join(self.traceback)), ("stderr", errors), ("output", others)]
-        return [(name, _RULE.sub(r"\1" * RULE_CHARS, text)) for name, text in named if text.strip()]
+        return [(name, short_rules(text)) for name, text in named if text.strip()]
 
     @property
     def headline(self) -> str:

@@ -24,7 +24,19 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import parse_time_bound
 from signalbox.webapp.views.text import moment
 
-FIELDS = ("status", "q", "kind", "error", "project", "tag", "created_since", "created_until", "stale", "archived", "sort")
+FIELDS = (
+    "status",
+    "q",
+    "kind",
+    "error",
+    "project",
+    "tag",
+    "created_since",
+    "created_until",
+    "stale",
+    "archived",
+    "sort",
+)
 """The filters and the order, as parameters."""
 
 AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}

@@ -19,6 +19,8 @@ MAX_DISPLAY_CHARS = 2000
 
 # Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+RULE_CHARS = 8
+_RULE = re.compile(rf"([=_*#~─━-])\1{{{RULE_CHARS},}}")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -58,6 +60,11 @@ def cut(text: str, limit: int, whole: int = 0) -> str:
     """Return `text` cut to `limit` characters, with the number of the others. `whole` is its original length."""
     left = (whole or len(text)) - limit
     return text if len(text) <= limit and left <= 0 else f"{text[:limit]}… ({count(max(left, 1))} more characters)"
+
+
+def short_rules(text: str) -> str:
+    """Return a text in which rules such as `=====`, which fill the width of a terminal, have RULE_CHARS characters."""
+    return _RULE.sub(r"\1" * RULE_CHARS, text)
 
 
 def size(number: int) -> str:

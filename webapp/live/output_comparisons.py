@@ -1,0 +1,76 @@
+"""Comparisons of the output of two ended runs, each made once, in a thread.
+
+A thread compares one pair at a time, so that many requests do not slow down the event loop together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+
+from signalbox.store import Store, UnknownTask
+from signalbox.store.state import Task
+from signalbox.webapp.views.compared_output import ComparedOutput, RunOutput, compared_output
+
+PAGE_EVENTS = 2000
+"""Events per read."""
+
+KEPT = 8
+"""Comparisons that are kept. Each has at most a few hundred lines."""
+
+_Key = tuple[str, int, str, int]
+
+
+class Cancelled(Exception):
+    """Nobody waits for the comparison any more."""
+
+
+class OutputComparisons:
+    """Compares outputs, and keeps the last results. The log of an ended run rarely grows, so a result stays valid."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[_Key, ComparedOutput] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def of(self, a: Task, b: Task) -> ComparedOutput:
+        """Compare the output of two runs up to their newest events. Raises StoreError.
+
+        If the caller is cancelled, the comparison ends too.
+        """
+        key = (a.identity, a.latest_seq, b.identity, b.latest_seq)
+        async with self._one_at_a_time:
+            if key not in self._kept:
+                self._kept[key] = await self._compare(a, b)
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    async def _compare(self, a: Task, b: Task) -> ComparedOutput:
+        first, second = [await self._output(task) for task in (a, b)]
+        stop = threading.Event()
+
+        def pause_point() -> None:
+            if stop.is_set():
+                raise Cancelled
+
+        try:
+            return await asyncio.to_thread(compared_output, first, second, pause_point)
+        finally:
+            stop.set()
+
+    async def _output(self, task: Task) -> RunOutput:
+        """Read the output of a run. Each read is short, so that it holds no connection for long."""
+        output, seq, room = RunOutput(), 0, True
+        while room and seq < task.latest_seq:
+            async with self._store.read() as view:
+                if (await view.head(task.task_id)).identity != task.identity:
+                    raise UnknownTask(task.task_id)
+                events = await view.events(task.task_id, seq, PAGE_EVENTS)
+            if not events:
+                break
+            seq = events[-1].seq
+            room = await asyncio.to_thread(output.add_all, events)
+        return output
