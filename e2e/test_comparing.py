@@ -24,7 +24,7 @@ def test_the_first_difference_of_two_runs_is_found_without_javascript(
     create_ended_run(server, "tuesday", 2)
     page = new_context(java_script_enabled=False, viewport={"width": 390, "height": 844}).new_page()
     page.goto(f"{server.url}/tasks/monday")
-    page.get_by_role("link", name="compare").click()
+    page.get_by_role("link", name="compare", exact=True).click()
     choice = page.get_by_label("Other runs of kind nightly")
     choice.select_option(choice.locator("option", has_text="tuesday").get_attribute("value"))
     page.get_by_role("button", name="Compare").first.click()

@@ -276,7 +276,7 @@ def test_the_output_of_two_commands_is_compared_when_both_have_ended(server: Ser
         ("b", "<b>linked</b>", None),
     ]
     (tests,) = [node for node in page.all("section") if node.attributes.get("aria-label") == "Tests"]
-    assert "Newly failing 1 t.py::test_a passed failed" in " ".join(tests.text.split())
+    assert "Newly failing 1 t.py::test_apassedfailed" in " ".join(tests.text.split())
     assert "Output the same in both runs" in " ".join(parse(server.get("/compare?a=make-a&b=make-a").text).text.split())
 
 

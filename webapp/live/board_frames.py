@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from signalbox.store import Store, TaskQuery
+from signalbox.store import Reading, Store, TaskQuery
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
