@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from quart import Blueprint, Response, request
 
-from signalbox.store import Reading, UnknownTask
+from signalbox.store import UnknownTask
 from signalbox.store.identity import reference_to
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, hub, store
@@ -57,13 +57,14 @@ async def _stream(tasks: tuple[str, ...]) -> Response:
         newest, identity = await view.latest_event_id(), _identity(await watch_tiles(view, tasks))
     if shows_other_history(newest, cursor, identity):
         return reset_stream(newest)
-    drawing = fragments()
+    opened, drawing = store(), fragments()
 
-    async def draw(view: Reading) -> dict[str, str]:
-        tiles = await watch_tiles(view, tasks)
+    async def draw() -> dict[str, str]:
+        async with opened.read() as view:
+            tiles = await watch_tiles(view, tasks)
         if _identity(tiles) != identity:
             raise UnknownTask(tasks[0])
         return drawing.watch_tiles(tiles)
 
-    renderer, pace = ComparisonFrames(store(), drawing, tasks, draw), Pace(MIN_FRAME_INTERVAL_S, batch_size=MAX_SEQ)
+    renderer, pace = ComparisonFrames(opened, drawing, tasks, draw), Pace(MIN_FRAME_INTERVAL_S, batch_size=MAX_SEQ)
     return subscribe(hub(), lambda lanes: lanes.board_lane(("watch", *tasks, identity), renderer, pace), cursor)
