@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def budget_options(command: F) -> F:
     """Add `--budget` and `--cancel-over-budget`. The command gets both, for `parsed_budget`."""
     help = "What the run may use, such as $2.50 or 200000 tokens."
-    cancel = click.option("--cancel-over-budget", is_flag=True, help="Cancel the run when it exceeds its budget.")
+    cancel = click.option("--cancel-over-budget", is_flag=True, help="Cancel a run that exceeds its budget.")
     return click.option("--budget", metavar="LIMIT", help=help)(cancel(command))
 
 
