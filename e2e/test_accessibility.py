@@ -64,7 +64,9 @@ FILLED = {
     "a payload as Markdown": "/tasks/payloads/events/1/payload?view=markdown",
     "a payload as text": "/tasks/payloads/events/1/payload?view=text",
     "the permissions": "/permissions",
+    "the answered permissions": "/permissions?show=answered",
     "a permission": "/tasks/waiting/permissions/p1",
+    "a task that asks for values": "/tasks/asking",
     "the audit log": "/audits",
     "the audit log of a task": "/tasks/answered/audits",
     "the demo": "/demo?task=running",
@@ -99,6 +101,30 @@ def permission_request(request_id: str) -> NewEvent:
     )
 
 
+def ask_for_values(server: Server) -> None:
+    """Emit a run with a form of each kind, a message to it, a tool that is always allowed, and changed arguments."""
+    schema = {
+        "required": ["text", "seats"],
+        "properties": {
+            "text": {"type": "string", "maxLength": 2000, "description": "Some words."},
+            "seats": {"type": "integer"},
+            "yes": {"type": "boolean", "title": "Yes or no"},
+            "many": {"enum": list(range(10))},
+            "group": {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "string"}}}},
+        },
+    }
+    asked: list[dict[str, Any]] = [
+        {"arguments": {"branch": "fix/ack", "force": True}, "editable": True},
+        {"choices": ["staging", "production"]},
+        {"response_schema": schema},
+    ]
+    requests = [event("permission_request", request_id=f"p{n}", tool_name="push", **one) for n, one in enumerate(asked)]
+    server.emit("asking", event("runner_spawn"), *requests)
+    answer = {"decision": "approve", "form": "1", "value/branch": "main", "always": "1"}
+    assert server.post("/tasks/asking/permissions/p0", data=answer).is_redirect
+    assert server.post("/tasks/asking/messages", data={"text": "Use the staging database."}).is_redirect
+
+
 @pytest.fixture(scope="module")
 def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     events = list(run(3, 60))
@@ -107,6 +133,7 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     shared_server.emit("running", *events[:36])
     shared_server.emit("waiting", *events[:20], permission_request("p1"))
     shared_server.emit("answered", "started", permission_request("p1"))
+    ask_for_values(shared_server)
     texts, grounds = (*range(30, 38), *range(90, 98)), (*range(40, 48), *range(100, 108))
     shared_server.emit(
         "colours",

@@ -85,6 +85,7 @@ def test_axe_finds_no_violation_on_the_log_in_page(server: Server, ann: Account,
     themed_page.goto(f"{server.url}/account")
     expect_accessible(themed_page)
     log_in(themed_page, password="something else")
+    expect(themed_page.get_by_role("alert")).to_be_visible()
     expect_accessible(themed_page)
     log_in(themed_page)
     expect(themed_page.get_by_role("heading", name="ann@example.org")).to_be_visible()

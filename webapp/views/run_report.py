@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from signalbox.store import Event, Reading
-from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task
+from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task
 from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.cancellation import Cancellation, cancellation_of
 from signalbox.webapp.views.failure import Failure, failure_of
@@ -17,18 +17,20 @@ REPORT_EVENTS = 5000
 REPORT_SPANS = 1000
 REPORT_CHECKPOINTS = 1000
 REPORT_PERMISSIONS = 1000
+REPORT_MESSAGES = 200
 REPORT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A run with its newest events, and with its phases, spans, checkpoints and permissions up to the limits above."""
+    """A run with its newest events, and with its other parts, such as spans and messages, up to the limits above."""
 
     task: Task
     phases: list[Phase]
     spans: list[Span]
     checkpoints: list[Checkpoint]
     permissions: list[Permission]
+    messages: list[SentMessage]
     events: list[Event]
     failure: Failure | None = None
     cancellation: Cancellation | None = None
@@ -53,6 +55,7 @@ async def run_report(view: Reading, task_id: str) -> Report:
         spans=await view.spans(task_id, 0, REPORT_SPANS),
         checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
         permissions=await view.permissions(task_id, open_only=False, limit=REPORT_PERMISSIONS),
+        messages=await view.latest_messages(task_id, REPORT_MESSAGES),
         failure=await failure_of(view, task),
         cancellation=await cancellation_of(view, task),
         events=_newest(await view.brief().rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS)),
@@ -78,6 +81,7 @@ def redacted(report: Report, redaction: Redaction) -> Report:
         spans=[hide(span) for span in report.spans],
         checkpoints=[hide(one) for one in report.checkpoints],
         permissions=[hide(one) for one in report.permissions],
+        messages=[hide(one) for one in report.messages],
         events=[redaction.event(event) for event in report.events],
         failure=_without_secrets(report.failure, redaction) if report.failure else None,
         cancellation=replace(

@@ -79,9 +79,12 @@ function show(page) {
   history.pushState(null, '', location.href);
   addEventListener('popstate', () => location.reload(), { once: true });
   document.title = page.title;
+  const loaded = new Set(Array.from(document.scripts, ({ src }) => src));
+  const modules = Array.from(page.scripts, ({ src }) => src).filter((src) => !loaded.has(src));
   document.body.replaceWith(page.body);
   scrollTo(0, 0);
   document.querySelector('main')?.focus();
+  for (const module of modules) import(module);
 }
 
 function reasonOf(error) {

@@ -14,7 +14,6 @@ import './row-clicks.js';
 import './row-selection.js';
 import './copy-button.js';
 import './forms.js';
-import './answered-cards.js';
 import './live-stream.js';
 
 htmx.registerExtension('keep-open', {

@@ -1,0 +1,244 @@
+"""The forms of permission requests: their fields, what they send, and the pages of answered requests."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from signalbox.store import NewEvent
+from signalbox.store.permissions import Permission
+from signalbox.webapp.views.answer_form import answer_form, value_in
+from tests.support.people import person, project, session
+from tests.support.server import Server
+
+
+def ask(server: Server, task: str, request_id: str = "r1", **fields: Any) -> None:
+    payload = {"request_id": request_id, "tool_name": "deploy", **fields}
+    server.emit(task, NewEvent(event_type="permission_request", payload=payload))
+
+
+def send(server: Server, task: str, form: dict[str, str], request_id: str = "r1", **headers: str) -> httpx.Response:
+    form = {"decision": "approve", "form": "1", **form}
+    return httpx.post(f"{server.url}/tasks/{task}/permissions/{request_id}", data=form, headers=headers)
+
+
+def events(server: Server, task: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.get(f"/api/tasks/{task}/events").json()["events"]
+    return found
+
+
+def request(**fields: Any) -> Permission:
+    return Permission(
+        request_id="r", tool_name="t", phase=None, span_id="s", seq=1, created_at="", changed_seq=1, **fields
+    )
+
+
+SCHEMA = {
+    "$defs": {"Place": {"title": "Place", "enum": ["Rome", "Oslo"]}},
+    "properties": {
+        "text": {"type": "string"},
+        "long": {"type": "string", "maxLength": 5000},
+        "whole": {"type": "integer"},
+        "number": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        "yes": {"type": "boolean"},
+        "place": {"$ref": "#/$defs/Place"},
+        "many": {"enum": list(range(20))},
+        "lines": {"type": "array", "items": {"type": "string"}},
+        "group": {"type": "object", "properties": {"a/b~": {"type": "string"}, "deep": {"properties": {"x": {}}}}},
+        "other": {"type": "array"},
+        "any": {},
+    },
+    "required": ["text"],
+}
+
+
+def test_each_part_of_a_schema_has_a_field_of_its_kind() -> None:
+    fields = {one.path[-1]: one for one in answer_form(request(response_schema=SCHEMA)).fields}
+    kinds = {name: one.kind for name, one in fields.items()}
+    assert kinds == {
+        "text": "text",
+        "long": "long",
+        "whole": "integer",
+        "number": "number",
+        "yes": "boolean",
+        "place": "choice",
+        "many": "choice",
+        "lines": "lines",
+        "group": "group",
+        "other": "json",
+        "any": "json",
+    }
+    assert (fields["place"].label, fields["number"].nullable, fields["text"].required) == ("Place", True, True)
+    assert [(one.name, one.kind) for one in fields["group"].fields] == [
+        ("value/group/a~1b~0", "text"),
+        ("value/group/deep", "json"),
+    ]
+
+
+def test_the_sent_fields_become_a_value_of_the_right_types() -> None:
+    form = answer_form(request(response_schema=SCHEMA))
+    sent = {
+        "form": "1",
+        "value/text": "",
+        "value/whole": " 7 ",
+        "value/yes": "1",
+        "value/many": "7",
+        "value/lines": "a\r\n\r\nb",
+        "value/group/a~1b~0": "x",
+        "value/any": '{"a": [1.5]}',
+        "value/number": "",
+    }
+    assert value_in(form, sent) == {
+        "text": "",
+        "whole": 7,
+        "number": None,
+        "yes": True,
+        "many": 7,
+        "lines": ["a", "b"],
+        "group": {"a/b~": "x"},
+        "any": {"a": [1.5]},
+    }
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["line\r\nline", "\x1b[31mred\x1b[0m", " spaces ", "", "ü" * 200, ["a", "b"], [], ["a\nb"], {"x": None}, 1.0, None],
+)
+def test_an_argument_that_nobody_changes_stays_exactly_as_it_was(argument: Any) -> None:
+    form = answer_form(request(arguments={"a": argument}, editable=True))
+    (field,) = form.fields
+    shown = {one.name: form.text(one).replace("\r\n", "\n").replace("\n", "\r\n") for one in (field, *field.fields)}
+    assert value_in(form, {"form": "1", **shown}) == {"a": argument}
+
+
+def test_an_answer_without_the_fields_of_the_form_approves_the_arguments_as_they_are(server: Server) -> None:
+    ask(server, "as-is", arguments={"branch": "x", "force": True}, editable=True)
+    response = httpx.post(f"{server.url}/tasks/as-is/permissions/r1", data={"decision": "approve"})
+    assert response.status_code == 303
+    assert events(server, "as-is")[1]["payload"]["value"] == {"branch": "x", "force": True}
+    page = server.get("/tasks/as-is/permissions/r1").text
+    assert "Arguments unchanged" in page
+
+
+def test_a_wrong_choice_records_nothing_and_the_request_stays_open(server: Server) -> None:
+    ask(server, "choice", choices=["staging", {"value": 7, "label": "Seven <b>"}])
+    for form in ({}, {"value": "production"}):
+        response = send(server, "choice", form)
+        assert response.status_code == 400
+        assert "Not recorded" in response.text
+        assert 'type="radio" name="value" value="staging"' in response.text
+    assert server.latest("choice") == 1
+    assert send(server, "choice", {"value": "7", "reason": "why not"}).status_code == 303
+    assert events(server, "choice")[1]["payload"]["value"] == 7
+    page = server.get("/tasks/choice/permissions/r1").text
+    assert 'Answer: <b dir="auto">Seven &lt;b&gt;</b>' in page
+    assert "why not" in page
+
+
+def test_a_denial_needs_no_value(server: Server) -> None:
+    ask(server, "denied", response_schema={"type": "integer"})
+    assert send(server, "denied", {"decision": "deny", "value": "nonsense"}).status_code == 303
+    assert "value" not in events(server, "denied")[1]["payload"]
+
+
+def test_a_request_whose_schema_cannot_be_used_says_so_and_can_be_denied(server: Server) -> None:
+    ask(server, "unusable", response_schema={"$ref": "https://example.org/x"})
+    page = html.unescape(server.get("/tasks/unusable").text)
+    assert "This request cannot be approved: the response_schema cannot be used: $ref must begin with #" in page
+    assert send(server, "unusable", {}).status_code == 400
+    refused = server.post("/api/tasks/unusable/permissions/r1", {"approved": True, "value": 1})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "value")
+    assert server.post("/api/tasks/unusable/permissions/r1", {"approved": False}).status_code == 201
+
+
+def test_the_api_and_the_session_dialect_name_the_wrong_part(server: Server) -> None:
+    schema = {"properties": {"tags": {"type": "array", "items": {"type": "string"}}}}
+    ask(server, "named", response_schema=schema)
+    body = {"approved": True, "value": {"tags": ["a", 1]}}
+    for path in ("/api/tasks/named/permissions/r1", "/api/sse/permission-response/named"):
+        error = server.post(path, body).json()["error"]
+        assert (error["field"], error["message"]) == ("value.tags[1]", "value.tags[1] must be a text")
+    body["value"] = {"tags": ["a"]}
+    answered = server.post("/api/sse/permission-response/named", body)
+    assert answered.json()["value"] == {"tags": ["a"]}
+    assert server.post("/api/tasks/named/permissions/r1", {"approved": True}).status_code == 409
+
+
+def test_the_same_request_sent_twice_acts_once(server: Server) -> None:
+    ask(server, "twice")
+    key = {"Idempotency-Key": "0123456789abcdef"}
+    codes = [send(server, "twice", {}, **key).status_code for _ in range(2)]
+    assert (codes, server.latest("twice")) == ([303, 303], 2)
+    for _ in range(2):
+        sent = httpx.post(f"{server.url}/api/tasks/twice/messages", json={"text": "hello"}, headers=key)
+        assert (sent.status_code, sent.json()["seq"]) == (201, 3)
+    bad = httpx.post(f"{server.url}/api/tasks/twice/cancel", json={}, headers={"Idempotency-Key": "short"})
+    assert (bad.status_code, bad.json()["error"]["field"]) == (400, "Idempotency-Key")
+    assert len(server.get("/api/tasks/twice/messages").json()) == 1
+
+
+def test_the_same_form_sent_twice_without_javascript_acts_once(server: Server) -> None:
+    server.emit("again", NewEvent(event_type="runner_spawn"))
+    page = server.get("/tasks/again").text
+    marks = {path: re.search(rf'/{path}\?.*?name="form" value="(\d+)"', page, re.S) for path in ("cancel", "messages")}
+    for path, mark in marks.items():
+        assert mark
+        for _ in range(2):
+            form = {"form": mark[1], "text": "hello", "reason": ""}
+            assert httpx.post(f"{server.url}/tasks/again/{path}", data=form).status_code == 303
+    appended = [one["event_type"] for one in events(server, "again")[1:]]
+    assert appended == ["cancel_requested", "message_sent"]
+
+
+def test_a_script_gets_the_next_address_instead_of_a_redirect(server: Server) -> None:
+    ask(server, "script")
+    response = send(server, "script", {}, **{"HX-Request": "true", "Referer": f"{server.url}/permissions"})
+    assert (response.status_code, response.headers["HX-Location"], response.content) == (204, "/permissions", b"")
+
+
+def test_messages_are_bounded_and_only_for_a_run_that_has_not_ended(server: Server) -> None:
+    server.emit("bounded", NewEvent(event_type="runner_spawn"))
+
+    def post(body: Any) -> tuple[int, str | None]:
+        response = server.post("/api/tasks/bounded/messages", body)
+        return response.status_code, response.json().get("error", {}).get("field")
+
+    assert [post(body) for body in ({"text": " "}, {"text": "x" * 20_001}, {"data": 1}, {"text": "x", "y": 1})] == [
+        (400, "text"),
+        (400, "text"),
+        (400, "text"),
+        (400, "y"),
+    ]
+    assert post({"text": "hello", "data": {"urgent": [True]}}) == (201, None)
+    server.emit("bounded", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    assert post({"text": "late"})[0] == 409
+    (message,) = server.get("/api/tasks/bounded/messages").json()
+    assert (message["state"], message["data"], message["by"]) == ("ignored", {"urgent": [True]}, "local user")
+    assert server.get("/api/tasks/bounded/messages?state=sent").json() == []
+    page = server.get("/tasks/bounded").text
+    assert "ignored: the run ended first" in page
+    assert 'id="message-text"' not in page
+    assert "<b>sent</b>" in server.get("/tasks/bounded?at=2").text
+
+
+def test_the_answered_tab_shows_only_what_the_reader_may_see(start_server: Any) -> None:
+    server = start_server()
+    for name in ("ours", "theirs"):
+        project(server.store, name)
+        server.store.create_task(f"{name}-run", project_id=name)
+        ask(server, f"{name}-run", arguments={"where": name})
+        ask(server, f"{name}-run", "open")
+        answer = {"approved": True, "reason": f"by {name}"}
+        assert server.post(f"/api/tasks/{name}-run/permissions/r1", answer).status_code == 201
+    viewer = session(server.store, person(server.store, "viewer@example.org", ours="viewer"))
+    for path in ("/permissions?show=answered", "/permissions?show=answered&task=ours-run"):
+        page = httpx.get(server.url + path, headers=viewer).text
+        assert "by ours" in page
+        assert "by theirs" not in page
+        assert page.count('class="permission permission--closed"') == 1
+    assert "by theirs" not in httpx.get(f"{server.url}/permissions?show=answered&task=theirs-run", headers=viewer).text
+    assert httpx.get(f"{server.url}/permissions?show=nonsense", headers=viewer).status_code == 400
