@@ -2,6 +2,7 @@
 
 StoreError
 ├── InvalidEvent       the caller's data breaks a rule; `field` names it          no retry
+│   └── TooLarge       the file is larger than an artifact may be                  no retry
 ├── UnknownTask        no task has this id                                        no retry
 │   └── TaskReplaced   the task was deleted, and another one has its id now       no retry
 ├── NotFound           no account, token or project has this id                   no retry
@@ -40,6 +41,13 @@ class InvalidEvent(StoreError, ValueError):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class TooLarge(InvalidEvent):
+    """A file is larger than an artifact may be."""
+
+    def __init__(self, name: str, size: int, limit: int) -> None:
+        super().__init__(f"{name} has {size:,} bytes, and an artifact may have at most {limit:,}", "content")
 
 
 class UnknownTask(StoreError, LookupError):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 from ulid import ULID
 
+from signalbox.store.artifacts import ARTIFACT_STORED
 from signalbox.store.errors import InvalidEvent
 from signalbox.store.times import checked_time
 
@@ -34,8 +35,8 @@ PEOPLE_EVENTS = frozenset(
     {"permission_response", "allowance_revoked", "message_sent", "cancel_requested", "retry_requested"}
 )
 """Events that record acts of people. Only those that the server writes take effect; from an emitter they are claims."""
-LABEL_EVENTS = ("tags_changed", "links_changed")
-"""Events that change the tags and links of a task. They say nothing about the state of the run."""
+LABEL_EVENTS = ("tags_changed", "links_changed", ARTIFACT_STORED)
+"""Events that add something to a task. They say nothing about the state of the run, so they start no queued task."""
 KNOWN_EVENTS = (
     *RUNNER_EVENTS,
     *PHASE_EVENTS,
@@ -165,13 +166,13 @@ class Event(msgspec.Struct, frozen=True, dict=True):
 
 
 def is_claim(event: Event) -> bool:
-    """Return whether `event` records an act of a person that only its emitter claims. Such an event has no effect."""
+    """Return whether `event` only claims an act of a person, or a file in the store. Such an event has no effect."""
     if event.origin is not msgspec.UNSET:
         return False
     if event.event_type == "permission_cleared":
         # A run may withdraw its own request. Only the server may say that a person answered it.
         return str(event.payload.get("cause", "")).strip().casefold() == "answered"
-    return event.event_type in PEOPLE_EVENTS
+    return event.event_type in PEOPLE_EVENTS or event.event_type == ARTIFACT_STORED
 
 
 def new_id() -> str:

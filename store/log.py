@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
+from signalbox.store.artifacts import MAX_ARTIFACT_BYTES
 from signalbox.store.contract import Store, Who
 from signalbox.store.errors import NotAllowed, StoreError
 from signalbox.store.events import Event, NewEvent, new_id
@@ -50,6 +51,34 @@ class Remote(Protocol):
     async def aset_unfinished(
         self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None
     ) -> None: ...
+    def add_artifact(
+        self,
+        task_id: str,
+        content: BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        limit: int = MAX_ARTIFACT_BYTES,
+        actor: str = "runner",
+        span_id: str | None = None,
+        phase: str | None = None,
+        key: str | None = None,
+        identity: str | None = None,
+    ) -> Event: ...
+    async def aadd_artifact(
+        self,
+        task_id: str,
+        content: BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        limit: int = MAX_ARTIFACT_BYTES,
+        actor: str = "runner",
+        span_id: str | None = None,
+        phase: str | None = None,
+        key: str | None = None,
+        identity: str | None = None,
+    ) -> Event: ...
     async def atask(self, task_id: str) -> Task: ...
     async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
     async def auntaken_messages(self, task_id: str, *, identity: str | None = None) -> list[SentMessage]: ...

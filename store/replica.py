@@ -21,6 +21,7 @@ from signalbox.store.state_reading import StateReading
 MAX_SPANS = 500
 MAX_CHECKPOINTS = 50
 MAX_PERMISSIONS = 50
+MAX_ARTIFACTS = 50
 MAX_MESSAGES = 20
 """A task with more of these is replicated in part. A page shows fewer of each."""
 
@@ -93,6 +94,8 @@ class Replica:
         if task.checkpoints_total:
             newest = await view.checkpoints(task_id, MAX_CHECKPOINTS)
             state.checkpoints = {checkpoint.checkpoint_id: checkpoint for checkpoint in newest}
+        if task.artifacts_total:
+            state.artifacts = {artifact.seq: artifact for artifact in await view.artifacts(task_id, MAX_ARTIFACTS)}
         has_all = True
         if task.permissions_seq:
             requests = await view.permissions(task_id, open_only=False, limit=MAX_PERMISSIONS + 1)

@@ -141,6 +141,8 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     tally: Tally | None = None
     labels_seq: int = 0
+    artifacts_total: int = 0
+    artifacts_seq: int = 0
 
     @property
     def tags(self) -> dict[str, str]:
@@ -228,6 +230,18 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     changed_seq: int
 
 
+class Artifact(msgspec.Struct, kw_only=True):
+    """A file that the run has stored, by the event `seq`. `size` is in bytes, and `sha256` identifies its content."""
+
+    seq: int
+    name: str
+    content_type: str
+    sha256: str
+    size: int
+    span_id: str
+    created_at: str
+
+
 class SentMessage(msgspec.Struct, kw_only=True):
     """A message of a person to the run. It is taken when the run has received it."""
 
@@ -256,6 +270,7 @@ class TaskState(msgspec.Struct, kw_only=True):
     spans: dict[str, Span] = {}
     checkpoints: dict[str, Checkpoint] = {}
     permissions: dict[str, Permission] = {}
+    artifacts: dict[int, Artifact] = {}
     messages: dict[int, SentMessage] = {}
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS
-from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
+from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
 
 
 class StateReading:
@@ -73,6 +73,13 @@ class StateReading:
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         return self._state.checkpoints.get(checkpoint_id)
+
+    async def artifacts(self, task_id: str, limit: int = 100, before: int | None = None) -> list[Artifact]:
+        newest = sorted(self._state.artifacts.values(), key=lambda artifact: artifact.seq, reverse=True)
+        return [artifact for artifact in newest if before is None or artifact.seq < before][:limit]
+
+    async def artifact(self, task_id: str, seq: int) -> Artifact | None:
+        return self._state.artifacts.get(seq)
 
     async def permissions(
         self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None

@@ -75,6 +75,7 @@ class Settings:
     )
 
     max_body: int = _setting(4 * 1024 * 1024, "Largest request body.", low=1024, high=1024**3)
+    max_artifact: int = _setting(10 * 1024 * 1024, "Largest artifact of a run.", low=1024, high=1024**3)
     heartbeat_timeout: float = _setting(
         45.0, "A run with heartbeats is marked interrupted after this long without an event.", low=0.2, high=86400
     )

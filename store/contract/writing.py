@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
+from signalbox.store.artifacts import MAX_ARTIFACT_BYTES
 from signalbox.store.blocking import blocking
 from signalbox.store.contract.consuming import Consuming
 from signalbox.store.contract.leasing import Fence
@@ -161,6 +162,32 @@ class Writing(Consuming):
         """
 
     append_audited = blocking(aappend_audited)
+
+    # artifacts
+
+    @abstractmethod
+    async def aadd_artifact(
+        self,
+        task_id: str,
+        content: BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        limit: int = MAX_ARTIFACT_BYTES,
+        actor: str = "runner",
+        span_id: str | None = None,
+        phase: str | None = None,
+        key: str | None = None,
+        identity: str | None = None,
+    ) -> Event:
+        """Store a file as an artifact of an existing task, and return the event `artifact_stored`.
+
+        `content` is open for reading and can be rewound. It is read in another thread, and written in pieces, each in a
+        transaction of its own: a failure may leave pieces, which are deleted later. Without a `content_type` the type
+        is that of the name. Raises UnknownTask, InvalidEvent, and TooLarge over `limit` bytes.
+        """
+
+    add_artifact = blocking(aadd_artifact)
 
     # audits and saved views
 

@@ -5,10 +5,10 @@ with open_task(store, "nightly", title="Nightly build") as task:
         task.log("hello")
 """
 
+from signalbox.store.emitter.emitters import AsyncEmitter, Emitter
 from signalbox.store.emitter.permission import Answer
 from signalbox.store.emitter.run import Run, open_task
 from signalbox.store.emitter.steps import ModelCallStep, PhaseStep, RecoveryStep, ToolStep, WorkItemStep
-from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter
 
 __all__ = [
     "Answer",

@@ -11,8 +11,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from signalbox.store.contract import Store
+from signalbox.store.emitter.emitters import AsyncEmitter
 from signalbox.store.emitter.mailbox import Mailbox
-from signalbox.store.emitter.vocabulary import AsyncEmitter
 from signalbox.store.errors import Conflict, StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
 from signalbox.store.identity import check_identity

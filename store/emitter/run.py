@@ -11,13 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
+from signalbox.store.emitter.emitters import AsyncEmitter, Emitter
 from signalbox.store.emitter.failure import failure
 from signalbox.store.emitter.fit_labels import labelled
 from signalbox.store.emitter.fit_payload import fitting_object, text_of, word
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, innermost
-from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
+from signalbox.store.emitter.vocabulary import R, Vocabulary
 from signalbox.store.events import MAX_TITLE_CHARS, Event, check_task_id, new_id
 from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind

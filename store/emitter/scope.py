@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic
 
+from signalbox.store.emitter.artifacts import FileSource
 from signalbox.store.emitter.fit_payload import text_of
 from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.vocabulary import R, Vocabulary
@@ -60,6 +61,23 @@ class SpanScope(Generic[R]):
     def link(self, name: str, url: str | None) -> R:
         """Set a link of the task, such as `task.link("report", "https://…")`. None removes it."""
         return self.emitter.emit_links_changed(self.task_id, {name: url})
+
+    def artifact(self, source: FileSource, name: str | None = None, content_type: str | None = None) -> R:
+        """Store a file in the store, given by its path or its content; the page of the task shows it.
+
+        `name` is by default that of the file, and `content_type` that of the name. A file that cannot be stored, for
+        instance because it is too large, is a warning in the log; with `strict` it raises OSError or InvalidEvent.
+        """
+        at = self.here
+        return self.emitter.add_artifact(
+            self.task_id,
+            source,
+            name,
+            content_type=content_type,
+            actor=at.actor,
+            span_id=at.span_id,
+            phase=at.phase_name,
+        )
 
     def evidence(self, evidence_type: str, evidence_id: str, **payload: Any) -> R:
         """Emit evidence of completed work. With `checkpoint_id=` it is linked to that checkpoint."""

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from signalbox.store.emitter.fit_payload import fitting, progress, text_of
+from signalbox.store.emitter.artifacts import FileSource
+from signalbox.store.emitter.fit_payload import progress, text_of
 from signalbox.store.emitter.labels import LabelVocabulary
 from signalbox.store.emitter.labels import R as R
-from signalbox.store.emitter.opened_task import OpenedTask
-from signalbox.store.errors import InvalidEvent, UnknownTask
-from signalbox.store.events import Event, NewEvent
-from signalbox.store.log import Log
-from signalbox.store.state import Task
-
-FALLBACK_LIMIT = 8 * 1024
-"""Bytes of JSON to which a payload is cut after a server with a lower limit refused it."""
+from signalbox.store.events import NewEvent
 
 
 class Vocabulary(LabelVocabulary[R], ABC):
@@ -59,6 +53,20 @@ class Vocabulary(LabelVocabulary[R], ABC):
             occurred_at=occurred_at.isoformat() if isinstance(occurred_at, datetime) else occurred_at,
         )
         return self.append(task_id, event)
+
+    @abstractmethod
+    def add_artifact(
+        self,
+        task_id: str,
+        source: FileSource,
+        name: str | None = None,
+        *,
+        content_type: str | None = None,
+        actor: str = "runner",
+        span_id: str | None = None,
+        phase: str | None = None,
+    ) -> R:
+        """Store a file, and return its event `artifact_stored`. Without `strict`, a failure is a line of the log."""
 
     # the run
 
@@ -210,75 +218,3 @@ class Vocabulary(LabelVocabulary[R], ABC):
 
     def emit_message_taken(self, task_id: str, message: int, **fields: Any) -> R:
         return self.emit(task_id, "message_taken", message=message, **fields)
-
-
-class Emitter(Vocabulary[Event]):
-    """The vocabulary for synchronous code. Each call returns the stored `Event` once it is committed.
-
-    Values that the log cannot hold are converted or cut (see `store.emitter.fit_payload`). With `strict` they raise
-    InvalidEvent.
-
-    With `task`, events for its id go to this very task. If it is deleted, even if another task gets the id, they are
-    dropped: the call returns an event with seq 0, and with `strict` it raises UnknownTask. `identity` does the same for
-    a program that knows only the id and the identity of its task, as in `SIGNALBOX_TASK_IDENTITY`.
-    """
-
-    def __init__(
-        self, log: Log, *, strict: bool = False, task: Task | None = None, identity: str | None = None
-    ) -> None:
-        self.log, self.strict = log, strict
-        self._opened = OpenedTask(task, identity)
-
-    def append(self, task_id: str, event: NewEvent) -> Event:
-        identity = self._opened.identity_for(task_id)
-        if self._opened.is_deleted(task_id) and not self.strict:
-            return self._opened.unstored(task_id, fitting(event))
-        try:
-            return self._append(task_id, event, identity)
-        except UnknownTask:
-            if self.strict or identity is None:
-                raise
-            return self._opened.mark_deleted(task_id, fitting(event))
-
-    def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
-        try:
-            return self.log.append(task_id, event, identity=identity)[0]
-        except InvalidEvent:
-            if self.strict:
-                raise
-        try:
-            return self.log.append(task_id, fitting(event), identity=identity)[0]
-        except InvalidEvent:
-            return self.log.append(task_id, fitting(event, FALLBACK_LIMIT), identity=identity)[0]
-
-
-class AsyncEmitter(Vocabulary[Awaitable[Event]]):
-    """The vocabulary for asyncio. Awaiting a call gives the stored `Event`. The parameters are those of `Emitter`."""
-
-    def __init__(
-        self, log: Log, *, strict: bool = False, task: Task | None = None, identity: str | None = None
-    ) -> None:
-        self.log, self.strict = log, strict
-        self._opened = OpenedTask(task, identity)
-
-    async def append(self, task_id: str, event: NewEvent) -> Event:
-        identity = self._opened.identity_for(task_id)
-        if self._opened.is_deleted(task_id) and not self.strict:
-            return self._opened.unstored(task_id, fitting(event))
-        try:
-            return await self._append(task_id, event, identity)
-        except UnknownTask:
-            if self.strict or identity is None:
-                raise
-            return self._opened.mark_deleted(task_id, fitting(event))
-
-    async def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
-        try:
-            return (await self.log.aappend(task_id, event, identity=identity))[0]
-        except InvalidEvent:
-            if self.strict:
-                raise
-        try:
-            return (await self.log.aappend(task_id, fitting(event), identity=identity))[0]
-        except InvalidEvent:
-            return (await self.log.aappend(task_id, fitting(event, FALLBACK_LIMIT), identity=identity))[0]

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import msgspec
 
 from signalbox.store.moving.errors import StoresDiffer
-from signalbox.store.moving.matching import in_step
+from signalbox.store.moving.in_step import in_step
+from signalbox.store.moving.pieces import keys, wrong_contents
 from signalbox.store.moving.side import CHUNK, DatabaseSide
-from signalbox.store.moving.tables import AUDITS, COUNTED, EVENTS, OF_TASKS, WHOLE, Row, Table
+from signalbox.store.moving.tables import AUDITS, COUNTED, EVENTS, OF_TASKS, PIECES, WHOLE, Row, Table
 
 CHECKED_ROWS = 2000
 """Rows between two calls of the pause point."""
@@ -46,6 +47,7 @@ class Comparison:
         """Compare all rows of all tables. Raises StoresDiffer."""
         for table in OF_TASKS:
             self._tasks(table, _all_rows(table))
+        self._differences += wrong_contents(self._sides[1], self._pause_point)
         self._rest(0)
 
     def newer(self, event_id: int, audit_id: int, task_ids: Iterable[str]) -> None:
@@ -74,6 +76,9 @@ class Comparison:
         self._table(AUDITS, "WHERE audit_id > ?", audit_id)
         for table in WHOLE:
             self._table(table)
+        found, stored = (self._digest(keys(side)) for side in self._sides)
+        if found != stored:
+            self._report("the store", PIECES, found, stored)
         source, target = (side.last_ids() for side in self._sides)
         for name in COUNTED:
             if source[name] != target[name]:

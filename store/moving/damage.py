@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from signalbox.store.errors import StoreDamaged
 from signalbox.store.moving.side import DatabaseSide
-from signalbox.store.moving.tables import AUDITS, EVENTS, OF_TASKS, WHOLE, Row
+from signalbox.store.moving.tables import AUDITS, EVENTS, OF_TASKS, PIECES, WHOLE, Row
 
 
 def unreadable_parts(source: DatabaseSide, pause_point: Callable[[], None]) -> list[str]:
@@ -17,7 +17,7 @@ def unreadable_parts(source: DatabaseSide, pause_point: Callable[[], None]) -> l
 
 
 def _unreadable_parts(source: DatabaseSide, pause_point: Callable[[], None]) -> Iterator[str]:
-    for table in (AUDITS, *WHOLE):
+    for table in (AUDITS, *WHOLE, PIECES):
         if reason := _reason(source.select(table)):
             yield f"the table {table.name}: {reason}"
     try:

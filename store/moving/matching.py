@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from signalbox.store.moving.copying import Copier
+from signalbox.store.moving.in_step import in_step
+from signalbox.store.moving.pieces import match_pieces
 from signalbox.store.moving.side import CHUNK, DatabaseSide
 from signalbox.store.moving.tables import AUDITS, COUNTED, LOCAL_FACTS, STANDING, TASKS, WHOLE, Row, Table
 
@@ -26,6 +28,7 @@ def match(copier: Copier) -> None:
     for table in WHOLE:
         copier.pause_point()
         _insert_missing(source, target, table)
+    match_pieces(copier)
     last_ids = source.last_ids()
     if target.last_ids() != last_ids:
         target.set_last_ids({name: last_ids[name] for name in COUNTED})
@@ -84,21 +87,3 @@ def _keyed(side: DatabaseSide, table: Table) -> Iterator[tuple[Row, Row]]:
     places = table.places(*table.key)
     for row in side.select(table, f"ORDER BY {', '.join(table.key)}"):
         yield tuple(row[place] for place in places), row
-
-
-def in_step(
-    source: Iterator[tuple[Row, Row]], target: Iterator[tuple[Row, Row]]
-) -> Iterator[tuple[Row, Row | None, Row | None]]:
-    """Yield (key, row of the source, row of the target) for two iterators of keys and rows that are ordered by key."""
-    left, right = next(source, None), next(target, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and left[0] < right[0]):
-            assert left is not None
-            yield left[0], left[1], None
-            left = next(source, None)
-        elif left is None or right[0] < left[0]:
-            yield right[0], None, right[1]
-            right = next(target, None)
-        else:
-            yield left[0], left[1], right[1]
-            left, right = next(source, None), next(target, None)

@@ -35,6 +35,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "bool": (int,),
     "real": (float, int),
     "text": (str,),
+    "bytes": (bytes,),
     "json": (str,),
     "key": (str,),
 }

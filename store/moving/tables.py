@@ -4,6 +4,7 @@ A column is written `name:kind`, with `?` for a column that may be NULL. The kin
 
 - `int`, `real`, `bool`: numbers; a `bool` is read as 0 or 1.
 - `text`: a text. PostgreSQL stores another character for a NUL in it.
+- `bytes`: any bytes.
 - `json`: a text that never contains a NUL, so each kind of database stores it as it is.
 - `key`: a text that PostgreSQL shortens if it is too long for an index. The table's `state` has the full text.
 """
@@ -116,6 +117,12 @@ PARTS = (
         changed="last_seq",
     ),
     _table(
+        "task_artifacts",
+        "task_id:text seq:int sha256:text state:json",
+        *("task_id", "seq"),
+        changed="seq",
+    ),
+    _table(
         "task_tags",
         "task_id:text name:text value:text? created_at:text changed_seq:int",
         *("task_id", "name"),
@@ -157,6 +164,7 @@ WHOLE = (
     ),
     _table("login_places", "place:text at:real", "place"),
     _table("task_unfinished", "task_id:text lines:json updated_at:text", "task_id"),
+    _table("artifact_contents", "sha256:text size:int complete:int begun_at:text", "sha256"),
 )
 """The tables whose rows may change in any way. They are small, so they are compared as a whole. A row refers only to
 rows of earlier tables."""
@@ -164,7 +172,10 @@ rows of earlier tables."""
 OF_TASKS = (EVENTS, TASKS, *PARTS)
 """The tables that have the rows of a task, except its audits, which outlive it."""
 
-ALL = (*OF_TASKS, AUDITS, *WHOLE)
+PIECES = _table("artifact_pieces", "sha256:text number:int content:bytes", *("sha256", "number"))
+"""The pieces of artifacts. A piece never changes, so its key and its length identify it."""
+
+ALL = (*OF_TASKS, AUDITS, *WHOLE, PIECES)
 
 COUNTED = ("task_events", "task_audits", "saved_views")
 """The tables that never use an id again: their last id is moved too."""

@@ -16,6 +16,7 @@ from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.projections import (
     activity,
     allowances,
+    artifacts,
     checkpoints,
     interruption,
     messages,
@@ -190,6 +191,7 @@ def _header(task: Task) -> tuple[object, ...]:
         task.usage,
         task.conversation_seq,
         task.labels_seq,
+        task.artifacts_seq,
     )
 
 
@@ -223,6 +225,7 @@ _HANDLERS: dict[str, Callable[[TaskState, Event, Any], None]] = {
     "permission_cleared": permissions.closed,
     "tags_changed": tags.tags_changed,
     "links_changed": tags.links_changed,
+    "artifact_stored": artifacts.stored,
     "allowance_revoked": allowances.revoke,
     "message_sent": messages.sent,
     "message_taken": messages.taken,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 import msgspec
 
+from signalbox.store.artifacts import MAX_ARTIFACT_BYTES
 from signalbox.store.blocking import Blocking, blocking
 from signalbox.store.errors import StoreError
 from signalbox.store.events import Event, NewEvent, check_event, check_task_id, new_id
@@ -15,6 +16,7 @@ from signalbox.store.log import with_keys
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.position import Notice
 from signalbox.store.remote.tail import RemoteTail
+from signalbox.store.remote.upload import upload
 from signalbox.store.state import SentMessage, Task, Unfinished
 
 PATIENCE = 30.0
@@ -117,6 +119,32 @@ class RemoteLog(Blocking):
         return _decoded(response, list[Event])
 
     append = blocking(aappend)
+
+    async def aadd_artifact(
+        self,
+        task_id: str,
+        content: BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        limit: int = MAX_ARTIFACT_BYTES,
+        actor: str = "runner",
+        span_id: str | None = None,
+        phase: str | None = None,
+        key: str | None = None,
+        identity: str | None = None,
+    ) -> Event:
+        """Store a file as an artifact of a task, and return the event `artifact_stored`. See `Store.aadd_artifact`.
+
+        The server's setting `max_artifact` limits the size; `limit` does not count.
+        """
+        path, options = f"{_path(task_id)}/artifacts", upload(content, name, content_type, identity)
+        options["params"] |= {"actor": actor, "key": key or new_id()}
+        options["params"] |= {"span_id": span_id} if span_id else {}
+        options["params"] |= {"phase": phase} if phase else {}
+        return _decoded(await self._connection.request("POST", path, task_id, **options), Event)
+
+    add_artifact = blocking(aadd_artifact)
 
     async def aevents(
         self, task_id: str, since_seq: int = 0, limit: int = 100, *, identity: str | None = None

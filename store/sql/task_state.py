@@ -29,6 +29,7 @@ _PHASE = _upsert("task_phases", "task_id", "phase", "first_seq", "changed_seq", 
 _SPAN = _upsert(
     *("task_spans", "task_id", "span_id", "parent_span_id", "started_seq", "ended_seq", "open", "changed_seq", "state")
 )
+_ARTIFACT = _upsert("task_artifacts", "task_id", "seq", "sha256", "state")
 _CHECKPOINT = _upsert("task_checkpoints", "task_id", "checkpoint_id", "seq", "changed_seq", "state")
 _MESSAGE = _upsert("task_messages", "task_id", "seq", "open", "changed_seq", "state")
 _PERMISSION = _upsert("task_permissions", "task_id", "request_id", "seq", "open", "changed_seq", "state")
@@ -93,6 +94,9 @@ def save_state(db: Database, state: TaskState, since_seq: int) -> None:
     db.save_task(task)
     if task.labels_seq > since_seq:
         tags.save(db, task)
+    if task.artifacts_seq > since_seq:
+        new = [artifact for artifact in state.artifacts.values() if artifact.seq > since_seq]
+        db.executemany(_ARTIFACT, [(task_id, found.seq, found.sha256, to_json(found)) for found in new])
     if task.phases_seq > since_seq:
         db.executemany(
             _PHASE,

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
+from signalbox.store.artifacts import ARTIFACT_STORED, MAX_ARTIFACT_BYTES, content_of, type_of
 from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.writing import Writing
+from signalbox.store.errors import UnknownTask
 from signalbox.store.events import (
     MAX_TITLE_CHARS,
     Event,
@@ -26,7 +28,8 @@ from signalbox.store.events import (
 )
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import audits, importing, leases, task_actions, unfinished
+from signalbox.store.sql import artifacts, audits, importing, leases, task_actions, unfinished
+from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tags import check_metadata
@@ -97,7 +100,14 @@ class Writes(Writing):
         source: str | None = None,
         identity: str | None = None,
     ) -> Task:
-        return await self._calls.write(lambda db: task_actions.delete(db, task_id, actor, source, identity))
+        def delete(db: Database) -> tuple[Task, list[str]]:
+            contents = artifacts.contents_of(db, task_id)
+            return task_actions.delete(db, task_id, actor, source, identity), contents
+
+        task, contents = await self._calls.write(delete)
+        if contents:
+            await self._calls.off_the_loop(partial(artifacts.delete_unused, self._writer.run, contents))
+        return task
 
     async def aarchive_task(
         self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
@@ -146,6 +156,48 @@ class Writes(Writing):
         (draft,) = _drafts(task_id, event, own=True)
         audit = audits.checked(actor, action, source, event.payload)
         return await self._calls.write(lambda db: appending.append_audited(db, task_id, draft, audit, identity))
+
+    # artifacts
+
+    async def aadd_artifact(
+        self,
+        task_id: str,
+        content: BinaryIO,
+        name: str,
+        *,
+        content_type: str | None = None,
+        limit: int = MAX_ARTIFACT_BYTES,
+        actor: str = "runner",
+        span_id: str | None = None,
+        phase: str | None = None,
+        key: str | None = None,
+        identity: str | None = None,
+    ) -> Event:
+        check_text(name, "name")
+        kind = type_of(name, content_type)
+        if key is not None:
+            check_key(key)
+
+        def add() -> Event:
+            found = content_of(content, name, limit)
+            fields = {"name": name, "content_type": kind, "size": found.size, "sha256": found.sha256}
+            event = NewEvent(
+                event_type=ARTIFACT_STORED, phase=phase, actor=actor, span_id=span_id, payload=fields, key=key
+            )
+            drafts = _drafts(task_id, event, own=True)
+
+            def check(db: Database) -> None:
+                if appending.load_task(db, task_id) is None:
+                    raise UnknownTask(task_id)
+
+            def finish(db: Database) -> Event:
+                check(db)
+                return appending.append(db, task_id, drafts, "server", identity)[0]
+
+            self._writer.run(check)
+            return artifacts.store(self._writer.run, content, found, finish)
+
+        return await self._calls.off_the_loop(add)
 
     # audits and saved views
 

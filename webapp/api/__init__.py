@@ -8,6 +8,7 @@ from quart import Quart
 def install(app: Quart) -> None:
     """Mount all routes of the API."""
     from signalbox.webapp.api import (
+        artifacts,
         control,
         events,
         feed,
@@ -30,6 +31,7 @@ def install(app: Quart) -> None:
 
     for module in (
         tasks,
+        artifacts,
         kinds,
         events,
         outcomes,

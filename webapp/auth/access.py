@@ -20,7 +20,7 @@ class Access:
     The scope is required in the project of the task that the path parameter `task` names, or in the project that the
     path parameter `project_id` names. Without these parameters it is required in at least one project, or in all with
     `everywhere`. With `may_create` the task may be new. `query_token` allows `?token=`, because a browser's EventSource
-    and WebSocket cannot send headers.
+    and WebSocket cannot send headers. `body` names the setting that limits the body in place of `max_body`.
     """
 
     scope: Scope | None
@@ -28,6 +28,7 @@ class Access:
     may_create: bool = False
     everywhere: bool = False
     query_token: bool = False
+    body: str | None = None
 
 
 def needs(
@@ -37,10 +38,11 @@ def needs(
     may_create: bool = False,
     everywhere: bool = False,
     query_token: bool = False,
+    body: str | None = None,
 ) -> Callable[[F], F]:
     """Declare the rights that a route requires; see Access."""
     return _declare(
-        Access(scope=scope, task=task, may_create=may_create, everywhere=everywhere, query_token=query_token)
+        Access(scope=scope, task=task, may_create=may_create, everywhere=everywhere, query_token=query_token, body=body)
     )
 
 

@@ -39,7 +39,8 @@ def install(app: Quart) -> None:
         current = request._get_current_object()  # type: ignore[attr-defined]
         if current.url_rule is not None:
             access = _declared(current.url_rule.endpoint)
-            current.set_limits(public=access.scope is None)
+            own_limit = getattr(current_app.extensions["settings"], access.body) if access.body else None
+            current.set_limits(public=access.scope is None, own_limit=own_limit)
             await _check(current, access)
             current.bounded_body.check()
             if access.scope is not None and current.has_body:

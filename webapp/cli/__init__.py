@@ -11,6 +11,7 @@ import click
 from signalbox.store import InvalidEvent, StoreError, UnknownStoreKind
 from signalbox.webapp import __version__
 from signalbox.webapp.cli.answer import answer
+from signalbox.webapp.cli.artifact import artifact
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
@@ -37,7 +38,22 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, relay, emit, answer, tail, import_, demo, doctor, migrate_store, user, token, project):
+for command in (
+    serve,
+    run,
+    relay,
+    emit,
+    artifact,
+    answer,
+    tail,
+    import_,
+    demo,
+    doctor,
+    migrate_store,
+    user,
+    token,
+    project,
+):
     cli.add_command(command)
 
 

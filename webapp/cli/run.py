@@ -16,6 +16,7 @@ from signalbox.store.identity import Reference, check_identity, parse_reference
 from signalbox.store.log import Log, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
+from signalbox.webapp.cli.artifact import store_artifacts
 from signalbox.webapp.cli.budget import budget_options, parsed_budget
 from signalbox.webapp.cli.labels import LabelOptions, label_options
 from signalbox.webapp.cli.people_store import system_user
@@ -56,6 +57,9 @@ CALL_TIMEOUT_S = 1.0
     help="An environment variable to record for a retry; repeatable.",
 )
 @label_options
+@click.option(
+    "--artifact", "artifacts", metavar="PATH", multiple=True, help="A file or pattern to store after the end."
+)
 @budget_options
 @click.option("--identity", hidden=True, help="The identity that the task must have: see Task.identity.")
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
@@ -89,6 +93,7 @@ def run(
     names: tuple[str, ...],
     tags: tuple[str, ...],
     links: tuple[str, ...],
+    artifacts: tuple[str, ...],
     budget: str | None,
     cancel_over_budget: bool,
     identity: str | None,
@@ -107,7 +112,7 @@ def run(
     reference = named_task(task, chosen) if task else Reference(new_id(), None)
     labels = LabelOptions.parsed(tags, links)
     limit = parsed_budget(budget, cancel_over_budget)
-    own = TaskOptions(title, kind, retry_of, project, labels, identity or reference.identity, limit)
+    own = TaskOptions(title, kind, retry_of, project, labels, identity or reference.identity, limit, artifacts)
     options = Options(
         terminals=not no_tty,
         merge=merge,
@@ -115,7 +120,7 @@ def run(
         heartbeat_interval=heartbeat,
         environment=chosen.environment(),
         recorded_variables=recorded_variables(names),
-        retry_options=_retry_options(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
+        retry_options=_retry_options(chosen, names, artifacts, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
     return asyncio.run(_run(chosen, reference.task_id, own, list(command), options))
@@ -134,6 +139,7 @@ class TaskOptions(NamedTuple):
     labels: LabelOptions = LabelOptions({}, {})
     identity: str | None = None
     budget: dict[str, Any] | None = None
+    artifacts: tuple[str, ...] = ()
 
 
 def recorded_variables(names: tuple[str, ...]) -> dict[str, str]:
@@ -156,6 +162,7 @@ def without_login(url: str) -> str:
 def _retry_options(
     chosen: Target,
     names: tuple[str, ...],
+    artifacts: tuple[str, ...],
     no_tty: bool,
     merge: bool,
     grace: float,
@@ -165,6 +172,7 @@ def _retry_options(
     """Return the options that a retry of this run needs."""
     words = ["--server", without_login(chosen.server)] if chosen.server else []
     words += [word for name in names for word in ("--env", name)]
+    words += [word for path in artifacts for word in ("--artifact", path)]
     words += ["--no-tty"] if no_tty else []
     words += ["--merge"] if merge else []
     words += ["--grace", f"{grace:g}"] if grace != GRACE else []
@@ -184,7 +192,9 @@ async def _run(chosen: Target, task_id: str, task_options: TaskOptions, command:
         await log.aclose()
         raise _not_started(error) from None
     try:
-        return await run_command(log, task, command, options)
+        code = await run_command(log, task, command, options)
+        await store_artifacts(log, task, task_options.artifacts)
+        return code
     finally:
         await log.aclose()
 

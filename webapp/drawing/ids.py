@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 from signalbox.webapp.views.task_parts import (
+    ARTIFACTS as ARTIFACTS,
+)
+from signalbox.webapp.views.task_parts import (
     CHECKPOINTS as CHECKPOINTS,
 )
 from signalbox.webapp.views.task_parts import (
@@ -42,6 +45,7 @@ LOG_NEWER = "log-newer"
 LOG_ROWS = "log-rows"
 LOG_UNFINISHED = "log-unfinished"
 INBOX = "inbox"
+ARTIFACT_LIST = "artifact-list"
 KIND = "kind"
 KINDS = "kinds"
 COMPARISON = "comparison"

@@ -62,6 +62,7 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
     "permission_cleared": _MESSAGE | {"by", "cause", "request_id"},
     "cancel_requested": _MESSAGE | {"by", "reason"},
     "retry_requested": _MESSAGE | {"by", "retry"},
+    "artifact_stored": _MESSAGE | {"name", "content_type", "size", "sha256"},
     "tags_changed": _MESSAGE | {"by", "tags"},
     "links_changed": _MESSAGE | {"by", "links"},
 }

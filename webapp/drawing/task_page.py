@@ -30,6 +30,7 @@ TASK_PARTS = {
     ids.MESSAGES: "messages/_panel.html",
     ids.SPANS: "spans/_panel.html",
     ids.CHECKPOINTS: "checkpoints/_panel.html",
+    ids.ARTIFACTS: "artifacts/_panel.html",
     ids.LOG_HEAD: "events/_head.html",
     ids.LOG_ALIVE: "events/_heartbeats.html",
 }

@@ -17,6 +17,7 @@ from signalbox.webapp.drawing.conversation import payload_slot, said, shown_argu
 from signalbox.webapp.drawing.excerpts import Excerpts
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows, columns
+from signalbox.webapp.drawing.markdown import markdown_html
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
 from signalbox.webapp.drawing.run_chart import run_chart
 from signalbox.webapp.drawing.span_kinds import kind_class, kind_icon, kind_legend, kind_words
@@ -72,7 +73,7 @@ class Templates:
             auto_reload=False,
             cache_size=-1,
         )
-        times = (text.moment, text.date_of, text.between, text.elapsed, text.duration, text.offset)
+        times = (text.moment, text.date_of, text.between, text.elapsed, text.duration, text.precise, text.offset)
         shared = (text.display_text, text.command_line, text.size, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},
@@ -114,6 +115,7 @@ class Templates:
             cost_text=cost_text,
             run_chart=run_chart,
             dollars=dollars,
+            markdown=markdown_html,
             budget_of=budgets.of,
             over_budget=lambda task: budgets.exceeded(task, prices),
             columns=columns,

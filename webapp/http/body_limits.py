@@ -48,6 +48,12 @@ class BoundedBody(Body):
             if self._expected is not None and self._expected > max_bytes:
                 self._must_raise = RequestEntityTooLarge()
 
+    def replace_limit(self, max_bytes: int) -> None:
+        """Limit the body to `max_bytes` bytes, also if that is more than before."""
+        self.max_bytes = self._max_content_length = max_bytes
+        over = self._expected is not None and self._expected > max_bytes
+        self._must_raise = RequestEntityTooLarge() if over else None
+
     def check(self) -> None:
         """Raise RequestEntityTooLarge if the Content-Length is over the limit, before any byte is read."""
         if self._must_raise is not None:
@@ -138,12 +144,17 @@ class BoundedRequest(Request):
         """The body, typed as `BoundedBody`."""
         return cast(BoundedBody, self.body)
 
-    def set_limits(self, *, public: bool) -> None:
-        """Set the limits of the matched route, before any byte is read. Raises UnsupportedEncoding."""
+    def set_limits(self, *, public: bool, own_limit: int | None = None) -> None:
+        """Set the limits of the matched route, before any byte is read. Raises UnsupportedEncoding.
+
+        `own_limit` is the limit of a route that receives files of any type.
+        """
         body = self.bounded_body
         if self.has_body:
             body.coding = encoding_of(self.headers.get("Content-Encoding", ""))
-        if public:
+        if own_limit is not None:
+            body.replace_limit(own_limit)
+        elif public:
             body.set_limit(MAX_PUBLIC_BODY_BYTES)
             self.body_timeout = PUBLIC_BODY_TIMEOUT_S  # type: ignore[assignment]
         elif self.mimetype in LimitedFormParser.parse_functions:

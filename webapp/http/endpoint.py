@@ -46,7 +46,8 @@ class Endpoint:
     """The declaration of a route. `result` is the type of the JSON response, or None for a response without a body.
 
     `statuses` lists the statuses of success, the usual one first. `raises` lists the exceptions in addition to
-    those of every route. With `pages` a response may have a `Link` to the next page, with `located` a `Location`.
+    those of every route. With `receives_file` the body is a file of any type. With `pages` a response may have a `Link`
+    to the next page, with `located` a `Location`.
     """
 
     summary: str
@@ -60,6 +61,7 @@ class Endpoint:
     raises: tuple[type[Exception], ...]
     pages: bool
     located: bool
+    receives_file: bool = False
 
 
 def endpoint(
@@ -71,6 +73,7 @@ def endpoint(
     media_type: str = JSON,
     pages: bool = False,
     located: bool = False,
+    receives_file: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Response]]]:
     """Declare a route of the API; see Endpoint. With another `media_type` than JSON it returns a Response."""
 
@@ -94,6 +97,7 @@ def endpoint(
             raises=raises,
             pages=pages,
             located=located,
+            receives_file=receives_file,
         )
 
         @wraps(view)

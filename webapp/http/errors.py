@@ -120,7 +120,8 @@ def too_large(asked: Any, error: HTTPException) -> str:
     """Return the message for a body over its route's limit, or for a form with too many fields."""
     if error.description != RequestEntityTooLarge.description:
         return str(error.description)
-    return f"the body is over the limit of {asked.bounded_body.max_bytes} bytes"
+    size = f"the body of {asked.content_length} bytes" if asked.content_length else "the body"
+    return f"{size} is over the limit of {asked.bounded_body.max_bytes} bytes"
 
 
 def reason_of(error: StoreUnavailable) -> str:

@@ -19,7 +19,7 @@ from signalbox.store import (
     TaskReplaced,
     UnknownTask,
 )
-from signalbox.store.errors import NotFound
+from signalbox.store.errors import NotFound, TooLarge
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
@@ -52,6 +52,7 @@ class Refusal:
 REFUSALS: dict[type[Exception], Refusal] = {
     BadRequest: Refusal(400, "bad_request", "A parameter or the body is wrong; `field` names it."),
     InvalidEvent: Refusal(400, "bad_request", "A value breaks a rule; `field` names it."),
+    TooLarge: Refusal(413, "too_large", "The file is larger than an artifact may be."),
     NotLoggedIn: Refusal(401, "not_logged_in", "Log in, or send a token."),
     WrongCredentials: Refusal(401, "wrong_credentials", "Wrong e-mail or password."),
     Forbidden: Refusal(403, "forbidden", "The caller does not have the right to do this here."),

@@ -9,6 +9,7 @@ def install(app: Quart) -> None:
     """Mount all pages."""
     from signalbox.webapp.pages import (
         account,
+        artifacts,
         audits,
         checkpoints,
         compare,
@@ -42,6 +43,7 @@ def install(app: Quart) -> None:
         log_reading,
         row_details,
         payload,
+        artifacts,
         conversation,
         spans,
         checkpoints,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from signalbox.store import Event
 from signalbox.store.contract import TaskPageReading
-from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Task, Unfinished
+from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Task, Unfinished
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
 from signalbox.webapp.views.outcome import Outcome
@@ -21,6 +21,7 @@ from signalbox.webapp.views.span_tree import SpanLine, lines
 
 PHASES = 30
 CHECKPOINTS = 20
+ARTIFACTS = 10
 OPEN_SPANS = 40
 ENDED_SPANS = 20
 PERMISSIONS = 20
@@ -42,6 +43,7 @@ class TaskView:
     phases: list[Phase] = field(default_factory=list)
     lines: list[SpanLine] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
     messages: list[SentMessage] = field(default_factory=list)
     rows: list[Event] = field(default_factory=list)
@@ -97,6 +99,7 @@ CHANGED_AT: dict[str, Callable[[Task], int]] = {
     task_parts.MESSAGES: lambda task: max(task.messages_seq, task.header_seq) if task.messages_total else 0,
     task_parts.SPANS: lambda task: task.spans_seq,
     task_parts.CHECKPOINTS: lambda task: task.checkpoints_seq,
+    task_parts.ARTIFACTS: lambda task: task.artifacts_seq,
     task_parts.LOG_HEAD: lambda task: task.latest_seq,
     task_parts.LOG_ALIVE: lambda task: max(task.header_seq, task.heartbeat_seq),
 }
@@ -139,6 +142,7 @@ async def task_view(
         phases=(await view.phases(task_id))[-PHASES:] if task_parts.TRACK in changed else [],
         lines=await _span_lines(view, task_id, 0 if task_parts.SPANS in changed else since),
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if task_parts.CHECKPOINTS in changed else [],
+        artifacts=await _artifacts(view, task) if task_parts.ARTIFACTS in changed else [],
         permissions=await view.permissions(task_id, limit=PERMISSIONS) if task_parts.PERMISSIONS in changed else [],
         messages=await view.latest_messages(task_id, MESSAGES) if task_parts.MESSAGES in changed else [],
         rows=rows,
@@ -150,6 +154,10 @@ async def task_view(
         may_answer=may_answer,
         unfinished=await view.unfinished(task_id),
     )
+
+
+async def _artifacts(view: TaskPageReading, task: Task) -> list[Artifact]:
+    return await view.artifacts(task.task_id, ARTIFACTS) if task.artifacts_total else []
 
 
 async def _span_lines(view: TaskPageReading, task_id: str, since: int) -> list[SpanLine]:

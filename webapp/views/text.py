@@ -120,7 +120,11 @@ def seconds(start: str, end: str) -> float:
 
 def between(start: str, end: str) -> str:
     """Format the time from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
-    elapsed = seconds(start, end)
+    return precise(seconds(start, end))
+
+
+def precise(elapsed: float) -> str:
+    """Format seconds of which the fractions matter: 850 ms, 3.2 s, 4 m 12 s."""
     if elapsed < 0.9995:
         return f"{elapsed * 1000:.0f} ms"
     return f"{elapsed:.1f} s" if elapsed < 9.95 else duration(elapsed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from signalbox.store.contract.reading.audits import AuditReading
+from signalbox.store.contract.reading.contents import ContentReading
 from signalbox.store.contract.reading.conversation import ConversationReading
 from signalbox.store.contract.reading.kinds import KindReading
 from signalbox.store.contract.reading.log import LogReading, NewRowsReading, TaskLogReading
@@ -35,6 +36,14 @@ class TaskReading(TaskPageReading, TaskLogReading, ConversationReading, Protocol
 
 
 class Reading(
-    TaskReading, TaskListReading, KindReading, LogReading, SpanReading, PermissionReading, AuditReading, Protocol
+    TaskReading,
+    TaskListReading,
+    KindReading,
+    LogReading,
+    SpanReading,
+    PermissionReading,
+    AuditReading,
+    ContentReading,
+    Protocol,
 ):
     """A consistent view of the whole store. All its methods see the state after the same commit."""

@@ -1,14 +1,14 @@
-"""Reads of the phases and checkpoints of one task."""
+"""Reads of the phases, checkpoints and artifacts of one task."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from signalbox.store.state import Checkpoint, Phase
+from signalbox.store.state import Artifact, Checkpoint, Phase
 
 
 class PartReading(Protocol):
-    """Reads of the phases and checkpoints of one task."""
+    """Reads of the phases, checkpoints and artifacts of one task."""
 
     async def phases(self, task_id: str) -> list[Phase]:
         """Return all phases, in the order in which the log first named them."""
@@ -18,3 +18,9 @@ class PartReading(Protocol):
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         """Return one checkpoint, or None."""
+
+    async def artifacts(self, task_id: str, limit: int = 100, before: int | None = None) -> list[Artifact]:
+        """Return the newest `limit` artifacts that were stored before the seq `before` (None: of all), newest first."""
+
+    async def artifact(self, task_id: str, seq: int) -> Artifact | None:
+        """Return the artifact that the event `seq` stored, or None."""

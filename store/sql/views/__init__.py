@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from signalbox.store.sql.views.audits import AuditViews
+from signalbox.store.sql.views.contents import ContentViews
 from signalbox.store.sql.views.conversation import ConversationViews
 from signalbox.store.sql.views.kinds import KindViews
 from signalbox.store.sql.views.log import LogViews
@@ -14,5 +15,15 @@ from signalbox.store.sql.views.spans import SpanViews, window_sql
 __all__ = ["Views", "window_sql"]
 
 
-class Views(PermissionViews, MessageViews, LogViews, PartViews, SpanViews, ConversationViews, AuditViews, KindViews):
+class Views(
+    PermissionViews,
+    MessageViews,
+    LogViews,
+    PartViews,
+    SpanViews,
+    ConversationViews,
+    AuditViews,
+    KindViews,
+    ContentViews,
+):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

@@ -1,9 +1,9 @@
-"""Queries of the phases and checkpoints of a task."""
+"""Queries of the phases, checkpoints and artifacts of a task."""
 
 from __future__ import annotations
 
-from signalbox.store.sql.views.base import Rows
-from signalbox.store.state import Checkpoint, Phase
+from signalbox.store.sql.views.base import UNLIMITED, Rows
+from signalbox.store.state import Artifact, Checkpoint, Phase
 
 
 class PartViews(Rows):
@@ -24,3 +24,11 @@ class PartViews(Rows):
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         sql = "SELECT state FROM task_checkpoints WHERE task_id = ? AND checkpoint_id = ?"
         return next(iter(await self._values(Checkpoint, sql, task_id, self.dialect.stored_key(checkpoint_id))), None)
+
+    async def artifacts(self, task_id: str, limit: int = 100, before: int | None = None) -> list[Artifact]:
+        sql = "SELECT state FROM task_artifacts WHERE task_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+        return await self._values(Artifact, sql, task_id, UNLIMITED if before is None else before, limit)
+
+    async def artifact(self, task_id: str, seq: int) -> Artifact | None:
+        sql = "SELECT state FROM task_artifacts WHERE task_id = ? AND seq = ?"
+        return next(iter(await self._values(Artifact, sql, task_id, seq)), None)

@@ -49,6 +49,9 @@ def operation(app: Quart, rule: Rule, declared: Endpoint, access: Access, schema
             "required": declared.body_required,
             "content": {"application/json": {"schema": schema_of(declared.body)}},
         }
+    if declared.receives_file:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        found["requestBody"] = {"required": True, "content": {"*/*": file}}
     if access.scope is None:
         found["security"] = []
     return found
