@@ -30,13 +30,14 @@ _IN_JSON = re.compile(rb'"(?:messages|model|tool_calls|usage|cost_usd|delta|gen_
 def concerns_model(event: NewEvent | Event) -> bool:
     """Return whether the event has a type, or its payload a key, of a model call. `attributes` may have the key too."""
     if event.event_type == "log":
+        # Most events: each of these steps is cheaper than the next one.
         if isinstance(event, Event) and "payload" not in event.__dict__ and not _IN_JSON.search(event.payload_json):
             return False
         return names_model_call(event.payload)
     if event.event_type in TYPES or event.event_type.startswith("gen_ai."):
         return True
     payload = event.payload
-    return names_model_call(payload) or (isinstance(payload, Mapping) and _is_message(payload.get("message")))
+    return names_model_call(payload) or (isinstance(payload, dict) and _is_message(payload.get("message")))
 
 
 def may_concern_model(json: object) -> bool:
@@ -46,7 +47,10 @@ def may_concern_model(json: object) -> bool:
 
 def names_model_call(payload: object) -> bool:
     """Return the same for a payload alone."""
-    if not isinstance(payload, Mapping) or PLAIN.issuperset(payload):
+    if type(payload) is dict:
+        if PLAIN.issuperset(payload):
+            return False
+    elif not isinstance(payload, Mapping):
         return False
     if _has_key(payload):
         return True

@@ -65,7 +65,7 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
         needed.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
             needed.spans.add(event.parent_span_id)
-        about_model = concerns_model(event)
+        about_model = not (event.event_type == "log" and PLAIN.issuperset(event.payload)) and concerns_model(event)
         if about_model or (event.parent_span_id and task.tally is not None):
             needed.spans.add(task.main_span_id)
             needed.ancestors.update(filter(None, (event.span_id, event.parent_span_id)))

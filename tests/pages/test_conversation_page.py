@@ -96,3 +96,12 @@ def test_a_run_over_a_budget_with_cancel_is_asked_to_stop(priced: Server) -> Non
     emit(priced, "stop", *call("one", {"role": "assistant", "content": "yes"}, 101))
     (asked,) = wait_until(lambda: [e for e in log_of(priced.store, "stop") if e.event_type == "cancel_requested"])
     assert (asked.origin, asked.payload["reason"]) == ("server", "budget of 100 tokens exceeded")
+
+
+def test_a_huge_message_makes_a_page_of_ordinary_size(priced: Server) -> None:
+    calls = [{"id": f"c{n}", "function": {"name": "read", "arguments": "{}"}} for n in range(2000)]
+    emit(priced, "huge", *call("one", {"role": "assistant", "content": "x" * 60_000, "tool_calls": calls}, 1))
+    text = httpx.get(f"{priced.url}/tasks/huge/conversation").text
+    assert len(text) < 120_000
+    assert "Show all 60,000 characters" in text
+    assert "more parts" in text

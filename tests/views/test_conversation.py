@@ -207,6 +207,6 @@ async def test_a_span_shows_its_own_part_and_that_of_the_spans_below(store: Stor
     async with store.read() as view:
         task, span = await view.task("run"), await view.span("run", "step")
         assert span is not None
-        found = await span_conversation(view, task, span, await view.span_children("run", "step", 10))
+        found = await span_conversation(view, task, span)
     assert found is not None
     assert lines_of(found.blocks) == ["assistant: Done. (3 earlier)"]

@@ -22,11 +22,22 @@ MAX_VALUE_CHARS = 4000
 
 INLINE_CHARS = 160
 
+MAX_SAID_CHARS = 12_000
+"""Characters of a text that are shown. A streamed answer without an end is shown whole."""
+
 
 @lru_cache(maxsize=512)
 def said(text: str) -> Markup:
     """Return what a speaker said, as Markdown. Cached, because each frame shows the same texts."""
     return markdown_html(text)
+
+
+def said_in(text: str, path: str, task: Task, seq: int) -> Markup:
+    """Return what a speaker said in the event `seq`. A long text ends with a link to the payload viewer."""
+    if len(text) <= MAX_SAID_CHARS or not seq:
+        return said(text)
+    more = f"Show all {count(len(text))} characters"
+    return said(text[:MAX_SAID_CHARS]) + slot(PayloadAddress.of_event(path, task, seq), more)
 
 
 def shown_value(value: Any, path: str, task: Task, seq: int) -> Markup:

@@ -13,7 +13,7 @@ from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
-from signalbox.webapp.drawing.conversation import payload_slot, said, shown_arguments, shown_value
+from signalbox.webapp.drawing.conversation import payload_slot, said_in, shown_arguments, shown_value
 from signalbox.webapp.drawing.excerpts import Excerpts
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows, columns
@@ -105,7 +105,7 @@ class Templates:
             of_task=of_task,
             reference_to=reference_to,
             coloured=ansi.render,
-            said=said,
+            said_in=said_in,
             shown_value=shown_value,
             shown_arguments=shown_arguments,
             payload_slot=payload_slot,

@@ -49,7 +49,7 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
         more_children=len(children) > CHILDREN,
         hits=await view.brief().search(task_id, query, after, EVENTS),
         after=after,
-        conversation=await span_conversation(view, task, span, children[:CHILDREN]),
+        conversation=await span_conversation(view, task, span),
     )
 
 

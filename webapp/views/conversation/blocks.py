@@ -28,7 +28,8 @@ class Block:
 class Speech(Block):
     """Something that a speaker said. `earlier` messages of the call are repeated from earlier calls.
 
-    `call_seq` is the event with all messages of the call. An answer is `streaming` until its last piece.
+    `call_seq` is the event with all messages of the call, and `text_seq` that with the whole text, 0 if there is none.
+    An answer is `streaming` until its last piece.
     """
 
     role: Role
@@ -38,6 +39,7 @@ class Speech(Block):
     stop_reason: str = ""
     earlier: int = 0
     call_seq: int = 0
+    text_seq: int = 0
     streaming: bool = False
     span_id: str = ""
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from signalbox.store import Event
 from signalbox.store.events import is_claim
 from signalbox.store.model_calls import ChatMessage, ModelCall, Part, Usage, model_call_of
@@ -19,6 +21,9 @@ from signalbox.webapp.views.conversation.history import Histories
 from signalbox.webapp.views.conversation.stream import Streamed
 from signalbox.webapp.views.conversation.tool_calls import ToolCalls
 from signalbox.webapp.views.text import between
+
+MAX_PARTS = 50
+"""Parts of one message that are shown: texts, files and tool calls. The payload of the event has them all."""
 
 MAX_NEW = 30
 """Messages of one call that are shown. Those before them are shown on the page of the call."""
@@ -171,6 +176,9 @@ class Builder:
     ) -> None:
         """Add a message: an answer if there is a `call`. With `joins` it continues the answer in the same span."""
         is_answer = call is not None
+        left_out = len(message.parts) > MAX_PARTS
+        if left_out:
+            message = msgspec.structs.replace(message, parts=message.parts[:MAX_PARTS])
         if message.role == "tool":
             for part in message.parts:
                 if not talk.tools.answered(part, event.seq):
@@ -187,6 +195,8 @@ class Builder:
             if part.kind == "tool_call" and not talk.tools.asked(part):
                 tool = ToolBlock(**self._base(event, place), tool=part.name, arguments=part.value, call_id=part.call_id)
                 talk.blocks.append(talk.tools.add(tool))
+        if left_out:
+            talk.blocks.append(Unread(**self._base(event, place), event_type="more parts"))
         if is_answer:
             talk.histories.answered(message)
 
@@ -205,14 +215,15 @@ class Builder:
             streamed = talk.streams.pop(event.span_id, None)
             if streamed is not None and event.event_type != "log":
                 # The whole answer follows its pieces.
-                streamed.parts, streamed.streaming = parts, False
+                streamed.parts, streamed.streaming, streamed.text_seq = parts, False, event.seq
                 return
             last = talk.blocks[-1] if talk.blocks else None
             if joins and isinstance(last, Speech) and (last.role, last.span_id) == (message.role, event.span_id):
                 if _words(last.text) != _words("\n\n".join(part.text for part in parts if part.kind == "text")):
-                    last.parts = [*last.parts, *parts]
+                    last.parts = [*last.parts, *parts][:MAX_PARTS]
                 return
         block = Speech(**self._base(event, place), role=message.role, parts=parts, span_id=event.span_id)
+        block.text_seq = event.seq
         if message.role == "assistant":
             self._take_pending(talk, block)
         talk.blocks.append(block)

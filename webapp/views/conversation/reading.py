@@ -25,8 +25,7 @@ MAX_PIECES = 3000
 """Pieces of one streamed answer that are read, the newest ones."""
 
 SPANS = 500
-SUBTREE = 200
-"""Spans below a span whose conversation is shown with it."""
+"""Spans that are read at once. Those below a span are looked for among this many that began after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +44,18 @@ async def conversation_view(view: TaskReading, task_id: str, *, before: int | No
     return await _read(view, task, before, None)
 
 
-async def span_conversation(view: TaskReading, task: Task, span: Span, children: Sequence[Span]) -> Conversation | None:
+async def span_conversation(view: TaskReading, task: Task, span: Span) -> Conversation | None:
     """Read the newest part of the conversation of a span with the spans below it. None if it has none."""
     if not task.conversation_seq:
         return None
-    spans, waiting = {span.span_id: span}, list(children)
-    while waiting and len(spans) < SUBTREE:
-        child = waiting.pop(0)
-        if child.span_id not in spans:
-            spans[child.span_id] = child
-            waiting += await view.span_children(task.task_id, child.span_id, SUBTREE)
-    found = await _read(view, task, None, spans)
+    within: dict[str, Span] | None = None
+    if span.span_id != task.main_span_id:
+        within = {span.span_id: span}
+        # A span begins after its parent.
+        for later in await view.spans(task.task_id, span.started_seq, SPANS):
+            if later.parent_span_id in within:
+                within[later.span_id] = later
+    found = await _read(view, task, None, within)
     return found if found.blocks else None
 
 
