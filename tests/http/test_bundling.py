@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from signalbox.webapp.http.assets import ROOT, load
-from signalbox.webapp.http.bundling import bundle
+from signalbox.webapp.http.bundling import bundle, without_comments
 from tests.support.server import Server
 
 
@@ -82,3 +82,10 @@ def test_a_bundle_changes_with_its_imports(tmp_path: Path) -> None:
     before = bundle(entry, str)
     write_modules(tmp_path, b="export const a = () => 2;\n")
     assert bundle(entry, str) != before
+
+
+def test_comments_that_begin_a_line_are_not_served() -> None:
+    source = "/**\n * what\n */\nconst a = 'https://x'; // stays\n  // goes\n  /* goes */\nconst b = `/* stays */`;\n"
+    assert without_comments(source) == "const a = 'https://x'; // stays\nconst b = `/* stays */`;\n"
+    for path in ("js/page.js", "css/app.css"):
+        assert b"\n/*" not in load(path).body

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from signalbox.webapp.http.bundling import bundle
+from signalbox.webapp.http.bundling import bundle, without_comments
 
 ROOT = Path(__file__).parent.parent / "static"
 BUNDLES = {
@@ -48,10 +48,13 @@ def load(path: str) -> Asset:
 def _body(path: str) -> bytes:
     if path in BUNDLES:
         parts = dict.fromkeys(file for pattern in BUNDLES[path] for file in sorted(ROOT.glob(pattern)))
-        return b"\n".join(file.read_bytes() for file in parts)
+        whole = b"\n".join(file.read_bytes() for file in parts)
+        # Vendored files are served as they are.
+        return whole if path.startswith("vendor/") else without_comments(whole.decode()).encode()
     file = _files()[path]
     if path.startswith("js/"):
-        return bundle(file, lambda name: asset(f"js/{name}").replace("/static/js/", "./")).encode()
+        bundled = bundle(file, lambda name: asset(f"js/{name}").replace("/static/js/", "./"))
+        return without_comments(bundled).encode()
     return file.read_bytes()
 
 

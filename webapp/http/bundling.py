@@ -18,6 +18,13 @@ DEFAULT = re.compile(r"^export default \w+;\n", re.MULTILINE)
 OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 LATER = re.compile(r"(?<=\bimport\(')\./([\w-]+\.js)(?='\))")
 
+_COMMENTS = re.compile(r"^[ \t]*(?:/\*.*?\*/[ \t]*|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+
+
+def without_comments(source: str) -> str:
+    """Return modules or style sheets without the comments that begin a line. They are a third of what a page loads."""
+    return _COMMENTS.sub("", source)
+
 
 def bundle(entry: Path, address: Callable[[str], str]) -> str:
     """Return the module `entry` bundled with its imports. `address` returns the address for a dynamic import.
