@@ -39,6 +39,14 @@ def test_the_palette_opens_the_chosen_page(server: Server, page: Page, typed: st
     expect(page).to_have_url(re.compile(address))
 
 
+def test_a_task_in_the_palette_shows_its_state_age_and_id(server: Server, page: Page) -> None:
+    open_palette(server, page, "aged")
+    page.keyboard.type("palette aged")
+    expect(page.get_by_role("option", name="Palette aged")).to_contain_text(
+        re.compile(r"running · (now|.* ago) · aged")
+    )
+
+
 def test_arrow_keys_choose_and_escape_closes_the_palette(server: Server, page: Page) -> None:
     open_palette(server, page, "arrows")
     page.keyboard.press("ArrowDown")

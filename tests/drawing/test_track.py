@@ -37,14 +37,23 @@ def span(span_id: str, started: int, parent: str | None = None, state: str = "do
     )
 
 
-def test_upcoming_standard_phases_are_drawn() -> None:
-    line = stations(task(phase="planning", status="running"), [phase("planning", "open")])
+USUAL = [[phase("planning"), phase("executing"), phase("verifying")]]
+"""The phases of an earlier run of the kind."""
+
+
+def test_upcoming_standard_phases_are_drawn_if_an_earlier_run_had_them() -> None:
+    reached = [phase("planning", "open")]
+    line = stations(task(phase="planning", status="running"), reached, USUAL)
     assert names_and_states(line) == [("planning", "current"), ("executing", "upcoming"), ("verifying", "upcoming")]
+    without = stations(task(phase="planning", status="running"), reached, [[phase("planning"), phase("executing")]])
+    assert names_and_states(without) == [("planning", "current"), ("executing", "upcoming")]
+    assert names_and_states(stations(task(phase="planning", status="running"), reached)) == [("planning", "current")]
 
 
 def test_no_phases_are_predicted_for_custom_phases_or_an_ended_run() -> None:
-    assert names_and_states(stations(task(status="running"), [phase("compile")])) == [("compile", "done")]
-    assert names_and_states(stations(task(status="failed"), [phase("planning", "failed")])) == [("planning", "failed")]
+    assert names_and_states(stations(task(status="running"), [phase("compile")], USUAL)) == [("compile", "done")]
+    failed = stations(task(status="failed"), [phase("planning", "failed")], USUAL)
+    assert names_and_states(failed) == [("planning", "failed")]
     assert stations(task(), []) == []
 
 
@@ -59,19 +68,19 @@ def test_a_cancelled_phase_is_not_shown_as_failed() -> None:
 
 
 def test_a_skipped_phase_is_not_predicted() -> None:
-    line = stations(task(phase="verifying", status="running"), [phase("verifying", "open")])
+    line = stations(task(phase="verifying", status="running"), [phase("verifying", "open")], USUAL)
     assert names_and_states(line) == [("verifying", "current")]
 
 
 def test_the_position_on_the_track_follows_the_work_items() -> None:
     open_phase = phase("executing", "open", items_total=10, items_done=5, items_failed=1)
-    (station, _) = stations(task(phase="executing", status="running"), [open_phase])
+    (station,) = stations(task(phase="executing", status="running"), [open_phase])
     assert station.progress == 0.6
 
 
 def test_an_open_permission_sets_a_signal_only_at_the_current_station() -> None:
     line = stations(task(phase="executing", permissions_open=1), [phase("planning"), phase("executing", "open")])
-    assert [station.signal for station in line] == [False, True, False]
+    assert [station.signal for station in line] == [False, True]
 
 
 def test_the_rail_beside_a_recovery_has_the_state_of_the_station_before_it() -> None:

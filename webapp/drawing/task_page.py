@@ -110,7 +110,7 @@ class TaskPages(Templates):
             values |= {"origin": origin_of(task), "retries": retries_of(task), "labels": labels_of(task)}
         if ids.TRACK in parts:
             values |= {
-                "stations": stations(task, view.phases),
+                "stations": stations(task, view.phases, view.earlier),
                 "next_step": expected(view.phases, view.earlier, current=task.phase),
             }
         return values

@@ -27,10 +27,11 @@ class Station(NamedTuple):
     rail: Literal["done", "upcoming"]
 
 
-def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
+def stations(task: Task, phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]] = ()) -> list[Station]:
     """Return a station for each phase that the log names, in its order, then for the phases that usually follow.
 
-    A run that names no phase is a single station.
+    These are the phases of KNOWN_ORDER that at least one of the `earlier` runs of the kind had. A run that names no phase
+    is a single station.
     """
     line: list[Station] = []
     for phase in phases or _whole_run(task):
@@ -39,8 +40,9 @@ def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
     reached = {phase.phase for phase in phases}
     if not task.ended and reached.intersection(KNOWN_ORDER):
         furthest = max(KNOWN_ORDER.index(name) for name in reached.intersection(KNOWN_ORDER))
-        to_come = KNOWN_ORDER[furthest + 1 :]
-        line += [Station(name, "upcoming", None, 0.0, False, False, "upcoming") for name in to_come]
+        usual = {phase.phase for run in earlier for phase in run}
+        upcoming = [name for name in KNOWN_ORDER[furthest + 1 :] if name in usual]
+        line += [Station(name, "upcoming", None, 0.0, False, False, "upcoming") for name in upcoming]
     return line
 
 

@@ -1,4 +1,5 @@
 import { root } from './root-path.js';
+import { ago } from './time-format.js';
 
 /**
  * The offers of the command palette: {label, kind, run()}. `offersHere` finds the event with this number, the elements
@@ -35,9 +36,9 @@ function eventOf(text) {
 export async function tasksNamed(text) {
   const response = await fetch(`${root}/api/tasks?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
   const tasks = response?.ok ? (await response.json()).tasks : [];
-  return tasks.map(({ task_id, title, status }) => ({
+  return tasks.map(({ task_id, title, status, created_at }) => ({
     label: title || task_id,
-    kind: `task, ${status}`,
+    kind: `${status} · ${ago((Date.now() - Date.parse(created_at)) / 1000)} · ${task_id}`,
     run: () => location.assign(`${root}/tasks/${task_id}`),
   }));
 }
