@@ -41,7 +41,8 @@ class Replica:
     """The state of a task after the event `seq`, and its state outside the log.
 
     `unfinished` are the unfinished lines, None if they are not known; `unfinished_at` is as in `Standing.unfinished`.
-    `spawn` is the event that started the run. `spans_changed_seq` is the seq that last changed a span.
+    `child_counts` has the number of children of each span, if the replica does not have all spans. `spawn` is the event
+    that started the run. `spans_changed_seq` is the seq that last changed a span.
     """
 
     def __init__(self, state: TaskState, *, unfinished: Sequence[Unfinished] = (), unfinished_at: str = "") -> None:
@@ -50,6 +51,7 @@ class Replica:
         self.spawn: Event | None = None
         self.spans_changed_seq = max([state.task.spans_seq, *(span.changed_seq for span in state.spans.values())])
         self.unfinished_at = unfinished_at
+        self.child_counts: dict[str, int] | None = None
         self._has_all_spans = len(state.spans) == state.task.spans_total
         self._has_all_checkpoints = len(state.checkpoints) == state.task.checkpoints_total
         self._has_all_permissions = not state.task.permissions_seq
@@ -111,6 +113,9 @@ class Replica:
             unfinished_at = (await view.standings([task_id]))[task_id].unfinished
         replica = cls(state, unfinished=unfinished, unfinished_at=unfinished_at)
         replica._has_all_permissions = has_all
+        if not replica._has_all_spans:
+            # No span is added or ends while the replica is used.
+            replica.child_counts = await view.child_counts(task_id, list(state.spans))
         replica._has_open_permissions = has_all or len(state.permissions) == task.permissions_open
         if task.spawn_seq:
             replica.spawn = next(iter(await view.events_at(task_id, [task.spawn_seq])), None)
@@ -199,6 +204,12 @@ class ReplicaReading(StateReading):
     async def unfinished(self, task_id: str) -> list[Unfinished]:
         return self._replica.unfinished or []
 
+    async def child_counts(self, task_id: str, span_ids: Sequence[str]) -> dict[str, int]:
+        known = self._replica.child_counts
+        if known is None:
+            return await super().child_counts(task_id, span_ids)
+        return {span_id: known[span_id] for span_id in span_ids if span_id in known}
+
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         changed = self._replica.spans_changed_seq > since_seq
         return await super().spans_changed(task_id, since_seq, limit) if changed else []
@@ -221,7 +232,11 @@ class ReplicaReading(StateReading):
 async def _spans(view: Reading, task: Task, open_spans: int, ended_spans: int) -> list[Span]:
     if task.spans_total <= MAX_SPANS:
         return await view.spans(task.task_id, 0, MAX_SPANS)
-    return await view.span_window(task.task_id, open_spans, ended_spans)
+    window = await view.span_window(task.task_id, open_spans, ended_spans)
+    if task.resources_span and all(span.span_id != task.resources_span for span in window):
+        span = await view.span(task.task_id, task.resources_span)
+        window += [span] if span else []
+    return window
 
 
 def _size(event: Event) -> int:

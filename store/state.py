@@ -47,6 +47,25 @@ class Activity(msgspec.Struct, kw_only=True):
     until: str
 
 
+class Resources(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The CPU and memory of a run's processes, as its heartbeats report them.
+
+    `cpu` is in per cent of one core, `memory` in bytes. These are the newest values, `max_cpu` and `max_memory` the
+    largest ones. `cpu_line` (per cent) and `memory_line` (kilobytes) have the largest value of each `width` seconds
+    from `since` on.
+    """
+
+    since: str
+    width: float
+    cpu: float = 0.0
+    memory: int = 0
+    processes: int = 0
+    max_cpu: float = 0.0
+    max_memory: int = 0
+    cpu_line: list[int] = []
+    memory_line: list[int] = []
+
+
 class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The parts from which a usage is added up: see `store/projections/usage.py`.
 
@@ -108,6 +127,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     updated_at: str
     heartbeat_interval: float | None = None
     heartbeat_at: str | None = None
+    resources_span: str = ""
     runner_pid: int | None = None
     runner_version: str | None = None
     activity: Activity | None = None
@@ -131,6 +151,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     spawn_seq: int = 0
     heartbeat_seq: int = 0
+    resources_seq: int = 0
     header_seq: int = 0
     phases_seq: int = 0
     spans_seq: int = 0
@@ -204,6 +225,7 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     error: str | None = None
     work_item_id: str | None = None
     work_type: str | None = None
+    resources: Resources | None = None
     started_seq: int
     started_at: str
     ended_seq: int | None = None

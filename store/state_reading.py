@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
 
-from signalbox.store.contract.reading.spans import MAX_ANCESTORS
+from signalbox.store.contract.reading.spans import MAX_ANCESTORS, MAX_COUNTED
 from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
 
 
@@ -32,6 +32,10 @@ class StateReading:
 
     async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
         return self._by_start(span for span in self._state.spans.values() if span.ended_seq == seq)[-limit:]
+
+    async def child_counts(self, task_id: str, span_ids: Sequence[str]) -> dict[str, int]:
+        counts = Counter(span.parent_span_id for span in self._state.spans.values())
+        return {span_id: min(counts[span_id], MAX_COUNTED) for span_id in span_ids if counts[span_id]}
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         return self._by_start(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]

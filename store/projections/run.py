@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from signalbox.store.events import Event, is_claim, is_task_id
-from signalbox.store.projections import allowances, phases, spans
+from signalbox.store.projections import allowances, phases, resources, spans
 from signalbox.store.projections.payload import lowered, number, progress_of, text
 from signalbox.store.state import ENDED_STATUSES, STATUSES, Span, Status, TaskState
 
@@ -73,6 +73,7 @@ def heartbeat(state: TaskState, event: Event, span: Span) -> None:
     task.heartbeats += 1
     task.heartbeat_seq, task.heartbeat_at = event.seq, event.created_at
     _read_interval(state, event)
+    resources.report(state, event, span)
 
 
 def _read_interval(state: TaskState, event: Event) -> None:

@@ -64,8 +64,7 @@ async def test_the_page_shows_the_state_of_the_run(store: SqliteStore) -> None:
     content = main(await page(store))
     assert "waiting" in content.by_id(ids.TASK_HEADER).text
     assert "Nightly audit" in content.by_id(ids.TASK_HEADER).text
-    for name in ("planning", "executing", "verifying"):
-        assert name in content.by_id(ids.TRACK).text
+    assert "planning" in content.by_id(ids.TRACK).text
     assert "broken" in content.by_id(ids.span("w")).text
     for words in ("c1", "plan.json", "9f2c", "committed"):
         assert words in content.by_id(ids.CHECKPOINTS).text

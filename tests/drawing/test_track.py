@@ -6,7 +6,7 @@ from typing import Any
 
 from signalbox.store.state import Phase, Span, Task
 from signalbox.webapp.drawing.track import Station, stations
-from signalbox.webapp.views.span_tree import lines
+from signalbox.webapp.views.span_tree import lines, with_omitted
 
 AT = "2026-11-21T14:02:07.123456Z"
 
@@ -111,3 +111,19 @@ def test_spans_in_a_parent_cycle_are_shown_once_each() -> None:
 def test_a_chain_of_thousands_of_spans_is_laid_out() -> None:
     tree = lines([span(str(n), n, str(n - 1)) for n in range(1, 20_000)])
     assert tree[-1].depth == 19_998
+
+
+def test_a_line_below_its_children_says_how_many_are_left_out() -> None:
+    tree = lines([span("a", 1), span("b", 2, "a"), span("c", 3, "b"), span("d", 4)], open_first=False)
+    shown = [
+        (line.span.span_id, line.depth, line.more, line.or_more)
+        for line in with_omitted(tree, {"a": 4, "b": 1, "d": 1000})
+    ]
+    assert shown == [
+        ("a", 0, 0, False),
+        ("b", 1, 0, False),
+        ("c", 2, 0, False),
+        ("a", 1, 3, False),
+        ("d", 0, 0, False),
+        ("d", 1, 1000, True),
+    ]

@@ -150,6 +150,7 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
     for span_id in ("span-1", "span-2", "none", "\x00"):
         yield f"{task_id} span {span_id}", lambda v, s=span_id: v.span(task_id, s)
         yield f"{task_id} span_children {span_id}", lambda v, s=span_id: v.span_children(task_id, s, 20)
+        yield f"{task_id} child_counts {span_id}", lambda v, s=span_id: v.child_counts(task_id, [s])
     for checkpoint_id in ("checkpoint \x00 0", "none"):
         yield f"{task_id} checkpoint {checkpoint_id}", lambda v, c=checkpoint_id: v.checkpoint(task_id, c)
     for request_id in ("request 0", "request 0" + "é" * 900, "none", "\x00"):

@@ -80,6 +80,7 @@ CALL_TIMEOUT_S = 1.0
     type=click.FloatRange(0, 30 * 86400, min_open=True),
     help="Stop the command after this time; the task then counts as failed.  [default: none]",
 )
+@click.option("--no-resources", is_flag=True, help="Do not record the CPU and the memory of the command.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     store: str | None,
@@ -102,6 +103,7 @@ def run(
     grace: float,
     heartbeat: float,
     time_limit: float | None,
+    no_resources: bool,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND as a task. Its output becomes the log. Its exit code ends the task and is that of `signalbox run`.
@@ -120,8 +122,11 @@ def run(
         heartbeat_interval=heartbeat,
         environment=chosen.environment(),
         recorded_variables=recorded_variables(names),
-        retry_options=_retry_options(chosen, names, artifacts, no_tty, merge, grace, heartbeat, time_limit),
+        retry_options=_retry_options(
+            chosen, names, artifacts, no_tty, merge, grace, heartbeat, time_limit, no_resources
+        ),
         time_limit=time_limit,
+        resources=not no_resources,
     )
     return asyncio.run(_run(chosen, reference.task_id, own, list(command), options))
 
@@ -168,6 +173,7 @@ def _retry_options(
     grace: float,
     heartbeat: float,
     time_limit: float | None,
+    no_resources: bool,
 ) -> tuple[str, ...]:
     """Return the options that a retry of this run needs."""
     words = ["--server", without_login(chosen.server)] if chosen.server else []
@@ -178,6 +184,7 @@ def _retry_options(
     words += ["--grace", f"{grace:g}"] if grace != GRACE else []
     words += ["--heartbeat", f"{heartbeat:g}"] if heartbeat != HEARTBEAT_INTERVAL else []
     words += ["--time-limit", f"{time_limit:g}"] if time_limit is not None else []
+    words += ["--no-resources"] if no_resources else []
     return tuple(words)
 
 

@@ -9,6 +9,13 @@ HEIGHT = 12
 """The height of the highest bar. Each bar is 0.8 wide, with a gap of 0.2."""
 
 
+def line_points(values: Sequence[int], top: float) -> str:
+    """Return the points of an SVG polyline, one unit per value and HEIGHT high, where `top` is the highest value."""
+    values = [*values, *values] if len(values) == 1 else values
+    heights = (HEIGHT * value / top if top else 0 for value in values)
+    return " ".join(f"{at},{round(HEIGHT - height, 2)}" for at, height in enumerate(heights))
+
+
 def bars(counts: Sequence[int]) -> str:
     """Return an SVG path with a bar per count. Heights are square roots, so that a burst does not hide other bars."""
     most = max(counts, default=0)

@@ -21,7 +21,7 @@ from signalbox.webapp.drawing.markdown import markdown_html
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
 from signalbox.webapp.drawing.run_chart import run_chart
 from signalbox.webapp.drawing.span_kinds import kind_class, kind_icon, kind_legend, kind_words
-from signalbox.webapp.drawing.sparkline import bars
+from signalbox.webapp.drawing.sparkline import bars, line_points
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.log_reading import CHOICES
 from signalbox.webapp.http.path_segments import segment
@@ -87,6 +87,7 @@ class Templates:
             list_filters=list_filters,
             bound=bound,
             bars=bars,
+            line_points=line_points,
             kind_class=kind_class,
             kind_icon=kind_icon,
             kind_legend=kind_legend,

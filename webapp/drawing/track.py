@@ -30,8 +30,8 @@ class Station(NamedTuple):
 def stations(task: Task, phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]] = ()) -> list[Station]:
     """Return a station for each phase that the log names, in its order, then for the phases that usually follow.
 
-    These are the phases of KNOWN_ORDER that at least one of the `earlier` runs of the kind had. A run that names no phase
-    is a single station.
+    These are the phases of KNOWN_ORDER that at least one of the `earlier` runs of the kind had. A run that names no
+    phase is a single station.
     """
     line: list[Station] = []
     for phase in phases or _whole_run(task):

@@ -20,6 +20,7 @@ from signalbox.store.state import Task
 from signalbox.webapp.process.echo import Echoes
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.process.resource_sampler import ResourceSampler
 from signalbox.webapp.process.run_facts import IDENTITY_VARIABLE, TASK_VARIABLE, facts_of, readable_command
 from signalbox.webapp.process.run_log import RunLog
 from signalbox.webapp.process.signature import CommandLine, signature
@@ -61,6 +62,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_interval: float = HEARTBEAT_INTERVAL
     final_timeout: float = FINAL_TIMEOUT_S
     time_limit: float | None = None
+    resources: bool = True
 
 
 async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
@@ -154,7 +156,10 @@ class CommandRun:
 
         limit = self._options.time_limit
         timer = loop.call_later(limit, stopper.time_out, limit) if limit is not None else None
+        sampler = ResourceSampler(process.pid, self._report_resources) if self._options.resources else None
         code = exit_code(await process.wait())
+        if sampler is not None:
+            await sampler.stop()
         if timer is not None:
             timer.cancel()
         await stopper.finish()
@@ -205,6 +210,9 @@ class CommandRun:
 
     def _emit(self, event_type: str, **payload: Any) -> None:
         self._recorder.add(NewEvent(event_type=event_type, span_id=self._span_id, payload=payload))
+
+    def _report_resources(self, sample: dict[str, float]) -> None:
+        self._emit("runner_heartbeat", resources=sample)
 
     def _show(self, pipe: OutputPipe, data: bytes) -> None:
         self._echoes.of(pipe.stream).write(data)

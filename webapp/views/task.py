@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from signalbox.store import Event
 from signalbox.store.contract import TaskPageReading
-from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Task, Unfinished
+from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, Resources, SentMessage, Task, Unfinished
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
 from signalbox.webapp.views.outcome import Outcome
 from signalbox.webapp.views.retries import Offer, offer_of
 from signalbox.webapp.views.span_depths import span_depths
-from signalbox.webapp.views.span_tree import SpanLine, lines
+from signalbox.webapp.views.span_tree import SpanLine, lines, with_omitted
 
 PHASES = 30
 CHECKPOINTS = 20
@@ -54,6 +54,7 @@ class TaskView:
     outcome: Outcome | None = None
     may_answer: bool = True
     unfinished: list[Unfinished] = field(default_factory=list)
+    resources: Resources | None = None
 
     @property
     def flags(self) -> str:
@@ -78,7 +79,12 @@ class TaskView:
     @property
     def changed_lines(self) -> list[SpanLine]:
         """The span lines that changed after `since`."""
-        return [line for line in self.lines if line.span.changed_seq > self.since]
+        return [line for line in self.lines if line.span.changed_seq > self.since and not line.more]
+
+    @property
+    def omitted_spans(self) -> int:
+        """The number of spans without a line."""
+        return self.task.spans_total - sum(not line.more for line in self.lines)
 
 
 FLAGS = ("stale", "archived")
@@ -94,7 +100,7 @@ CHANGED_AT: dict[str, Callable[[Task], int]] = {
     task_parts.PAGE_META: lambda task: max(task.header_seq, task.permissions_seq),
     task_parts.TASK_HEADER: lambda task: max(task.header_seq, task.permissions_seq),
     task_parts.FAILURE: lambda task: max(task.outcome_seq, task.ended_seq),
-    task_parts.TRACK: lambda task: max(task.header_seq, task.phases_seq, task.permissions_seq),
+    task_parts.TRACK: lambda task: max(task.header_seq, task.phases_seq, task.permissions_seq, task.resources_seq),
     task_parts.PERMISSIONS: lambda task: task.permissions_seq,
     task_parts.MESSAGES: lambda task: max(task.messages_seq, task.header_seq) if task.messages_total else 0,
     task_parts.SPANS: lambda task: task.spans_seq,
@@ -140,7 +146,7 @@ async def task_view(
         since=since,
         window=window,
         phases=(await view.phases(task_id))[-PHASES:] if task_parts.TRACK in changed else [],
-        lines=await _span_lines(view, task_id, 0 if task_parts.SPANS in changed else since),
+        lines=await _span_lines(view, task, 0 if task_parts.SPANS in changed else since),
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if task_parts.CHECKPOINTS in changed else [],
         artifacts=await _artifacts(view, task) if task_parts.ARTIFACTS in changed else [],
         permissions=await view.permissions(task_id, limit=PERMISSIONS) if task_parts.PERMISSIONS in changed else [],
@@ -153,6 +159,7 @@ async def task_view(
         outcome=await outcome(task) if outcome and task.ended and changed & SHOWS_OUTCOME else None,
         may_answer=may_answer,
         unfinished=await view.unfinished(task_id),
+        resources=await _resources(view, task) if task_parts.TRACK in changed else None,
     )
 
 
@@ -160,7 +167,15 @@ async def _artifacts(view: TaskPageReading, task: Task) -> list[Artifact]:
     return await view.artifacts(task.task_id, ARTIFACTS) if task.artifacts_total else []
 
 
-async def _span_lines(view: TaskPageReading, task_id: str, since: int) -> list[SpanLine]:
-    if since and not await view.spans_changed(task_id, since, 1):
+async def _resources(view: TaskPageReading, task: Task) -> Resources | None:
+    span = await view.span(task.task_id, task.resources_span) if task.resources_span else None
+    return span.resources if span else None
+
+
+async def _span_lines(view: TaskPageReading, task: Task, since: int) -> list[SpanLine]:
+    if since and not await view.spans_changed(task.task_id, since, 1):
         return []
-    return lines(await view.span_window(task_id, OPEN_SPANS, ENDED_SPANS))
+    tree = lines(await view.span_window(task.task_id, OPEN_SPANS, ENDED_SPANS))
+    if len(tree) == task.spans_total:
+        return tree
+    return with_omitted(tree, await view.child_counts(task.task_id, [line.span.span_id for line in tree]))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from signalbox.store.state import Span
 
 MAX_ANCESTORS = 200
 """A window has at most this many spans more than its limits: see `TaskSpanReading.span_window`."""
+
+
+MAX_COUNTED = 1000
+"""A span with at least this many children counts as having this many: see `TaskSpanReading.child_counts`."""
 
 
 class TaskSpanReading(Protocol):
@@ -25,6 +29,9 @@ class TaskSpanReading(Protocol):
 
     async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
         """Return the last `limit` spans that the event with this seq closed."""
+
+    async def child_counts(self, task_id: str, span_ids: Sequence[str]) -> dict[str, int]:
+        """Return the number of children of each of these spans, at most MAX_COUNTED, without those that have none."""
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         """Return the first `limit` spans that an event after `since_seq` changed."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
-from signalbox.store.contract.reading.spans import MAX_ANCESTORS
+from signalbox.store.contract.reading.spans import MAX_ANCESTORS, MAX_COUNTED
 from signalbox.store.sql.diagnosing import CLOSED_AT
 from signalbox.store.sql.views.base import UNLIMITED, Rows
 from signalbox.store.state import Span
@@ -38,6 +38,14 @@ WITH RECURSIVE above (span_id, parent_span_id, level) AS (
     WHERE above.level < ?
 )
 SELECT span_id, parent_span_id FROM above
+"""
+
+
+_CHILD_COUNTS = """
+SELECT p.span_id, (SELECT count(*) FROM (
+  SELECT 1 FROM task_spans AS c WHERE c.task_id = p.task_id AND c.parent_span_id = p.span_id LIMIT ?
+) AS counted)
+FROM task_spans AS p WHERE p.task_id = ?
 """
 
 
@@ -79,6 +87,11 @@ class SpanViews(Rows):
     async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
         found = await self._values(Span, f"SELECT state FROM task_spans WHERE {CLOSED_AT}", task_id, seq, limit)
         return found[::-1]
+
+    async def child_counts(self, task_id: str, span_ids: Sequence[str]) -> dict[str, int]:
+        is_named, values = self._only(span_ids, "p.span_id")
+        rows = await self._rows(f"{_CHILD_COUNTS} AND {is_named}", MAX_COUNTED, task_id, *values)
+        return {span_id: count for span_id, count in rows if count}
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         return await self._values(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from signalbox.store import NewEvent, Store
+from signalbox.store.history import History
+from signalbox.store.past_reading import PastReading
 
 
 async def test_a_span_is_found_only_in_its_own_task(store: Store) -> None:
@@ -34,3 +36,14 @@ async def test_the_parents_of_spans_are_read_up_to_a_number_of_levels(store: Sto
         assert await view.span_parents("run", ["c", "none"], 6) == {"c": "b", "b": "a", "a": None}
         assert await view.span_parents("run", ["x"], 6) == {"x": "y", "y": "x"}
         assert await view.span_parents("run", [], 6) == {}
+
+
+async def test_children_are_counted_for_each_span(store: Store) -> None:
+    for span, parent in (("a", None), ("b", "a"), ("c", "a"), ("d", "b")):
+        store.append("run", NewEvent(event_type="work_item_start", span_id=span, parent_span_id=parent))
+    store.append("other", NewEvent(event_type="work_item_start", span_id="x", parent_span_id="a"))
+    async with store.read() as view:
+        assert await view.child_counts("run", ["a", "b", "c", "nobody"]) == {"a": 2, "b": 1}
+        assert await view.child_counts("run", []) == {}
+        past = PastReading(view, await History().state_at(view, "run", 3))
+        assert await past.child_counts("run", ["a", "b"]) == {"a": 2}
