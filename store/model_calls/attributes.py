@@ -28,7 +28,8 @@ def attributes_of(payload: Mapping[str, Any]) -> Nested:
             if name.startswith(PREFIXES):
                 _put(found, name.split(".", MAX_PARTS), value)
             elif f"{name}." in PREFIXES and isinstance(value, dict):
-                _merge(found.setdefault(name, {}), value)
+                for inner, one in value.items():
+                    _put(found, [name, *inner.split(".", MAX_PARTS)], one)
     return found
 
 
@@ -110,12 +111,14 @@ def _put(into: Nested, names: Iterable[str], value: object) -> None:
         if not isinstance(inner, dict):
             inner = into[name] = {}
         into = inner
-    if isinstance(value, dict) and isinstance(into.get(last), dict):
-        _merge(into[last], value)
+    known = into.get(last)
+    if isinstance(value, dict) and isinstance(known, dict):
+        for name, one in value.items():
+            _put(known, [name], one)
     else:
-        into[last] = value
+        into[last] = _copied(value)
 
 
-def _merge(into: Nested, more: Mapping[str, Any]) -> None:
-    for name, value in more.items():
-        _put(into, name.split(".", MAX_PARTS) if isinstance(name, str) else [str(name)], value)
+def _copied(value: object) -> object:
+    """Return a value whose objects may be changed. The payload must stay as it is."""
+    return {name: _copied(one) for name, one in value.items()} if isinstance(value, dict) else value

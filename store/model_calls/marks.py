@@ -9,13 +9,13 @@ from typing import Any
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.model_calls.pieces import TOKEN_EVENTS
 
-KEYS = frozenset({"messages", "model", "tool_calls", "usage", "cost_usd", "delta", "gen_ai", "llm"})
+KEYS = frozenset({"messages", "model", "tool_calls", "usage", "cost_usd", "delta", "gen_ai", "llm", "tool.name"})
 """Keys of payloads that concern a model call."""
 
 TYPES = TOKEN_EVENTS | {"system_message", "user_message", "assistant_message"}
 """Types of events that concern a model call, whatever their payload."""
 
-DOTTED = ("gen_ai.", "llm.")
+DOTTED = ("gen_ai.", "llm.", "openinference.")
 """The beginnings of dotted keys that do."""
 
 WORK_TYPES = frozenset({"llm", "llm_call", "model", "model_call", "generation", "chat", "completion"})
@@ -24,7 +24,7 @@ WORK_TYPES = frozenset({"llm", "llm_call", "model", "model_call", "generation", 
 PLAIN = frozenset({"message", "stream", "level", "at", "explanation", "error_code", "progress", "status"})
 """Keys of the payload of most log lines. A payload with only these concerns no model call."""
 
-_IN_JSON = re.compile(rb'"(?:messages|model|tool_calls|usage|cost_usd|delta|gen_ai|llm)')
+_IN_JSON = re.compile(rb'"(?:messages|model|tool_calls|usage|cost_usd|delta|gen_ai|llm|tool\.name|openinference)')
 
 
 def concerns_model(event: NewEvent | Event) -> bool:

@@ -154,7 +154,7 @@ def _part(value: object) -> Part:
         value = value["message_content"]
     if not isinstance(value, dict):
         return Part(kind="other", value=value)
-    kind = value.get("type")
+    kind = line(value.get("type"))
     if kind in ("tool_use", "tool_call", "function_call", "server_tool_use") or "function_call" in value:
         return tool_call_of(value)
     if kind in ("tool_result", "tool_call_response", "function_call_output"):

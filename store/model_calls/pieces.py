@@ -16,13 +16,14 @@ TOKEN_EVENTS = frozenset({"token", "tokens", "delta", "llm_token", "llm_delta", 
 class Piece(msgspec.Struct, frozen=True):
     """A piece of a streamed answer: its `text`, or its `thinking`, or a part of the `arguments` of the tool `name`.
 
-    A piece without any of them begins or ends an answer.
+    A piece without any of them begins or ends an answer. `ends` says that it is the last one.
     """
 
     text: str = ""
     thinking: str = ""
     name: str = ""
     arguments: str = ""
+    ends: bool = False
 
 
 def is_piece(event_type: str, payload: Mapping[str, Any]) -> bool:
@@ -39,7 +40,8 @@ def piece_of(event_type: str, payload: Mapping[str, Any]) -> Piece | None:
     if isinstance(delta, str):
         return Piece(thinking=delta) if payload.get("kind") in ("thinking", "reasoning") else Piece(delta)
     if not isinstance(delta, dict):
-        return None
+        # The last chunk of a stream may have the usage alone.
+        return Piece(ends=True) if payload.get("usage") else None
     name = arguments = ""
     for call in items(delta.get("tool_calls")):
         name = name or line(first(call, "function.name", "name")) or ""
@@ -49,6 +51,7 @@ def piece_of(event_type: str, payload: Mapping[str, Any]) -> Piece | None:
         line(delta.get("thinking")) or line(delta.get("reasoning_content")) or line(delta.get("reasoning")) or "",
         name,
         arguments or line(delta.get("partial_json")) or "",
+        bool(line(delta.get("stop_reason")) or line(first(payload, "stop_reason", "finish_reason"))),
     )
 
 
@@ -58,4 +61,6 @@ def _chunk(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     delta = choices[0].get("delta")
-    return delta if isinstance(delta, dict) else None
+    if not isinstance(delta, dict):
+        return None
+    return {**delta, "stop_reason": choices[0].get("finish_reason")}

@@ -69,6 +69,18 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the difference."""
         return self.plus(other, -1)
 
+    def completed_by(self, other: Usage) -> Usage:
+        """Return the usage of one call that was reported twice: the larger of each number.
+
+        A provider may report the input at the beginning of a stream and the output at its end.
+        """
+        tokens = TokenCounts(*map(max, msgspec.structs.astuple(self.tokens), msgspec.structs.astuple(other.tokens)))
+        costs = [usage.cost for usage in (self, other) if usage.cost is not None]
+        if costs:
+            return Usage(tokens, max(costs))
+        model = next((name for usage in (self, other) for name in usage.unpriced if name), "")
+        return Usage(tokens, None, {model: tokens})
+
     def or_larger(self, other: Usage) -> Usage:
         """Return whichever has more tokens, with the larger of the reported costs.
 

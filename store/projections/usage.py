@@ -8,9 +8,9 @@ count twice. It is one if
 - it equals the sum of two or more reports of spans below.
 
 The larger of the summary and of the sum counts, so a call that reported nothing itself counts if the summary has it.
-The next report of the same call (the same `gen_ai.response.id`, or another piece of the same streamed answer) replaces
-the one before it. Each attempt of a span counts. An event that is appended again with its key is stored once, so it
-counts once.
+The next report of the same call (the same `gen_ai.response.id`, or another piece of the same streamed answer) completes
+the one before it: the larger of each number counts. Each attempt of a span counts. An event that is appended again with
+its key is stored once, so it counts once.
 """
 
 from __future__ import annotations
@@ -43,13 +43,15 @@ def report(state: TaskState, event: Event, span: Span, kind: str) -> None:
     if usage is None:
         return
     tally = _tally(task if _is_main(task, span) else span)
-    call = response_id_of(payload) or ("piece" if is_piece(event.event_type, payload) else "")
+    call = response_id_of(payload)
+    if not call and is_piece(event.event_type, payload):
+        call = tally.call or "piece"
     if _is_summary(event, kind) or _repeats_sum(tally, usage):
         tally.summary = usage
     elif tally.last is not None and call and call == tally.call:
-        larger = tally.last.or_larger(usage)
-        tally.within = tally.within.minus(tally.last).plus(larger)
-        tally.last = larger
+        completed = tally.last.completed_by(usage)
+        tally.within = tally.within.minus(tally.last).plus(completed)
+        tally.last = completed
     else:
         tally.within = tally.within.plus(usage)
         tally.last, tally.call = usage, call

@@ -210,3 +210,28 @@ async def test_a_span_shows_its_own_part_and_that_of_the_spans_below(store: Stor
         found = await span_conversation(view, task, span)
     assert found is not None
     assert lines_of(found.blocks) == ["assistant: Done. (3 earlier)"]
+
+
+OPENAI = {"id": "r", "model": "small-1"}
+STREAMS: dict[str, list[dict[str, Any]]] = {
+    "openai": [
+        {**OPENAI, "choices": [{"delta": {"role": "assistant", "content": "Hel"}}]},
+        {**OPENAI, "choices": [{"delta": {"content": "lo"}, "finish_reason": "stop"}]},
+        {**OPENAI, "choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 15}},
+    ],
+    "anthropic": [
+        {"type": "message_start", "message": {"id": "m", "role": "assistant", "usage": {"input_tokens": 10}}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Hel"}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "lo"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}},
+    ],
+}
+
+
+@pytest.mark.parametrize("api", STREAMS)
+async def test_the_chunks_of_an_api_are_one_answer_and_one_call(store: Store, api: str) -> None:
+    append(store, *[event("chunk", "one", "run", **chunk) for chunk in STREAMS[api]])
+    found = await conversation(store)
+    assert lines_of(found.blocks) == ["assistant: Hello"]
+    assert found.task.usage is not None
+    assert (found.task.usage.tokens.input, found.task.usage.tokens.output) == (10, 15)

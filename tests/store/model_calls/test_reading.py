@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -207,6 +208,15 @@ values = st.recursive(
 @given(
     payload=st.dictionaries(names, values, max_size=6), event_type=st.sampled_from(["log", "gen_ai.choice", "token"])
 )
-def test_no_payload_is_an_error(payload: dict[str, Any], event_type: str) -> None:
+def test_no_payload_is_an_error_or_changed(payload: dict[str, Any], event_type: str) -> None:
+    before = msgspec.json.encode(payload)
     model_call_of(event_type, payload)
     piece_of(event_type, payload)
+    assert msgspec.json.encode(payload) == before
+
+
+def test_names_with_dots_inside_the_arguments_of_a_tool_are_kept() -> None:
+    payload = {"gen_ai.usage": {}, "gen_ai.tool.name": "ls", "gen_ai.tool.call.arguments": {"a.b": {"c.d": 1}}}
+    tool = model_call_of("span", payload).tool
+    assert tool is not None
+    assert tool.arguments == {"a.b": {"c.d": 1}}

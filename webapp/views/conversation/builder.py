@@ -59,7 +59,13 @@ class Builder:
         return blocks
 
     def add(self, event: Event) -> None:
-        """Add the next event. Events that say nothing for a reader add no block."""
+        """Add the next event. An event that says nothing for a reader adds no block."""
+        try:
+            self._add(event)
+        except Exception:  # An event that cannot be read affects no other block.
+            self._root.blocks.append(Unread(**self._base(event, ()), event_type=event.event_type))
+
+    def _add(self, event: Event) -> None:
         kind = event.event_type
         if kind in ("tool_status", "tool_result"):
             self._tool(event)
@@ -79,6 +85,7 @@ class Builder:
         block = Speech(
             **self._base(event, place), role="assistant", parts=parts, streaming=streamed.open, span_id=event.span_id
         )
+        block.model, block.usage = streamed.model, streamed.usage
         self._take_pending(talk, block)
         talk.blocks.append(block)
         talk.streams[event.span_id] = block
@@ -122,7 +129,7 @@ class Builder:
         if call.input:
             self._sent(event, call.input, talk, place)
         output = call.output
-        if not output and not call.input and not call.tool and event.event_type == "log":
+        if span is not None and not output and not call.input and not call.tool and event.event_type == "log":
             said = event.payload.get("message")
             if isinstance(said, str) and said.strip():
                 output = (ChatMessage(role="assistant", parts=(Part(kind="text", text=said),)),)
@@ -135,8 +142,7 @@ class Builder:
 
     def _sent(self, event: Event, sent: Sequence[ChatMessage], talk: Talk, place: tuple[Span, ...]) -> None:
         is_first = not talk.histories
-        repeated = talk.histories.new_messages(sent)
-        new = list(sent[repeated:])
+        new = talk.histories.new_messages(sent)
         if is_first and self._has_earlier:
             new = _after_last_answer(new)
         new = new[-MAX_NEW:]
@@ -244,7 +250,7 @@ class Builder:
         block.model = (span.model if span else call.model) or block.model
         block.usage = _larger(block.usage, call.usage)
         block.stop_reason = call.stop_reason or block.stop_reason
-        if event.event_type in ("work_item_complete", "work_item_failed"):
+        if call.usage or call.stop_reason or event.event_type in ("work_item_complete", "work_item_failed"):
             block.streaming = False
 
     def _reported_tool(self, event: Event, call: ModelCall, talk: Talk, place: tuple[Span, ...]) -> None:

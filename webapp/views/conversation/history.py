@@ -11,20 +11,28 @@ COMPARED_CALLS = 20
 
 
 class Histories:
-    """The messages of the calls of one agent, in the order of the log."""
+    """The messages of the calls of one agent, in the order of the log.
+
+    Instructions of the system are compared by themselves, because APIs send them apart from the messages.
+    """
 
     def __init__(self) -> None:
         self._histories: list[list[object]] = []
+        self._instructions: set[object] = set()
 
     def __bool__(self) -> bool:
         return bool(self._histories)
 
-    def new_messages(self, sent: Sequence[ChatMessage]) -> int:
-        """Return how many of the first messages an earlier call had already, and remember this call."""
-        contents: list[object] = [message.content for message in sent]
+    def new_messages(self, sent: Sequence[ChatMessage]) -> list[ChatMessage]:
+        """Return the messages that no earlier call had at its beginning, and remember this call."""
+        said = [message for message in sent if message.role != "system"]
+        contents: list[object] = [message.content for message in said]
         repeated = max((_common(contents, known) for known in self._histories[-COMPARED_CALLS:]), default=0)
         self._histories.append(contents)
-        return repeated
+        instructions = [one for one in sent if one.role == "system" and one.content not in self._instructions]
+        self._instructions.update(one.content for one in instructions)
+        new = {id(message) for message in (*instructions, *said[repeated:])}
+        return [message for message in sent if id(message) in new]
 
     def answered(self, message: ChatMessage) -> None:
         """Remember an answer, which the next call sends as part of its history."""
