@@ -174,6 +174,10 @@ def test_groups_of_lines_and_of_spans_fold(server: Server, page: Page, context: 
     expect(page.locator("#e15, #e17, #e19").locator("visible=true")).to_have_count(3)
     page.get_by_role("button", name="Fold groups").click()
     expect(page.locator("#log-rows > li:visible")).to_have_count(5)
+    page.goto(f"{server.url}/tasks/folds/log?around=16#e16")
+    expect(page.locator("#e16")).to_be_in_viewport()
+    expect(page.locator("#e14 .fold")).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#e2")).to_be_hidden()
     depths = page.locator("#log-rows .said").evaluate_all("all => all.map((one) => getComputedStyle(one).marginLeft)")
     assert len(set(depths)) == 2
     expect_equal_to_response(page)

@@ -41,6 +41,11 @@ def test_output_is_split_into_lines(output: bytes, lines: list[str]) -> None:
     assert texts(output) == lines
 
 
+def test_markers_that_erase_themselves_stay_in_the_log() -> None:
+    output = b"travis_fold:start:get.1\r\x1b[0KGet it\nline\ntravis_fold:end:get.1\r\x1b[0Kafter\n"
+    assert texts(output) == ["travis_fold:start:get.1", "Get it", "line", "travis_fold:end:get.1", "after"]
+
+
 @given(st.text(alphabet="aé€\n\r😀", max_size=60), st.lists(st.integers(0, 200), max_size=5))
 def test_chunk_boundaries_do_not_change_the_lines(text: str, cuts: list[int]) -> None:
     data = text.encode()

@@ -27,6 +27,9 @@ HOLD_REDRAWN = 5.0
 MAX_UNFINISHED_LINES, MAX_UNFINISHED_CHARS = 10, 1000
 """Maximum number of lines of unfinished output, and of characters in each."""
 
+_FOLD = re.compile(r"(travis_fold:(?:start|end):[^\s\x1b]{1,100})\r\x1b\[0?K")
+"""A marker of a group of lines, which erases itself from the terminal. The log keeps it, as a line of its own."""
+
 _SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -54,6 +57,8 @@ class LineReader:
         """Read `data` and return the complete lines; with `final` also the lines on the screen."""
         screen, text = self._screen, self._decoder.decode(data, final)
         screen.now = self._clock()
+        if "travis_fold:" in text:
+            text = _FOLD.sub(r"\1\n", text)
         if text:
             self._last_feed = screen.now
             lines = self._lines(text) if self._plain else None

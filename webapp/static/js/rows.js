@@ -50,13 +50,16 @@ function aim() {
   if (location.hash === aimed || !row?.matches('.rows > .row')) return;
   aimed = location.hash;
   openRow(row);
+  const hidden = !row.checkVisibility();
   reveal(row);
+  showFolds(row.parentElement);
+  if (hidden) row.scrollIntoView({ block: 'center' });
 }
 
 function show() {
+  for (const list of document.querySelectorAll('ol.rows')) showFolds(list);
   aim();
   showRows();
-  for (const list of document.querySelectorAll('ol.rows')) showFolds(list);
 }
 
 document.addEventListener('submit', choose);
