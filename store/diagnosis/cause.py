@@ -27,7 +27,7 @@ MAX_FAILURES = 50
 MAX_CLOSED_SPANS = 200
 """Spans that were open at the end and are examined."""
 
-TAIL_ROWS = 400
+TAIL_ROWS = 300
 """The newest rows before the end in which evidence is sought."""
 
 LINES_OF_EVENT = 100
@@ -113,6 +113,8 @@ def lines_of(event: Event) -> list[LogLine]:
     if not isinstance(message, str):
         return []
     stderr = event.payload.get("stream") == "stderr"
+    if "\n" not in message:
+        return [LogLine(event.seq, plain(message), stderr)]
     texts = plain(message).split("\n")[-LINES_OF_EVENT:]
     return [LogLine(event.seq, text.rstrip("\r"), stderr) for text in texts]
 

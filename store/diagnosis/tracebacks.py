@@ -31,19 +31,20 @@ def error_lines(lines: Sequence[str]) -> list[int]:
     at = 0
     while at < len(lines):
         line = lines[at]
-        if _GROUP.sub("", line) == _PYTHON:
+        first = line[:1]
+        if _PYTHON in line and _GROUP.sub("", line) == _PYTHON:
             end = _end_of_python(lines, at + 1)
             if end is not None:
                 found.append(end)
                 at = end
-        elif _PYTEST.match(line) or _GO.match(line):
+        elif (first == "E" and _PYTEST.match(line)) or (first in ("p", "f") and _GO.match(line)):
             found.append(at)
-        elif rust := _RUST.match(line):
+        elif first == "t" and (rust := _RUST.match(line)):
             # Since Rust 1.73 the message is on the next line.
             if rust["said"] is None and at + 1 < len(lines) and lines[at + 1].strip():
                 at += 1
             found.append(at)
-        elif _FRAME.match(line) and (at == 0 or not _FRAME.match(lines[at - 1])):
+        elif first.isspace() and _FRAME.match(line) and (at == 0 or not _FRAME.match(lines[at - 1])):
             above = _head_above(lines, at)
             if above is not None and above not in found:
                 found.append(above)

@@ -5,7 +5,7 @@ The number of rows that are read is bounded, so that a log of any length takes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -145,26 +145,33 @@ async def _failing(view: TaskReading, task: Task) -> tuple[Span | None, Event | 
 
 
 async def _output(view: TaskReading, task: Task, rows: Sequence[Event]) -> list[LastLine]:
-    lines = list(_lines(rows))
-    errors = [line for line in lines if line.stderr]
+    errors, others = _last_lines(rows)
     oldest = rows[0].seq if rows else 0
     if len(errors) < OUTPUT_LINES and oldest > 1:
         since = max(0, task.ended_seq - STDERR_SEQS)
         missing = OUTPUT_LINES - len(errors)
-        errors = [*_lines(await view.brief().error_output(task.task_id, oldest, missing, since)), *errors]
+        earlier, _ = _last_lines(await view.brief().error_output(task.task_id, oldest, missing, since))
+        errors = [*earlier, *errors]
     shown = errors[-OUTPUT_LINES:]
-    others = [line for line in lines if not line.stderr]
-    return [*shown, *others[len(others) - min(len(others), OUTPUT_LINES - len(shown)) :]]
+    return [*shown, *others[max(0, len(others) - OUTPUT_LINES + len(shown)) :]]
 
 
-def _lines(events: Iterable[Event]) -> Iterable[LastLine]:
-    """Yield the lines of log events. Empty lines at the end of a message are left out."""
-    for event in events:
+def _last_lines(events: Sequence[Event]) -> tuple[list[LastLine], list[LastLine]]:
+    """Return the last OUTPUT_LINES lines of stderr and of other output, without empty lines at the end of a message.
+
+    The events are read from the end, so that few of them are examined.
+    """
+    errors: list[LastLine] = []
+    others: list[LastLine] = []
+    for event in reversed(events):
         message = event.payload.get("message") if event.event_type == "log" else None
         if isinstance(message, str):
             stderr = event.payload.get("stream") == "stderr"
-            for text in message.rstrip("\n").split("\n")[-OUTPUT_LINES:]:
-                yield LastLine(event.seq, text.rstrip("\r"), stderr)
+            found = errors if stderr else others
+            if len(found) < OUTPUT_LINES:
+                texts = message.rstrip("\n").split("\n")[-OUTPUT_LINES:]
+                found += [LastLine(event.seq, text.rstrip("\r"), stderr) for text in reversed(texts)]
+    return errors[:OUTPUT_LINES][::-1], others[:OUTPUT_LINES][::-1]
 
 
 def _traceback(end: Event | None) -> list[str]:
