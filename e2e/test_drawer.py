@@ -55,7 +55,7 @@ def test_an_open_drawer_and_the_page_behind_it_are_live(server: Server, page: Pa
     expect_live_at(page, 3)
     page.locator(".checkpoint-name").click()
     expect(drawer(page).locator("h1")).to_contain_text("committed")
-    expect(drawer(page)).to_contain_text("No event of the log is linked to it.")
+    expect(drawer(page)).to_contain_text("No evidence is linked to this checkpoint.")
     server.emit("lives", event("evidence_collected", checkpoint_id="c 1", evidence_id="e9"))
     server.emit("lives", event("checkpoint_verified", checkpoint_id="c 1", message="it holds"))
     expect(drawer(page).locator("h1")).to_contain_text("verified")
@@ -105,3 +105,16 @@ def test_without_javascript_the_checkpoint_is_a_page(server: Server, plain_page:
     page.get_by_role("link", name="evidence of c 1").first.click()
     expect(page.locator("h1")).to_contain_text("c 1")
     expect(page.locator("main")).to_contain_text("report.json")
+
+
+def test_a_payload_opens_in_the_drawer_and_not_in_the_page_behind_it(server: Server, page: Page) -> None:
+    create_run_with_checkpoint(server, "payload")
+    server.emit("payload", event("evidence_linked", checkpoint_id="c 1", evidence_id="e1", report={"text": "one\ntwo"}))
+    page.goto(f"{server.url}/tasks/payload")
+    page.locator(".checkpoint-name").click()
+    drawer(page).locator(".row .said").first.click(position={"x": 20, "y": 8})
+    viewer = drawer(page).locator(".viewer")
+    viewer.get_by_role("link", name="Text").click()
+    expect(viewer.locator(".leaf-text")).to_have_text("one\ntwo")
+    expect(page.locator("#e4 .viewer")).to_have_count(0)
+    expect(page.locator("#e4 .turn")).to_have_attribute("aria-expanded", "false")

@@ -70,6 +70,9 @@ def test_a_viewer_changes_in_place_and_is_kept_by_a_live_page(
     page.locator("#e1 .turn").click()
     opened = page.locator("#e1 .viewer")
     expect(view(opened, "JSON")).to_have_attribute("aria-current", "true")
+    view(opened, "Raw").click()
+    expect(view(opened, "Raw")).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(f"{server.url}/tasks/viewed")
 
 
 def test_a_viewer_works_without_scripts(server: Server, new_context: Callable[..., BrowserContext]) -> None:

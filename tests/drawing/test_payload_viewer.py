@@ -61,15 +61,17 @@ def test_json_is_indented_and_folded_beyond_the_second_level() -> None:
 
 def test_containers_and_texts_of_more_than_twenty_lines_are_folded() -> None:
     tree = viewer(
-        {"short": list(range(18)), "long": list(range(30)), "text": "line\n" * 30, "few": "line\n" * 5}, "json"
+        {"short": list(range(18)), "long": list(range(30)), "text": "line\n" * 30, "few": {"in": ["a\nb"]}}, "json"
     )
     folds = [(fold.all("summary")[0].text, "open" in fold.attributes) for fold in tree.all("details")]
     assert folds == [
         ('"short": [ 18 items ],', True),
         ('"long": [ 30 items ],', False),
         ('"text": "line… 30 lines', False),
+        ('"few": { in }', True),
+        ('"in": [ 1 item ]', True),
     ]
-    assert [block.text for block in by_class(tree, "json-block")] == ["line\n" * 30, "line\n" * 5]
+    assert [block.text for block in by_class(tree, "json-block")] == ["line\n" * 30, "a\nb"]
 
 
 def test_the_tree_is_the_json_of_the_payload() -> None:

@@ -153,7 +153,9 @@ def _inline(value: Any) -> str:
         return ""
     size = 0
     for name, item in value.items() if isinstance(value, dict) else enumerate(value):
-        if (isinstance(item, dict | list) and item) or (isinstance(item, str) and len(item) > INLINE_CHARS):
+        if (isinstance(item, dict | list) and item) or (
+            isinstance(item, str) and (len(item) > INLINE_CHARS or is_block(item))
+        ):
             return ""
         text = quoted_html(item) if isinstance(item, str) else escape(compact(item))
         kind = "json-text" if isinstance(item, str) else "json-plain"

@@ -1,29 +1,29 @@
 /**
  * Which rows of a log are open, and their details: the facts and the payload of an event, which load when a person opens its
- * row. Rows are named by the address of their event, so that they stay open when a frame replaces them, or when they leave
- * the page and come back.
+ * row. Rows are named by their id and the address of their event, so that they stay open when a frame replaces them, or when
+ * they leave the page and come back. An event may have a second row in a drawer.
  *
  * The link `.turn` of a row has the state as `aria-expanded`, from which the styles follow. Without scripts it has none, and
  * leads to the page of the event.
  */
 const opened = new Set(); // by a person, with details
 const closed = new Set(); // by a person, while all rows are open
-const details = new Map(); // address to a promise of the element
+const details = new Map(); // name to a promise of the element
 
 export function toggleRow(row) {
-  const { href } = turnOf(row);
-  if (!isOpen(href)) openRow(row);
+  const name = nameOf(turnOf(row));
+  if (!isOpen(name)) openRow(row);
   else {
-    opened.delete(href);
-    closed.add(href);
+    opened.delete(name);
+    closed.add(name);
     showRow(turnOf(row));
   }
 }
 
 export function openRow(row) {
-  const { href } = turnOf(row);
-  opened.add(href);
-  closed.delete(href);
+  const name = nameOf(turnOf(row));
+  opened.add(name);
+  closed.delete(name);
   showRow(turnOf(row));
 }
 
@@ -38,33 +38,33 @@ export function showRows() {
 }
 
 function showRow(turn) {
-  const open = String(isOpen(turn.href));
+  const name = nameOf(turn);
+  const open = String(isOpen(name));
   if (turn.getAttribute('aria-expanded') !== open) turn.setAttribute('aria-expanded', open);
   const shown = turn.parentElement.querySelector(':scope > .opened');
-  if (!opened.has(turn.href)) shown?.remove();
+  if (!opened.has(name)) shown?.remove();
   else if (!shown) add(turn);
 }
 
 async function add(turn) {
-  const { href } = turn;
-  if (!details.has(href)) details.set(href, load(href));
-  const element = await details.get(href);
+  const name = nameOf(turn);
+  if (!details.has(name)) details.set(name, load(name, turn.href));
+  const element = await details.get(name);
   const row = turn.parentElement;
-  if (!opened.has(href) || !turn.isConnected || row.querySelector(':scope > .opened')) return;
+  if (!opened.has(name) || !turn.isConnected || row.querySelector(':scope > .opened')) return;
   keepPlace(row, () => row.append(element));
+  htmx.process(element); // It ignores an element that is not in the page.
 }
 
-async function load(href) {
+async function load(name, href) {
   try {
     const response = await fetch(href.replace('/payload?', '/details?'), { cache: 'no-store' });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const template = document.createElement('template');
     template.innerHTML = await response.text();
-    const [element] = template.content.children;
-    htmx.process(element);
-    return element;
+    return template.content.firstElementChild;
   } catch {
-    details.delete(href); // the next time it may load
+    details.delete(name); // the next time it may load
     const note = document.createElement('p');
     note.className = 'opened';
     note.dataset.volatile = '';
@@ -81,8 +81,12 @@ export function keepPlace(row, change) {
   if (scroller) scroller.scrollTop += row.getBoundingClientRect().top - top;
 }
 
-function isOpen(href) {
-  return opened.has(href) || (document.body.classList.contains('rows-expand') && !closed.has(href));
+function isOpen(name) {
+  return opened.has(name) || (document.body.classList.contains('rows-expand') && !closed.has(name));
+}
+
+function nameOf(turn) {
+  return `${turn.parentElement.id} ${turn.href}`;
 }
 
 function turnOf(row) {
