@@ -63,7 +63,7 @@ def test_a_retry_runs_the_same_command_as_a_new_linked_task(server: Server, tmp_
     assert task_of(server.store, "first").retries == [second.task_id]
     assert task_of(server.store, "first").status == "failed"
     audits = server.get("/tasks/first/audits").text
-    assert "retry requested" in audits
+    assert "retried " in audits
     assert second.task_id in audits
 
     third = press_and_wait(server, second.task_id)

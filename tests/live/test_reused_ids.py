@@ -67,7 +67,7 @@ def test_audits_belong_to_one_task_and_outlive_it_within_its_project(start_serve
             assert httpx.delete(f"{server.url}/api/tasks/run", headers=headers).status_code == 204
             audits = server.get("/tasks/run/audits", headers=headers).text
             assert "of ours" in audits
-            assert "task deleted" in audits
+            assert "deleted " in audits
             assert server.get("/tasks/run/audits", headers=bob).status_code == 404
     page_of_bob = server.get("/tasks/run/audits", headers=bob).text
     assert "of theirs" in page_of_bob

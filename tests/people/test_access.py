@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 from signalbox.store import NewEvent
 from signalbox.webapp.app import create_app
 from signalbox.webapp.auth.access import check_declared
+from signalbox.webapp.http.failed_form import CHOICES, SECRETS
 from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.settings import Settings
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
@@ -36,6 +37,9 @@ TASK = {
     "checkpoint_id": "c1",
     "view_id": "1",
     "action": "archive",
+    "change": "disable",
+    "account_id": "nobody",
+    "secret": "unknown",
     "phase": "executing",
     "kind": "build",
 }
@@ -73,6 +77,23 @@ ROUTES: dict[str, Route] = {
     "GET /live/permissions": Route("some"),
     "GET /audits": page("some"),
     "GET /help": page("some"),
+    "GET /password/<secret>": Route("nothing"),
+    "POST /password/<secret>": Route("nothing", form={"password": "a", "repeated": "b"}),
+    "GET /admin": page("manage some"),
+    "GET /admin/projects": page("manage some"),
+    "POST /admin/projects": page("administer", form={"project_id": "ours"}),
+    "GET /admin/projects/<project_id>": page("manage"),
+    "POST /admin/projects/<project_id>/members": page("manage", form={"email": "nobody@example.org", "role": "viewer"}),
+    "POST /admin/projects/<project_id>/remove": page("administer", form={}),
+    "GET /admin/accounts": page("administer"),
+    "POST /admin/accounts": page("administer", form={"email": "viewer@example.org"}),
+    "POST /admin/accounts/<account_id>/<any(link, disable, enable, remove):change>": page("administer", form={}),
+    "GET /admin/tokens": page("administer"),
+    "POST /admin/tokens": page("administer", form={"name": "build", "scope": "read"}),
+    "POST /admin/tokens/<token_id>/revoke": page("administer", form={}),
+    "GET /admin/agents": page("administer"),
+    "GET /admin/settings": page("administer"),
+    "GET /admin/health": page("administer"),
     "POST /time-zone": Route("nothing", form={}),
     "GET /compare": page("read", query="?a=run&b=run"),
     "GET /watch": page("read", query="?task=run&task=other"),
@@ -170,19 +191,21 @@ ROUTES: dict[str, Route] = {
     "WEBSOCKET /ws/tasks/<task_id>/events": Route("read"),
 }
 
+MANAGE = ("manage some", "manage", "administer")
+
 MAY: dict[str, set[str]] = {
     "nobody": {"nothing"},
     "expired session": {"nothing"},
     "expired token": {"nothing"},
     "revoked token": {"nothing"},
-    "a member of another project": {"nothing", "some", "save", "self"},
-    "a token of another project": {"nothing", "some", "save"},
+    "a member of another project": {"nothing", "some", "save", "self", "manage some"},
+    "a token of another project": {"nothing", "some", "save", "manage some"},
     "a token that may only emit": {"nothing", "emit"},
     "viewer": {"nothing", "some", "self", "read"},
     "operator": {"nothing", "some", "self", "read", "emit", "respond", "save"},
-    "owner": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin"},
+    "owner": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin", "manage some", "manage"},
     "a token of an operator": {"nothing", "some", "read", "emit", "respond", "save"},
-    "administrator": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin", "all"},
+    "administrator": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin", "all", *MANAGE},
 }
 """The rights of each caller in the task's project."""
 
@@ -291,9 +314,7 @@ def test_each_caller_can_use_exactly_the_routes_it_has_rights_to(
         elif caller not in UNKNOWN:
             assert code == 403, f"{caller} lacks the right and should get 403, but got {code}"
         else:
-            typed = {"name", "tag", "text"} & (
-                route.form or {}
-            ).keys()  # a page keeps the typed text instead of leading to the log-in page
+            typed = set(route.form or {}) - CHOICES - SECRETS  # the page keeps what was typed, and links to the log-in
             assert code == (303 if route.page and not typed else 401), (
                 f"{caller} is unknown and should be asked to log in, but got {code}"
             )

@@ -45,38 +45,38 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     LoginsBusy.
     """
     email, source = email.strip()[: MAX_EMAIL_CHARS + 1], source or ""
-    logins, network = _logins(), network_of(source)
-    found = await _people().account_by_email(email)
+    limits, network = logins(), network_of(source)
+    found = await people().account_by_email(email)
     # All spellings of an address share one budget: that of the account, if there is one.
     who = found[0].account_id if found else f"? {_spelling(email)}"
-    attempt = await logins.attempts.attempt(who, network, browser)
+    attempt = await limits.attempts.attempt(who, network, browser)
     try:
         for _ in range(2):
-            correct = await logins.checks.run(network, passwords.verify, found[1] if found else DUMMY_HASH, password)
+            correct = await limits.checks.run(network, passwords.verify, found[1] if found else DUMMY_HASH, password)
             if found is None or not correct or found[0].disabled_at:
                 break
-            secret = await _session(*found, source)
+            secret = await start_session(*found, source)
             if secret is not None:
-                cookie = await logins.attempts.succeeded(attempt, who, network)
+                cookie = await limits.attempts.succeeded(attempt, who, network)
                 await _renew_hash(*found, password, network)
                 return LoggedIn(found[0], secret, cookie)
             # The password was changed or hashed again during the check.
-            found = await _people().account_by_email(email)
+            found = await people().account_by_email(email)
     except LoginsBusy:
-        await logins.attempts.withdraw(attempt)
+        await limits.attempts.withdraw(attempt)
         raise
     await _audit(_who(found[0]) if found else Who("nobody"), "log_in_failed", source)
     return None
 
 
-async def _session(account: Account, stored_hash: str, source: str) -> str | None:
+async def start_session(account: Account, stored_hash: str, source: str) -> str | None:
     """Return the secret of a new session; None if the account has another hash by now, or is disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     ahead = timedelta(seconds=_store().clock_offset)
     expires = (datetime.now(UTC) + ahead + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
     try:
-        await _people().aadd_session(
+        await people().aadd_session(
             account.account_id,
             digest_of(secret),
             expires,
@@ -92,8 +92,8 @@ async def _session(account: Account, stored_hash: str, source: str) -> str | Non
 async def _renew_hash(account: Account, stored_hash: str, password: str, network: str) -> None:
     if passwords.is_outdated(stored_hash):
         with suppress(LoginsBusy):
-            renewed = await _logins().checks.run(network, passwords.hash_of, password)
-            await _people().arenew_hash(account.account_id, stored_hash, renewed)
+            renewed = await logins().checks.run(network, passwords.hash_of, password)
+            await people().arenew_hash(account.account_id, stored_hash, renewed)
 
 
 def _spelling(email: str) -> str:
@@ -105,7 +105,7 @@ def _spelling(email: str) -> str:
 
 async def log_out(digest: str, who: Who, source: str | None) -> None:
     """End the session with this digest in every process."""
-    await _people().aend_session(digest, actor=who, source=source)
+    await people().aend_session(digest, actor=who, source=source)
     await _directory().changed()
 
 
@@ -114,21 +114,21 @@ async def change_password(account: Account, old: str, new: str, source: str | No
 
     Raises TooManyLogins, and InvalidEvent for a new one that is too weak.
     """
-    logins, network = _logins(), network_of(source)
-    attempt = await logins.attempts.attempt(account.account_id, network)
-    found = await _people().account_by_email(account.email)
+    limits, network = logins(), network_of(source)
+    attempt = await limits.attempts.attempt(account.account_id, network)
+    found = await people().account_by_email(account.email)
     try:
-        correct = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)
+        correct = found is not None and await limits.checks.run(network, passwords.verify, found[1], old)
         if found is None or not correct:
             await _audit(_who(account), "password_change_failed", source)
             return False
-        hashed = await logins.checks.run(network, passwords.hash_of, new)
+        hashed = await limits.checks.run(network, passwords.hash_of, new)
     except LoginsBusy:
-        await logins.attempts.withdraw(attempt)
+        await limits.attempts.withdraw(attempt)
         raise
-    await logins.attempts.withdraw(attempt)
+    await limits.attempts.withdraw(attempt)
     try:
-        await _people().aset_password(
+        await people().aset_password(
             account.account_id, hashed, instead_of=found[1], actor=_who(account), source=source
         )
     except Conflict:
@@ -145,7 +145,8 @@ def _who(account: Account) -> Who:
     return Who(account.email, account.account_id)
 
 
-def _logins() -> Logins:
+def logins() -> Logins:
+    """Return the limits on log-ins of this process."""
     return cast(Logins, current_app.extensions["logins"])
 
 
@@ -153,7 +154,8 @@ def _store() -> Store:
     return cast(Store, current_app.extensions["store"])
 
 
-def _people() -> People:
+def people() -> People:
+    """Return the people of the store."""
     return _store().people
 
 

@@ -150,6 +150,7 @@ _LAYOUT = {
     "permissions_open": 0,
     "epoch": "",
     "zone": "",
+    "administrates": False,
     "heartbeat": 15,
     "reading": (),
     "base_url": "http://127.0.0.1:8000",

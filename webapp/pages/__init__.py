@@ -9,6 +9,7 @@ def install(app: Quart) -> None:
     """Mount all pages."""
     from signalbox.webapp.pages import (
         account,
+        admin,
         artifacts,
         audits,
         checkpoints,
@@ -22,6 +23,7 @@ def install(app: Quart) -> None:
         log,
         log_reading,
         login,
+        password_links,
         payload,
         permissions,
         row_details,
@@ -54,5 +56,7 @@ def install(app: Quart) -> None:
         demo,
         login,
         account,
+        password_links,
+        *admin.MODULES,
     ):
         app.register_blueprint(module.blueprint)

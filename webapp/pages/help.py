@@ -26,6 +26,7 @@ KEYS = {
         "g p": "Permissions",
         "g a": "Audit log",
         "g h": "Help",
+        "g m": "Administration, for those who may",
     },
     "On a task": {
         "f": "Follow the log",

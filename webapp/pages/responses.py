@@ -32,6 +32,7 @@ async def layout() -> dict[str, object]:
         "person": caller.name if caller.is_person else "",
         "permissions_open": permissions_open,
         "epoch": store().epoch,
+        "administrates": caller.projects("admin") != (),
         "zone": viewer_zone().name,
         "heartbeat": settings().keepalive_interval,
         "reading": reading_of(request),

@@ -1,19 +1,18 @@
-"""The permission inbox, one permission request, and the audits, each read in one consistent view of the store."""
+"""The permission inbox and one permission request, each read in one consistent view of the store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlencode
 
 from werkzeug.exceptions import NotFound
 
-from signalbox.store import Reading, TaskReading, UnknownTask
+from signalbox.store import Reading, TaskReading
 from signalbox.store.state import Permission, Task
 from signalbox.store.task_query import closed_permission_cursor, permission_cursor
 from signalbox.webapp.auth.principal import ProjectIds
 
-AUDITS_PAGE = 200
 INBOX_PAGE = 50
 
 Tab = Literal["open", "answered"]
@@ -100,33 +99,3 @@ async def permission_view(view: TaskReading, task_id: str, request_id: str) -> P
     if permission is None:
         raise NotFound
     return PermissionView(task=task, permission=permission)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditsView:
-    """One page of audits, of one task or of all, newest first. `before` is the cursor of the older ones."""
-
-    task_id: str | None
-    audits: list[dict[str, Any]]
-    before: int | None
-
-
-async def audits_view(
-    view: Reading, task_id: str | None, *, before: int | None = None, projects: ProjectIds = None
-) -> AuditsView:
-    """Return the audits in `projects` before the one with the id `before`.
-
-    With a task id, these are the audits of the task that has it now or, if that was deleted, had it last. Raises
-    UnknownTask if no task that the reader may see ever had it.
-    """
-    identity = None
-    if task_id is not None:
-        try:
-            identity = (await view.head(task_id)).identity
-        except UnknownTask:
-            identity = await view.audited_identity(task_id, projects)
-    found = await view.audits(task_id, AUDITS_PAGE + 1, before, projects, identity=identity)
-    if task_id is not None and not found:
-        await view.task(task_id)
-    shown = found[:AUDITS_PAGE]
-    return AuditsView(task_id=task_id, audits=shown, before=shown[-1]["audit_id"] if len(found) > len(shown) else None)
