@@ -17,7 +17,7 @@ MAX_BYTES = 80_000
 MAX_HEAP_BYTES = 6_000_000
 
 TASK = "/tasks/heavy"
-PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/timeline", "/permissions", "/demo?task=heavy"]
+PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/flame", f"{TASK}/timeline", "/permissions", "/demo?task=heavy"]
 
 
 @pytest.fixture(scope="module")
