@@ -36,7 +36,9 @@
 
     show(choice) {
       this.dataset.choice = choice;
-      this.button.textContent = `Theme: ${choice === 'auto' ? 'system' : choice}`;
+      const name = choice === 'auto' ? 'system' : choice;
+      this.button.innerHTML = `<span class="theme-word">Theme: </span>${name}`;
+      this.button.setAttribute('aria-label', `Theme: ${name}`);
     }
 
     #next() {
