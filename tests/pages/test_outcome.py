@@ -129,7 +129,7 @@ def test_a_failed_run_links_to_the_comparison_with_the_last_successful_run_of_it
             event(state, "a", "main", **item),
             event("runner_exit", status=status),
         )
-    assert "different from load on" in text_of(server, "/tasks/n3")
+    assert "first difference: load" in text_of(server, "/tasks/n3")
     address = links(box(server, "/tasks/n3"))["Compare with the last successful run"]
     assert re.fullmatch(r"/compare\?a=n2@\w+&b=n3@\w+#first-difference", address)
     assert 'id="first-difference"' in server.get(address.split("#")[0]).text

@@ -58,10 +58,18 @@ def test_a_few_changes_in_a_long_sequence_are_few_differences() -> None:
     assert size(differences(a, b)) == 11
 
 
+def test_many_changes_among_equal_lines_are_found() -> None:
+    a = [0] * 30_000
+    b = [1 if n % 50 == 7 else 0 for n in range(30_000)]
+    found = differences(a, b)
+    assert apply(a, b, found) == b
+    assert size(found) == 1200
+
+
 @pytest.mark.parametrize("kind", ["unique", "repeated", "two lines", "shuffled", "periodic"])
-def test_a_hundred_thousand_lines_take_seconds_at_most(kind: str) -> None:
+def test_thirty_thousand_lines_of_any_kind_take_seconds_at_most(kind: str) -> None:
     chance = random.Random(3)
-    lines = 100_000
+    lines = 30_000
     a, b = {
         "unique": lambda: (list(range(lines)), [n for n in range(lines) if n % 10] + list(range(-50, 0))),
         "repeated": lambda: (
@@ -74,7 +82,7 @@ def test_a_hundred_thousand_lines_take_seconds_at_most(kind: str) -> None:
     }[kind]()
     started = time.process_time()
     found = differences(a, b)
-    assert time.process_time() - started < 6
+    assert time.process_time() - started < 4
     assert apply(a, b, found) == b
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -24,6 +25,9 @@ CONTEXT_LINES = 3
 
 MAX_LINE_CHARS = 1000
 """Characters of a line that are kept."""
+
+
+_DIGITS = re.compile(r"\d+")
 
 
 class NumberedLine(NamedTuple):
@@ -110,9 +114,11 @@ def compared_output(a: RunOutput, b: RunOutput, pause_point: Callable[[], None] 
             if at % 500 == 0:
                 pause_point()
             report.add(line.text, line.seq)
-            number = known.get(line.text)
+            # Most lines differ from an earlier one in digits only. Such a line has the same normal form.
+            key = _DIGITS.sub("0", line.text)
+            number = known.get(key)
             if number is None:
-                number = known[line.text] = numbers.setdefault(normal_line(line.text), len(numbers))
+                number = known[key] = numbers.setdefault(normal_line(line.text), len(numbers))
             sequence.append(number)
         encoded.append(sequence)
     found = differences(encoded[0], encoded[1], pause_point)

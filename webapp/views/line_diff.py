@@ -1,8 +1,8 @@
 """The differences between two sequences of lines, in time that grows about linearly with their length.
 
 Lines that occur once in both sequences are anchors: the longest increasing sequence of them splits the sequences, and
-each part is split again. A part without anchors is compared by Myers' greedy algorithm, with a limit on its work.
-Beyond the limit a part counts as replaced as a whole.
+each part is split again. A part without anchors is compared by Myers' greedy algorithm, which commits itself to the
+best path after some edits. Beyond a limit of work in all, the rest counts as replaced as a whole.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ MAX_DEPTH = 24
 """How often a part is split by anchors."""
 
 MAX_EDITS = 200
-"""Edits that the greedy algorithm looks for in one part."""
+"""Edits after which the greedy algorithm commits itself to the path that has come furthest."""
 
-MAX_WORK = 3_000_000
+MAX_WORK = 1_500_000
 """Steps of the greedy algorithm in all parts together."""
 
 
@@ -52,9 +52,14 @@ def differences(a: Sequence[int], b: Sequence[int], pause_point: Callable[[], No
             # The last part first, because the stack returns it last.
             waiting += [(between, depth + 1) for between in reversed(list(_between(part, anchors)))]
             continue
-        edits, steps = _greedy(a, b, part, work)
+        if work <= 0:
+            found.append(part)
+            continue
+        edits, rest, steps = _greedy(a, b, part)
         work -= steps
         found += edits
+        if rest is not None:
+            waiting.append((rest, depth))
     return _joined(found)
 
 
@@ -106,8 +111,8 @@ def _between(part: Difference, anchors: Sequence[tuple[int, int]]) -> Iterator[D
     yield Difference(a_start, part.a_end, b_start, part.b_end)
 
 
-def _greedy(a: Sequence[int], b: Sequence[int], part: Difference, limit: int) -> tuple[list[Difference], int]:
-    """Return the differences of a part by Myers' algorithm, and its number of steps; the whole part if it is too much.
+def _greedy(a: Sequence[int], b: Sequence[int], part: Difference) -> tuple[list[Difference], Difference | None, int]:
+    """Return the first differences of a part by Myers' algorithm, the rest of the part, and the number of steps.
 
     E. W. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986.
     """
@@ -127,10 +132,11 @@ def _greedy(a: Sequence[int], b: Sequence[int], part: Difference, limit: int) ->
             steps += 1
             reach[k] = x
             if x >= size_a and y >= size_b:
-                return list(_traced(history, part, size_a, size_b)), steps
-        if steps > limit:
-            break
-    return [part], steps
+                return list(_traced(history, part, size_a, size_b)), None, steps
+    ends = [(min(reach[k], size_a), k) for k in range(-edits, edits + 1, 2) if reach[k] - k <= size_b]
+    x, k = max((end for end in ends if reach[end[1]] <= size_a), key=lambda end: 2 * end[0] - end[1])
+    rest = Difference(part.a_start + x, part.a_end, part.b_start + x - k, part.b_end)
+    return list(_traced(history, part, x, x - k)), rest, steps
 
 
 def _traced(history: Sequence[dict[int, int]], part: Difference, x: int, y: int) -> Iterator[Difference]:
