@@ -27,6 +27,9 @@ PIXEL = 0.1
 """Per cent of the axis that take about a pixel."""
 
 FEW_PARTS = 3
+ROUNDING_S = 1e-6
+"""Timestamps have microseconds. Sums of seconds may differ by less."""
+
 GROUP_RESOLUTION = 1000
 """The width of the picture of a group, in units."""
 
@@ -126,6 +129,7 @@ async def waterfall_view(view: TaskReading, task_id: str, query: WaterfallQuery 
     stops = [stop(one, forest.begin, drawn) for one in await view.checkpoints(task_id, CHECKPOINTS)]
     running = not task.ended and task.spans_open > 0
     newest = seconds(forest.begin, task.updated_at)
+    is_now_shown = drawn.start <= newest <= drawn.end + ROUNDING_S
     return WaterfallView(
         task=task,
         forest=forest,
@@ -136,7 +140,7 @@ async def waterfall_view(view: TaskReading, task_id: str, query: WaterfallQuery 
         bars=[bar(row, drawn, critical) for row in rows[first : first + PAGE]],
         stops=[one for one in stops if drawn.start <= one.since <= drawn.end],
         axis=drawn,
-        now=drawn.left(newest) if running and drawn.start <= newest <= drawn.end else None,
+        now=drawn.left(newest) if running and is_now_shown else None,
         first=first,
         total=len(rows),
         critical_spans=len(critical),
