@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from functools import partial
 
 import psycopg
 
@@ -24,7 +23,6 @@ from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
 from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
-from signalbox.store.sql.refold import refold
 from signalbox.store.sql.writing import Writes
 
 log = logging.getLogger("signalbox.store")
@@ -40,7 +38,6 @@ class PostgresStore(Writes, Store):
         self._address = Address(url)
         self._generation = 0
         self._fault: StoreError | None = None
-        self._to_fold: list[str] = []
         super().__init__(PostgresWriter(self._open(), self._open, self._committed, several=self._address.several_hosts))
         try:
             self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
@@ -52,8 +49,6 @@ class PostgresStore(Writes, Store):
         self._readers = PostgresReaders(self._pool)
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
-        for task_id in self._to_fold:
-            self._writer.run(partial(refold, task_id=task_id))
 
     def _open(self) -> psycopg.Connection:
         """Open a connection for writing to the migrated database. Raises StoreError."""
@@ -64,7 +59,6 @@ class PostgresStore(Writes, Store):
                     refuse_moved(facts_in(connection))
                     migrate(connection)
                     connection.patience = WRITER_PATIENCE
-                    self._to_fold = [row[0] for row in connection.execute("SELECT task_id FROM tasks_to_fold")]
                     facts = facts_of(connection)
             except BaseException:
                 connection.close()

@@ -61,6 +61,8 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
             TaskQuery(sort=sort, text="\x00"),
             TaskQuery(sort=sort, kind="build", projects=("default", "other"), project="default"),
             TaskQuery(sort=sort, projects=()),
+            TaskQuery(sort=sort, tags=(("branch", "main"),), limit=2),
+            TaskQuery(sort=sort, tags=(("branch", "main"), ("n", "1")), kind="build"),
             TaskQuery(sort=sort, stale=True),
             TaskQuery(sort=sort, since="2026-01-05T09:02:00.000000Z", until="2026-01-05T09:05:00.000000Z"),
         ):
@@ -85,6 +87,13 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
         yield f"closed_permissions {projects}", lambda v, p=projects: v.closed_permissions(50, p)
         yield f"events_after {projects}", lambda v, p=projects: v.events_after(5, 200, projects=p)
         yield f"audits {projects}", lambda v, p=projects: _without_time(v.audits(projects=p))
+    for projects in (None, ("default",), ()):
+        yield f"kinds {projects}", lambda v, p=projects: v.kinds(projects=p)
+        yield f"newest_runs {projects}", lambda v, p=projects: _sorted(v.newest_runs(["build", "audit"], 2, p))
+    yield "kinds after", lambda v: v.kinds("audit", 1)
+    yield "fingerprints", lambda v: _sorted(v.fingerprints([*task_ids, "none"]))
+    yield "has_content", lambda v: v.has_content("0" * 64)
+    yield "content_piece", lambda v: v.content_piece("0" * 64, 0)
     yield "events_after of two", lambda v: v.events_after(100, 100, tasks=task_ids[1:3])
     yield "latest_event_id", lambda v: v.latest_event_id()
     yield "latest_seqs", lambda v: _sorted(v.latest_seqs([*task_ids, "none", "nul \x00"]))
@@ -99,6 +108,9 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
     """Yield the reads of one task, now and at earlier seqs. It is a task of `varied_log`."""
     yield f"{task_id} task", lambda v: v.task(task_id)
     yield f"{task_id} unfinished", lambda v: v.unfinished(task_id)
+    yield f"{task_id} artifacts", lambda v: v.artifacts(task_id)
+    yield f"{task_id} artifacts before", lambda v: v.artifacts(task_id, 2, 30)
+    yield f"{task_id} artifact", lambda v: v.artifact(task_id, 1)
     yield f"{task_id} head", lambda v: v.head(task_id)
     for brief in (False, True):
         mark = f"{task_id}{' brief' if brief else ''}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from signalbox.store import NewEvent, Store
 from signalbox.store.contract import Who
 from signalbox.store.people import LoginBudget, digest_of
@@ -53,6 +55,10 @@ def fill(store: Store) -> None:
     store.append("running", NewEvent(event_type="status", payload={"status": "running"}))
     store.mark_stale("running", 1)
     store.set_unfinished("odd", [Unfinished("50 %", "stdout"), Unfinished("nul \x00")])
+    for name, content in (("big", b"\0\xff" * 300_000), ("same", b"\0\xff" * 300_000), ("empty", b"")):
+        store.add_artifact("odd", BytesIO(content), name)
+    store.create_task("tagged", metadata={"tags": {"branch": "main", "ü": "ü"}})
+    store.append("tagged", NewEvent(event_type="tags_changed", payload={"tags": {"branch": None, "n": 1}}))
     store.save_view("failed", "status=failed&text=\x00", actor=ada)
     deleted = store.save_view("gone", "status=done", actor=ada, project_id="other")
     store.delete_view(deleted.view_id, actor=ada)

@@ -31,7 +31,7 @@ PARTS = {
 
 def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the path of the operation `name` for the run; `other` replaces some of the path parameters."""
-    parts = {"phase": "executing", "tool_name": "rm", "kind": "build", "seq": "1", **PARTS, **other}
+    parts = {"phase": "executing", "tool_name": "rm", "kind": "build", "seq": "8", **PARTS, **other}
     return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], name.partition(" ")[2])
 
 

@@ -26,7 +26,11 @@ def record(task_id: str, number: int) -> TaskRecord:
         task_id=task_id,
         title=None if number % 5 == 4 else f"Täsk {number} 100%",
         kind=("build", "audit", None)[number % 3],
-        metadata={"z": 1, "a": {"n": 123456789012345678901234567890, "nul": "\x00"}},
+        metadata={
+            "tags": {"branch": "main", "n": number % 2},
+            "z": 1,
+            "a": {"n": 123456789012345678901234567890, "nul": "\x00"},
+        },
         created_at=_at(number * 60),
         main_span_id=f"main-{number}",
     )

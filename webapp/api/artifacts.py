@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from signalbox.store import Conflict, Event, InvalidEvent, NotFound
 from signalbox.store.events import Key, Line
@@ -17,14 +17,12 @@ from signalbox.webapp.auth.guard import may_write_to, task_identity
 from signalbox.webapp.current import settings, store
 from signalbox.webapp.http.artifact_response import artifact_response
 from signalbox.webapp.http.endpoint import Result, endpoint
+from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.http.root_path import next_page
-from signalbox.webapp.http.uploads import receive_file
+from signalbox.webapp.http.uploads import receive_file, sent_type
 from signalbox.webapp.views.artifact import artifact_of
 
 blueprint = Blueprint("api_artifacts", __name__, url_prefix="/api/tasks")
-
-FORM = "application/x-www-form-urlencoded"
-"""The type that curl sends for a file unless it is told another one."""
 
 
 class ArtifactsParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +65,13 @@ async def add(task_id: str, query: NewArtifact) -> Event:
     """
     async with store().glance() as view:
         await view.head(task_id)
-    content_type = None if request.mimetype == FORM else request.headers.get("Content-Type")
     with await receive_file() as file:
         await may_write_to(task_id)
         return await store().aadd_artifact(
             task_id,
             file,
             query.name,
-            content_type=content_type,
+            content_type=sent_type(),
             limit=settings().max_artifact,
             actor=query.actor,
             span_id=query.span_id,
@@ -84,7 +81,7 @@ async def add(task_id: str, query: NewArtifact) -> Event:
         )
 
 
-@blueprint.get("/<task_id>/artifacts/<int:seq>/content")
+@blueprint.get(f"/<task_id>/artifacts/<int(max={MAX_SEQ}):seq>/content")
 @needs("read")
 @endpoint("Download an artifact.", raises=(NotFound,), media_type="application/octet-stream")
 async def content(task_id: str, seq: int) -> Response:

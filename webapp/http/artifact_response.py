@@ -8,7 +8,7 @@ from urllib.parse import quote
 from quart import Response
 
 from signalbox.store import NotFound, Store, StoreDamaged
-from signalbox.store.artifacts import ArtifactContent
+from signalbox.store.artifacts import UNKNOWN_TYPE, ArtifactContent
 from signalbox.store.state import Artifact
 
 SAFE_POLICY = "default-src 'none'; sandbox"
@@ -29,7 +29,7 @@ def artifact_response(store: Store, artifact: Artifact, stored: bool, *, downloa
     """
     if not stored:
         raise NotFound(f"the content of {artifact.name} is not in this store: it belongs to an imported log")
-    response = Response(_pieces(store, artifact), content_type=_type(artifact))
+    response = Response(_pieces(store, artifact), content_type=UNKNOWN_TYPE if download else _type(artifact))
     response.timeout = None
     headers = response.headers
     headers["Content-Length"] = str(artifact.size)
@@ -60,7 +60,7 @@ def _type(artifact: Artifact) -> str:
         return "text/html; charset=utf-8"
     if kind.startswith("text/"):
         return "text/plain; charset=utf-8"
-    return kind if kind in _INLINE or kind == "image/svg+xml" else "application/octet-stream"
+    return kind if kind in _INLINE or kind == "image/svg+xml" else UNKNOWN_TYPE
 
 
 def _filename(name: str) -> str:

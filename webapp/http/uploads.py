@@ -15,8 +15,16 @@ from signalbox.webapp.http.encodings import UnsupportedEncoding
 MEMORY_BYTES = 1024 * 1024
 """A larger file is kept on the disk until it is stored."""
 
+FORM = "application/x-www-form-urlencoded"
+"""The type that curl sends for a file unless it is told another one."""
+
 UPLOAD_TIMEOUT_S = 600.0
 """Seconds in which a file must arrive."""
+
+
+def sent_type() -> str | None:
+    """Return the content type of the body, or None if the client chose none."""
+    return None if request.mimetype == FORM else request.headers.get("Content-Type")
 
 
 async def receive_file() -> BinaryIO:

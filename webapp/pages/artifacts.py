@@ -35,7 +35,7 @@ async def index(task_id: str) -> Response:
     return await page_response(task_id, page)
 
 
-@blueprint.get("/tasks/<task_id>/artifacts/<int:seq>")
+@blueprint.get(f"/tasks/<task_id>/artifacts/<int(max={MAX_SEQ}):seq>")
 @needs("read")
 async def show(task_id: str, seq: int) -> Response:
     async with store().read() as view:
@@ -52,7 +52,7 @@ async def show(task_id: str, seq: int) -> Response:
     return response
 
 
-@blueprint.get("/tasks/<task_id>/artifacts/<int:seq>/raw")
+@blueprint.get(f"/tasks/<task_id>/artifacts/<int(max={MAX_SEQ}):seq>/raw")
 @needs("read")
 async def raw(task_id: str, seq: int) -> Response:
     async with store().read() as view:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
 
 from signalbox.store import TaskReading
 from signalbox.store.state import Span, Task
@@ -61,13 +60,6 @@ class TimedSpan:
             above = above.parent
 
 
-class Interval(NamedTuple):
-    """A part of a span's time, in seconds from the start of the first span."""
-
-    start: float
-    end: float
-
-
 class SpanForest:
     """The spans of a task as trees. `begin` is the timestamp of second 0, `length` the time to the last end.
 
@@ -83,7 +75,6 @@ class SpanForest:
         self.by_id = {timed.span.span_id: timed for timed in self.all}
         self.length = max((timed.end for timed in self.all), default=0.0)
         self.roots = self._link()
-        self.critical: dict[str, list[Interval]] | None = None
         for timed in self.all:
             if timed.children:
                 timed.own = max(0.0, timed.duration - covered(timed.children, timed.start, timed.end))
