@@ -87,7 +87,7 @@ def test_a_run_over_its_budget_is_marked(priced: Server) -> None:
         assert f"over budget: {limit}" in httpx.get(f"{priced.url}/tasks/{task}").text
         assert httpx.get(f"{priced.url}/api/tasks/{task}").json()["over_budget"] == limit
     refused = httpx.post(f"{priced.url}/api/tasks", json={"task_id": "x", "budget": {"cost_usd": -1}})
-    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "budget")
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "cost_usd")
 
 
 def test_a_run_over_a_budget_with_cancel_is_asked_to_stop(priced: Server) -> None:

@@ -34,8 +34,7 @@ from signalbox.webapp.current import budgets, prices, store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownProject
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.prices.budget import Budget, budget_of
-from signalbox.webapp.prices.price_table import InvalidPrices
+from signalbox.webapp.prices.budget import Budget
 from signalbox.webapp.views.list_query import ListFilters, task_query
 
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
@@ -159,13 +158,10 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
 
 
 def _with_budget(body: TaskBody) -> dict[str, Any] | None:
-    """Return the metadata of a new task with its budget. Raises InvalidEvent."""
-    if body.budget is None:
+    """Return the metadata of a new task with its budget. A budget without a limit is none."""
+    budget = body.budget
+    if budget is None or (budget.cost_usd is None and budget.tokens is None):
         return body.metadata
-    try:
-        budget = budget_of(msgspec.to_builtins(body.budget))
-    except InvalidPrices as error:
-        raise InvalidEvent(str(error), "budget") from None
     return {**(body.metadata or {}), "budget": msgspec.to_builtins(budget)}
 
 

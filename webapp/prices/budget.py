@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from signalbox.store.model_calls import Usage
 from signalbox.store.state import Task
@@ -19,8 +20,8 @@ _WRITTEN = re.compile(r"(?:\$|USD ?)?(?P<number>\d+(?:[.,_]\d+)*)(?P<factor>[kKm
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A limit of the cost in US dollars, of the tokens, or of both. With `cancel` a run beyond it is cancelled."""
 
-    cost_usd: float | None = None
-    tokens: int | None = None
+    cost_usd: Annotated[float, Meta(ge=0, le=MAX_BUDGET)] | None = None
+    tokens: Annotated[int, Meta(ge=0, le=int(MAX_BUDGET))] | None = None
     cancel: bool = False
 
     def exceeded(self, usage: Usage | None, prices: Prices) -> str | None:
