@@ -36,7 +36,10 @@ def critical_path(roots: Sequence[TimedSpan]) -> dict[str, list[Interval]]:
         for child, end in _predecessors(timed.children, until):
             if at > end:
                 intervals.append(Interval(end, at))
-            waiting.append((child, end))
+            if child.children:
+                waiting.append((child, end))
+            else:
+                found.setdefault(child.span.span_id, []).append(Interval(child.start, end))
             at = child.start
         if at > timed.start:
             intervals.append(Interval(timed.start, at))
