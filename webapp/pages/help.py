@@ -24,6 +24,7 @@ KEYS = {
         "d": "Switch between the light, the dark and the system's theme",
         "g t": "Tasks",
         "g p": "Permissions",
+        "g k": "Kinds",
         "g a": "Audit log",
         "g h": "Help",
         "g m": "Administration, for those who may",
@@ -31,13 +32,16 @@ KEYS = {
     "On a task": {
         "f": "Follow the log",
         "e": "Next failure",
+        "E": "Previous failure",
         "a": "Reason field of the first open permission request; Tab leads to Approve and Deny",
         "w": "Waterfall",
         "s": "Timeline",
+        "c": "Conversation",
         "t": "Time travel",
     },
     "In time travel": {"[": "One event back", "]": "One event forward", "l": "Back to live"},
-    "On a page of several": {"n": "Next page, or newer events", "p": "Older events", "o": "Fold or unfold idle gaps"},
+    "In the waterfall and the flame view": {"i": "Fold or unfold idle gaps", "0": "Whole run"},
+    "On a page of several": {"n": "Next page, or newer events", "p": "Older events"},
 }
 """The keys of all pages. A test compares them with the templates."""
 
