@@ -40,7 +40,7 @@ KEYS = {
         "t": "Time travel",
     },
     "In time travel": {"[": "One event back", "]": "One event forward", "l": "Back to live"},
-    "In the waterfall and the flame view": {"i": "Fold or unfold idle gaps", "0": "Whole run"},
+    "In the waterfall and the flame view": {"o": "Slowest spans", "i": "Fold or unfold idle gaps", "0": "Whole run"},
     "On a page of several": {"n": "Next page, or newer events", "p": "Older events"},
 }
 """The keys of all pages. A test compares them with the templates."""
