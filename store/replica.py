@@ -6,7 +6,7 @@ Its size is limited: for a task with many spans, checkpoints or requests, it has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import msgspec
@@ -125,6 +125,10 @@ class Replica:
         """Return the size as JSON, in bytes."""
         self._growth = 0
         return len(_encoder.encode(self.state)) + (_size(self.spawn) if self.spawn else 0)
+
+    def has_ancestors(self, events: Iterable[Event]) -> bool:
+        """Return whether the replica has the spans of these events and all spans above them."""
+        return self._has_all_spans or all(map(self._has_ancestors, {event.span_id for event in events}))
 
     def fold(self, event: Event) -> bool:
         """Fold the next event of the task. An event that the replica already has is skipped.

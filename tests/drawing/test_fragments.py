@@ -132,7 +132,7 @@ async def test_a_window_of_the_log_links_to_its_neighbours(store: SqliteStore) -
 async def test_the_list_links_to_each_status_and_to_older_tasks(store: SqliteStore) -> None:
     for n in range(5):
         store.append(f"run-{n}", log("x"))
-    store.create_task("idle", title="Idle")
+    store.create_task("run-later", title="Later")
     async with store.read() as view:
         filtered = FRAGMENTS.list_page(
             await task_list_view(view, TaskQuery(statuses=("running",), text="run", limit=2))

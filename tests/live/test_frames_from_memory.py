@@ -111,8 +111,11 @@ class Watcher:
         async with self._store.read() as view:
             self.task.check((await view.standings([self._task_id]))[self._task_id])
 
-    async def compare(self) -> None:
-        """Compare the frames for pages at several cursors with those that are read from the store."""
+    async def compare(self, *, partial: bool = False) -> None:
+        """Compare the frames for pages at several cursors with those that are read from the store.
+
+        A `partial` replica may lack spans of new rows. Such a frame is read from the store.
+        """
         head = self._ring.head
         for cursor in {1, head // 2 or 1, *range(max(1, head - 6), head + 1)}:
             try:
@@ -120,7 +123,11 @@ class Watcher:
             except NotInMemory:
                 self.reads += 1
                 await self.task.load()
-                found = self.render(cursor)
+                try:
+                    found = self.render(cursor)
+                except NotInMemory:
+                    assert partial
+                    continue
             assert found == await frame(self._store, cursor, self._task_id)
 
     def render(self, cursor: int) -> str:
@@ -165,20 +172,20 @@ async def test_a_frame_from_memory_equals_a_frame_from_the_store(
 ) -> None:
     task_id = store.create_task()[0].task_id
     store.append(task_id, [NewEvent(event_type="runner_spawn")])
-    watcher = Watcher(store, task_id)
+    watcher, partial = Watcher(store, task_id), limits != "whole replicas"
     await watcher.deliver()
-    await watcher.compare()
+    await watcher.compare(partial=partial)
     for action in given_actions:
         is_in_the_log = perform(store, task_id, action)
         await watcher.deliver()
         if is_in_the_log:
-            assert watcher.task.task or limits != "whole replicas"
-            await watcher.compare()
+            assert watcher.task.task or partial
+            await watcher.compare(partial=partial)
             replica_before = watcher.task.task
             await watcher.check()
             assert watcher.task.task is replica_before
         await watcher.check()
-        await watcher.compare()
+        await watcher.compare(partial=partial)
     await watcher.close()
 
 

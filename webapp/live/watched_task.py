@@ -61,6 +61,9 @@ class WatchedTask:
         events = self._ring.events_between(cursor, replica.seq)
         if events is None or any(map(_is_unreadable, events)):
             raise NotInMemory
+        # Rows are indented by the depth of their spans.
+        if not replica.has_ancestors(events):
+            raise NotInMemory
         self._frames += 1
         return ReplicaReading(replica, events)
 
