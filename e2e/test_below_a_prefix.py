@@ -56,7 +56,7 @@ def test_a_task_page_is_live_below_a_prefix_behind_nginx(
         expect_equal_to_fresh(page, context)
         page.keyboard.press("Control+k")
         page.get_by_role("combobox").fill("run")
-        page.get_by_role("option").filter(has_text="task,").first.click()
+        page.get_by_role("option").filter(has_text="· run").first.click()
         expect(page).to_have_url(f"{url}{PREFIX}/tasks/run")
         expect_live_at(page, 4)
         page.close()

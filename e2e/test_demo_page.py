@@ -106,7 +106,7 @@ def test_without_javascript_the_demo_shows_a_note_and_the_newest_events(server: 
 
 def test_without_tasks_the_demo_says_how_to_start_one(start_server: Callable[..., Server], page: Page) -> None:
     page.goto(f"{start_server().url}/demo")
-    expect(page.get_by_text("There is no task to show yet")).to_be_visible()
+    expect(page.get_by_text("No tasks yet")).to_be_visible()
 
 
 def test_an_unknown_task_is_not_found(server: Server) -> None:

@@ -73,7 +73,7 @@ def test_a_person_adds_and_removes_a_tag_and_both_are_audited(tagged: Server) ->
     task = tagged.get("/api/tasks/tagged").json()
     assert (task["tags"].get("triaged"), task["tags"].get("n")) == ("yes", None)
     audits = tagged.get("/tasks/tagged/audits").text
-    assert audits.count("tags changed") == 2
+    assert audits.count("changed the tags of") == 2
     assert "<b>tags changed</b> by local user" in tagged.get("/tasks/tagged").text
     refused = tagged.post("/tasks/tagged/tags", data={"tag": "nothing"}, headers={"Accept": "text/html"})
     assert refused.status_code == 400
