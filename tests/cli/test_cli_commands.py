@@ -13,6 +13,7 @@ import pytest
 
 from signalbox.store import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import Task
 from signalbox.webapp.cli import run_command_line
 from signalbox.webapp.cli.event_line import line_of
 from signalbox.webapp.export.raw import raw_line
@@ -125,16 +126,24 @@ def test_a_port_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -
 
 def test_the_demo_runs_with_the_server_and_stops_with_it(url: str, store: SqliteStore) -> None:
     running = start("serve", "--demo", "--port", "0", SIGNALBOX_STORE_URL=url, SIGNALBOX_SERVER="http://127.0.0.1:1")
-    wait_until(lambda: tasks_of(store) and "work_item_start" in types_of(store, tasks_of(store)[0].task_id), timeout=30)
-    (demo,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-    # The URL of a store may contain a password.
-    assert url not in Path(f"/proc/{demo}/cmdline").read_text()
+
+    def audit() -> Task | None:
+        return next((task for task in tasks_of(store) if task.title == "stdlib audit"), None)
+
+    wait_until(lambda: (task := audit()) and "work_item_start" in types_of(store, task.task_id), timeout=30)
+    demos = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    assert demos
+    for demo in demos:
+        # The URL of a store may contain a password.
+        assert url not in Path(f"/proc/{demo}/cmdline").read_text()
     running.send_signal(signal.SIGTERM)
     assert running.wait(10) == 143
     output, _ = running.communicate()
     assert output.startswith("Signalbox listens on http://127.0.0.1:")
-    (task,) = tasks_of(store)
-    assert (task.title, task.status) == ("stdlib audit", "cancelled")
+    task = audit()
+    assert task
+    assert task.status == "cancelled"
+    assert all(task.ended for task in tasks_of(store))
 
 
 # emit

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
 
 import click
 
 from signalbox.webapp.cli.target import target, target_options
+
+STOP_SECONDS = 2.0
+"""Seconds that the agent gets to record that it was stopped."""
 
 
 @click.command()
@@ -39,7 +43,13 @@ def demo(
     # SIGTERM is recorded like Ctrl-C: the run is cancelled.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = target(store, server, token).open()
-    reviewer = threading.Thread(target=converse, args=(log,), daemon=True)
+    stopping = threading.Event()
+
+    def review() -> None:
+        with suppress(KeyboardInterrupt):
+            converse(log, stopping=stopping)
+
+    reviewer = threading.Thread(target=review, daemon=True)
     if agent:
         reviewer.start()
     try:
@@ -47,6 +57,9 @@ def demo(
         if agent:
             reviewer.join()
     finally:
+        stopping.set()
+        if agent:
+            reviewer.join(STOP_SECONDS)
         log.close()
     if not quiet:
         click.echo(summary)

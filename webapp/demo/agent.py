@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,27 @@ Messages = list[dict[str, Any]]
 Scope = PhaseStep[Event] | WorkItemStep[Event]
 
 
-def converse(log: Log, *, pace: float = 0.05, task_id: str | None = None, root: Path | None = None) -> str:
-    """Review one module as a task. `pace` are the seconds between two words. Returns the last answer."""
+def converse(
+    log: Log,
+    *,
+    pace: float = 0.05,
+    task_id: str | None = None,
+    root: Path | None = None,
+    stopping: threading.Event | None = None,
+) -> str:
+    """Review one module as a task. `pace` are the seconds between two words. Returns the last answer.
+
+    Once `stopping` is set, the task is cancelled, and KeyboardInterrupt is raised.
+    """
     with open_task(log, task_id, title=f"Review of {MODULE}", kind="review") as task:
-        return Reviewer(task, root or library(), pace).run()
+        return Reviewer(task, root or library(), pace, stopping or threading.Event()).run()
 
 
 class Reviewer:
     """The agent: its messages so far, and its tools."""
 
-    def __init__(self, task: Run[Event], root: Path, pace: float) -> None:
-        self._task, self._pace = task, pace
+    def __init__(self, task: Run[Event], root: Path, pace: float, stopping: threading.Event) -> None:
+        self._task, self._pace, self._stopping = task, pace, stopping
         self._source = (root / MODULE).read_text()
         self._messages: Messages = [_message("system", SYSTEM), _message("user", QUESTION)]
 
@@ -65,7 +75,8 @@ class Reviewer:
         with at.llm_call(MODEL, self._messages, name=f"call-{len(self._messages)}") as call:
             for word in re.findall(r"\S+\s*", text):
                 call.piece(word)
-                time.sleep(self._pace)
+                if self._stopping.wait(self._pace):
+                    raise KeyboardInterrupt
             call.answer(
                 text, tool_calls=calls, usage={"input_tokens": _size(self._messages), "output_tokens": _size(text)}
             )
