@@ -12,7 +12,7 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.store.permissions import Permission
 from signalbox.webapp.views.answer_form import answer_form, value_in
-from tests.support.people import person, project, session
+from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
 
 
@@ -235,6 +235,7 @@ def test_the_answered_tab_shows_only_what_the_reader_may_see(start_server: Any) 
         answer = {"approved": True, "reason": f"by {name}"}
         assert server.post(f"/api/tasks/{name}-run/permissions/r1", answer).status_code == 201
     viewer = session(server.store, person(server.store, "viewer@example.org", ours="viewer"))
+    wait_until_guarded(server)
     for path in ("/permissions?show=answered", "/permissions?show=answered&task=ours-run"):
         page = httpx.get(server.url + path, headers=viewer).text
         assert "by ours" in page

@@ -54,7 +54,7 @@ def test_selected_tasks_are_listed_and_deleted_after_confirmation(start_server: 
     assert listed(server) == ["runs"]
     for name in ("a", "b"):
         assert server.get(f"/api/tasks/{name}").status_code == 404
-        assert "task deleted" in audited(server, name)
+        assert "permanently" in audited(server, name)
 
     refused = confirm(server, "delete", "runs")
     assert refused.status_code == 409
@@ -78,8 +78,8 @@ def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callabl
     assert confirm(server, "restore", "a").status_code == 303
     assert (listed(server), listed(server, "archived=1")) == (["b", "a"], [])
     assert "archived." not in server.get(archived.headers["Location"]).text
-    assert "task archived" in audited(server, "a")
-    assert "task restored" in audited(server, "a")
+    assert "archived" in audited(server, "a")
+    assert "restored" in audited(server, "a")
 
 
 def test_selected_runs_are_asked_to_stop_with_one_reason(start_server: Callable[..., Server]) -> None:

@@ -31,7 +31,7 @@ def has_ended(store: SqliteStore) -> bool:
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_recording_continues_and_a_slow_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
     command = "seq 1 100000" if stream == "stdout" else "seq 1 100000 >&2"
-    running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", command)
+    running = start("run", "--store", url, "--task", "t", "--no-resources", "--", "sh", "-c", command)
     wait_until(lambda: has_ended(store), timeout=60)
     assert running.poll() is None
     out, err = running.communicate()
