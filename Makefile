@@ -21,7 +21,7 @@ UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit e2e soak chaos fleet schemathesis bench screenshots format venv browser lock wheel sbom container clean
+.PHONY: help run test quick lint types unit e2e soak chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,9 @@ chaos: venv browser ## inject 2,000 random faults and check everything after eac
 
 fleet: venv browser ## kill parts of three processes with PostgreSQL and Redis, with 300 viewers (ARGS="--seed 7 --seconds 60")
 	@$(BIN)/python -m e2e.fleet $(ARGS)
+
+integrations: venv ## test the integrations with the real libraries (ARGS=light for one folder of tests/libraries)
+	@scripts/integrations $(ARGS)
 
 schemathesis: venv ## test every route against the OpenAPI document (ARGS="--seed 7")
 	@$(BIN)/python -m scripts.schemathesis $(ARGS)

@@ -97,7 +97,9 @@ def _times(repeats: int, run: Callable[[], object]) -> list[float]:
 
 def _installed() -> Row:
     sizes = {name: _size(importlib.metadata.distribution(name)) for name in _installed_names()}
-    sizes["its own packages"] = sum(_folder_size(Path(__file__).parents[2] / name) for name in ("store", "webapp"))
+    sizes["its own packages"] = sum(
+        _folder_size(Path(__file__).parents[2] / name) for name in ("store", "webapp", "integrations")
+    )
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:4]
     return Row(
         name="installed size, with all that the default installation needs",

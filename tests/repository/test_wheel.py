@@ -17,7 +17,7 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.server import READY
 
-SOURCES = ("LICENSE", "README.md", "pyproject.toml", "signalbox", "store", "webapp")
+SOURCES = ("LICENSE", "README.md", "pyproject.toml", "signalbox", "store", "webapp", "integrations")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, f'build_{sys.argv[1]}')(sys.argv[2])"
 
 PROGRAM = """
@@ -136,7 +136,8 @@ def test_a_wheel_puts_nothing_but_signalbox_at_the_top_level(wheel: Path) -> Non
 def test_a_wheel_built_from_the_source_distribution_has_every_file_of_the_checkout(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    expected = {f"signalbox/{name}" for folder in ("store", "webapp") for name in files_of(Path(folder))}
+    folders = ("store", "webapp", "integrations")
+    expected = {f"signalbox/{name}" for folder in folders for name in files_of(Path(folder))}
     assert len(expected) > 300
     assert expected | {"signalbox/__init__.py", "signalbox/__main__.py", "signalbox/py.typed"} <= names
     assert {name for name in names if name.startswith("signalbox/")} - expected == {
