@@ -34,7 +34,7 @@ COMMANDS = {
         "--color=yes",
         "tests/drawing/test_text.py",
         "tests/drawing/test_ansi.py",
-        "tests/redaction/test_redaction.py",
+        "tests/store/redaction/test_redaction.py",
     ),
     "typo": ("make", "--no-print-directory", "tset"),
 }

@@ -8,6 +8,7 @@ from quart import current_app
 
 from signalbox.store import Store
 from signalbox.store.history import History
+from signalbox.store.redaction.writes import WriteRedaction, write_redaction
 from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live.hub import Hub
@@ -30,6 +31,14 @@ def hub() -> Hub:
 def settings() -> Settings:
     """Return the settings of this server."""
     return cast(Settings, current_app.extensions["settings"])
+
+
+def redaction_on_write() -> WriteRedaction:
+    """Return the redaction of what programs send, which hides nothing unless the setting `redact_writes` is on.
+
+    Every route that stores tasks or events of programs applies it: `redaction_on_write().events(events)`.
+    """
+    return write_redaction(settings().redact if settings().redact_writes else "")
 
 
 def fragments() -> Fragments:

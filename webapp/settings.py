@@ -12,9 +12,9 @@ from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
+from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import InvalidPrices, Prices
-from signalbox.webapp.redaction.rules import InvalidRule, Redaction
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
@@ -85,9 +85,11 @@ class Settings:
 
     allow_retry: bool = _setting(True, "Allow people to retry commands that `signalbox run` started on this store.")
     redact: str = _setting(
-        "token,password,passwd,passphrase,secret,authorization,api_key,access_key,private_key,account_key,auth_key,"
-        "credential,cookie,amz_signature,pwd,pass",
+        DEFAULT_RULES,
         "What exports hide: words that name payload keys, and /regular expressions/ for texts, separated by commas.",
+    )
+    redact_writes: bool = _setting(
+        False, "Hide the same in tasks and events that arrive over HTTP, before they are stored."
     )
 
     prices: str = _setting(

@@ -20,10 +20,12 @@ from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, innermost
 from signalbox.store.emitter.vocabulary import R, Vocabulary
 from signalbox.store.events import MAX_TITLE_CHARS, Event, check_task_id, new_id
+from signalbox.store.identity import reference_to
 from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Task
 from signalbox.store.times import now
+from signalbox.store.trace_context import trace_variables, traceparent_of
 
 HEARTBEAT_INTERVAL = 10.0
 """Seconds without an event after which a run appends a heartbeat."""
@@ -42,9 +44,10 @@ class Run(Branch[R]):
     lifeline: Lifeline
 
     def __init__(
-        self, emitter: Vocabulary[R], task_id: str, span_id: str, lifeline: Lifeline, *, synchronous: bool
+        self, emitter: Vocabulary[R], task: Task, span_id: str, lifeline: Lifeline, *, synchronous: bool
     ) -> None:
-        self.task_id = task_id
+        self.task_id = task.task_id
+        self.reference = reference_to(task)
         self.synchronous = synchronous
         self.lifeline = lifeline
         self._emitter = emitter
@@ -66,6 +69,20 @@ class Run(Branch[R]):
         """Whether this run was asked to stop. A run that has read True here is recorded as cancelled when it ends."""
         self._cancel_seen = self._cancel_seen or self.lifeline.cancelled
         return self._cancel_seen
+
+    @property
+    def traceparent(self) -> str:
+        """The `traceparent` header of W3C Trace Context for work within the innermost open step of this run."""
+        return traceparent_of(self.task_id, self.here.span_id)
+
+    def trace_variables(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return the variables for a program whose OpenTelemetry spans belong to this task.
+
+            subprocess.run(command, env=os.environ | task.trace_variables())
+
+        `environ` is the environment of that program without them.
+        """
+        return trace_variables(self.reference, self.here.span_id, environ)
 
     def check_mode(self, *, synchronous: bool) -> None:
         """Raise TypeError if `with` and `async with` are mixed."""
@@ -153,7 +170,7 @@ class open_task:
         emitter = Emitter(self._log, strict=self._strict, task=task)
         spawned = emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
         self._add_labels(emitter, task)
-        self._run = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
+        self._run = Run(emitter, task, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
         return self._run
 
     def __exit__(
@@ -168,7 +185,7 @@ class open_task:
         spawned = await emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
         for appended in self._add_labels(emitter, task):
             await appended
-        self._arun = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=False)
+        self._arun = Run(emitter, task, spawned.span_id, self._lifeline(task, spawned), synchronous=False)
         return self._arun
 
     async def __aexit__(

@@ -30,7 +30,7 @@ from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, require, task_identity, visible_projects
-from signalbox.webapp.current import budgets, prices, store
+from signalbox.webapp.current import budgets, prices, redaction_on_write, store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownProject
 from signalbox.webapp.http.root_path import at_root
@@ -148,8 +148,13 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
     check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
     metadata = labelled(_with_budget(body), body.tags, body.links, strict=True)
+    hide = redaction_on_write()
     task, new = await store().acreate_task(
-        body.task_id, title=body.title, kind=body.kind, metadata=metadata, project_id=project_id
+        body.task_id,
+        title=hide.text(body.title),
+        kind=body.kind,
+        metadata=hide.value(metadata),
+        project_id=project_id,
     )
     if not new:
         await require("emit", task.task_id)
@@ -188,7 +193,9 @@ async def set_labels(task_id: str, body: LabelsBody) -> TaskResponse:
 @needs("emit")
 @endpoint("Replace the unfinished lines of a task that has not ended.", status=204)
 async def set_unfinished(task_id: str, query: IdentityParameter, body: list[Unfinished]) -> None:
-    await store().aset_unfinished(task_id, body, identity=task_identity())
+    hide = redaction_on_write()
+    lines = [msgspec.structs.replace(line, message=hide.text(line.message) or "") for line in body]
+    await store().aset_unfinished(task_id, lines, identity=task_identity())
 
 
 @blueprint.delete("/<task_id>")

@@ -12,6 +12,7 @@ from quart import Blueprint, Response
 
 from signalbox.store import Event
 from signalbox.store.events import HEARTBEAT
+from signalbox.store.redaction.rules import Redaction
 from signalbox.store.state import Span, Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, settings, store
@@ -19,7 +20,6 @@ from signalbox.webapp.export import ndjson, spans_csv
 from signalbox.webapp.export.paging import event_pages, span_pages
 from signalbox.webapp.export.raw import raw_details, raw_line
 from signalbox.webapp.http.endpoint import endpoint
-from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.run_report import redacted, run_report
 
 blueprint = Blueprint("export", __name__)

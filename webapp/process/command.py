@@ -15,8 +15,10 @@ from signalbox.store import NewEvent, Store, StoreError, StoreMoved
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import new_id
+from signalbox.store.identity import reference_to
 from signalbox.store.log import Log
 from signalbox.store.state import Task
+from signalbox.store.trace_context import trace_variables
 from signalbox.webapp.process.echo import Echoes
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
@@ -205,7 +207,7 @@ class CommandRun:
     def _environment(self) -> dict[str, str]:
         # The command may emit to its task, and start other runs.
         own = {TASK_VARIABLE: self._task.task_id, IDENTITY_VARIABLE: self._task.identity}
-        own |= self._options.environment
+        own |= trace_variables(reference_to(self._task), self._span_id, os.environ) | self._options.environment
         return {"TERM": "xterm-256color", **os.environ, **own}
 
     def _emit(self, event_type: str, **payload: Any) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.store.people import Project
+from signalbox.store.redaction.rules import Redaction
 from signalbox.store.urls import without_password
-from signalbox.webapp.redaction.rules import Redaction
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from signalbox.store import Event, Reading
+from signalbox.store.redaction.rules import Redaction
 from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task
-from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.cancellation import Cancellation, cancellation_of
 from signalbox.webapp.views.failure import Failure, failure_of
 from signalbox.webapp.views.span_tree import SpanLine, lines

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 from signalbox.store import Conflict, InvalidEvent
 from signalbox.store.errors import NotFound
 from signalbox.store.people import DEFAULT_PROJECT, ROLES, Project, Role
+from signalbox.store.redaction.rules import Redaction
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.actor import audit_arguments
 from signalbox.webapp.auth.guard import directory, principal
@@ -18,7 +19,6 @@ from signalbox.webapp.http.refusal_table import refusal_of
 from signalbox.webapp.http.refusals import UnknownProject
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.admin.page import admin_page, require_administration
-from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.agent_commands import commands_of
 
 blueprint = Blueprint("admin_projects", __name__, url_prefix="/admin")

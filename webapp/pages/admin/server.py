@@ -6,13 +6,13 @@ from dataclasses import fields
 
 from quart import Blueprint, Response, current_app
 
+from signalbox.store.redaction.rules import Redaction
 from signalbox.store.urls import without_password
 from signalbox.webapp import __version__
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.health import health, store_problem
 from signalbox.webapp.pages.admin.page import admin_page
-from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.settings import variable
 from signalbox.webapp.views.agent_commands import commands_of
 from signalbox.webapp.views.text import count, display_text, plural

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from signalbox.webapp.redaction.names import Names
-from signalbox.webapp.redaction.shapes import HIDDEN
+from signalbox.store.redaction.names import Names
+from signalbox.store.redaction.shapes import HIDDEN
 
 _NAME = r"[A-Za-z_](?:[\w-]|\.(?=\w)){0,199}+"
 _QUOTE = r"(?:\\{0,15}+[\"'])"

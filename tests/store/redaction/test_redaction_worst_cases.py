@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from signalbox.webapp.redaction.rules import Redaction
+from signalbox.store.redaction.rules import Redaction
 from signalbox.webapp.settings import Settings
 
 DEFAULT = Redaction(Settings().redact)

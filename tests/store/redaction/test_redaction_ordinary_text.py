@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signalbox.webapp.redaction.rules import HIDDEN, Redaction
+from signalbox.store.redaction.rules import HIDDEN, Redaction
 from signalbox.webapp.settings import Settings
 
 DEFAULT = Redaction(Settings().redact)

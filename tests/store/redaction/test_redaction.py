@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from signalbox.store import Event
-from signalbox.webapp.redaction.rules import HIDDEN, InvalidRule, Redaction
+from signalbox.store.redaction.rules import HIDDEN, InvalidRule, Redaction
 from signalbox.webapp.settings import InvalidSetting, Settings
 
 DEFAULT = Redaction(Settings().redact)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from signalbox.store import Event
-from signalbox.webapp.redaction.rules import HIDDEN, Redaction
+from signalbox.store.redaction.rules import HIDDEN, Redaction
 from signalbox.webapp.settings import Settings
 
 DEFAULT = Redaction(Settings().redact)

@@ -1,9 +1,9 @@
-"""Removes secrets from data that leaves the server, such as exports.
+"""Removes secrets from data that leaves the server, such as exports, or before it is stored.
 
 A rule is a word or a `/regular expression/`. A word matches names (`token` matches `token`, `access_token`,
 `accessToken` and `GITHUB_TOKEN`, but not `tokens_used`). The values of payload keys with such a name are hidden, and
 so are values after such a name in texts: `token=…`, `Token: …`, `--token …`, `["token", "…"]`. An expression hides its
-matches in texts. If there is any rule, texts with the shape of a secret (`webapp.redaction.shapes`) are hidden too.
+matches in texts. If there is any rule, texts with the shape of a secret (`store.redaction.shapes`) are hidden too.
 """
 
 from __future__ import annotations
@@ -15,12 +15,18 @@ import msgspec
 
 from signalbox.store import Event
 from signalbox.store.events import MAX_DEPTH
-from signalbox.webapp.redaction.assignments import Assignments
-from signalbox.webapp.redaction.hints import Hints
-from signalbox.webapp.redaction.names import WEAK, Names
-from signalbox.webapp.redaction.shapes import HIDDEN, HINTS, hidden
+from signalbox.store.redaction.assignments import Assignments
+from signalbox.store.redaction.hints import Hints
+from signalbox.store.redaction.names import WEAK, Names
+from signalbox.store.redaction.shapes import HIDDEN, HINTS, hidden
 
-__all__ = ["HIDDEN", "InvalidRule", "Redaction"]
+__all__ = ["DEFAULT_RULES", "HIDDEN", "InvalidRule", "Redaction"]
+
+DEFAULT_RULES = (
+    "token,password,passwd,passphrase,secret,authorization,api_key,access_key,private_key,account_key,auth_key,"
+    "credential,cookie,amz_signature,pwd,pass"
+)
+"""The default of the setting `redact`."""
 
 _RULE = re.compile(r"\s*(/(?:[^/\\]|\\.)+/(?=\s*(?:,|$))|[^,]+)")
 TOO_DEEP = "[nested too deeply]"
@@ -60,7 +66,7 @@ class Redaction:
 
     def event(self, event: Event) -> Event:
         """Return `event` with its payload redacted."""
-        if not self._may_hide(bytes(event.payload_json)):
+        if not self.may_hide(bytes(event.payload_json)):
             return event
         payload = self.value(event.payload)
         if payload == event.payload:
@@ -71,13 +77,13 @@ class Redaction:
         """Return a projection's struct with the fields that come from payloads redacted."""
         fields = {name: getattr(value, name) for name in value.__struct_fields__ if name in RUN_TEXT_FIELDS}
         try:
-            if not self._may_hide(msgspec.json.encode(fields)):
+            if not self.may_hide(msgspec.json.encode(fields)):
                 return value
         except RecursionError:
             pass  # Older versions stored deeper values than the encoder accepts.
         return msgspec.structs.replace(value, **{name: self.value(given) for name, given in fields.items()})
 
-    def _may_hide(self, json: bytes) -> bool:
+    def may_hide(self, json: bytes) -> bool:
         """Return whether the JSON text of a payload may contain something to hide."""
         return self._any and (self._hints is None or self._hints.found_in(json))
 
