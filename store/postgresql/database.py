@@ -37,7 +37,7 @@ _POSITION = (
 )
 _MOVE = "UPDATE log_position SET last_event_id = %s, commits = %s"
 _SIGN = "UPDATE recent_commits SET number = %s, token = %s WHERE slot = %s"
-_STATE = "SELECT state FROM tasks WHERE task_id = %s"
+_STATE = "SELECT state, stale FROM tasks WHERE task_id = %s"
 _CREATE = (
     "INSERT INTO tasks (task_id, identity, last_seq, created_at, updated_at, active_at, status, title, kind,"
     " project_id, state) VALUES (%s, %s, 0, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -142,12 +142,14 @@ class PostgresDatabase:
         self._await_position()
         return self._at
 
-    def head(self, task_id: str) -> tuple[int, str | None]:
+    def head(self, task_id: str) -> tuple[int, str | None, bool]:
         cursor = self._connection.cursor()
         cursor.execute(_STATE, (task_id,))
         self._await_position()
         row = cursor.fetchone()
-        return self._last_event_id, row[0] if row else None
+        if row is None:
+            return self._last_event_id, None, False
+        return self._last_event_id, *row
 
     def take_event_id(self) -> None:
         self._await_position()
@@ -164,7 +166,7 @@ class PostgresDatabase:
         )
         self._last_event_id = rows[-1][0]
 
-    def save_task(self, task: Task) -> None:
+    def save_task(self, task: Task, *, was_stale: bool) -> None:
         self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), task.task_id))
 
     def remove_task(self, task_id: str) -> None:

@@ -58,7 +58,7 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     events = list(events)
     needed.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
     needed.phases = needed.interrupted
-    if all(_is_main_span_line(task, event) and PLAIN.issuperset(event.payload) for event in events):
+    if are_plain_lines(task, events):
         return needed
     unnamed_up_to = 0
     for at, event in enumerate(events):
@@ -89,6 +89,14 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
             needed.checkpoints.add(checkpoint_id_in(event.payload))
     needed.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed_up_to))
     return needed
+
+
+def are_plain_lines(task: Task, events: Iterable[NewEvent | Event]) -> bool:
+    """Return whether the events are log lines in the main span of a running task that concern no model call.
+
+    Most appends are. These events change only counters, so `count` has the same effect as `apply`.
+    """
+    return all(_is_main_span_line(task, event) and PLAIN.issuperset(event.payload) for event in events)
 
 
 def fold(task: Task, events: Iterable[Event]) -> TaskState:

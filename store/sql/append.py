@@ -15,12 +15,12 @@ from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.identity import check_identity
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.people import DEFAULT_PROJECT
-from signalbox.store.projections import apply, consequences, refusal
+from signalbox.store.projections import apply, are_plain_lines, consequences, count, refusal
 from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, tags, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
-from signalbox.store.state import ACTIVE_STATUSES, Task
+from signalbox.store.state import ACTIVE_STATUSES, Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import checked_time
 
@@ -99,7 +99,8 @@ def append(
     # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
     at = max(db.now(), task.updated_at)
     stored = _stored_under_keys(db, task_id, drafts)
-    state = load_state(db, task, [draft for draft, _ in drafts])
+    plain_lines = are_plain_lines(task, (draft for draft, _ in drafts))
+    state = TaskState(task=task) if plain_lines else load_state(db, task, [draft for draft, _ in drafts])
     rows: list[tuple[object, ...]] = []
     heartbeat_seqs: list[int] = []
     entries = conversation.Entries()
@@ -125,7 +126,11 @@ def append(
         )
         if draft.event_type != "log":
             event.__dict__["payload"] = draft.payload
-        changed = apply(state, event)
+        if plain_lines:
+            changed = False
+            count(task, (at,))
+        else:
+            changed = apply(state, event)
         if event.event_type == "runner_heartbeat":
             heartbeat_seqs.append(event.seq)
         elif task.conversation_seq:
@@ -224,9 +229,11 @@ def load_head(db: Database, task_id: str, *, create: bool = True) -> tuple[Task,
     """Return the task and the next event id. A task that does not exist is created; without `create` this raises
     UnknownTask.
     """
-    last_id, state = db.head(task_id)
+    last_id, state, stale = db.head(task_id)
     if state is not None:
-        return stored_task(task_id, state), last_id + 1
+        task = stored_task(task_id, state)
+        task.stale = stale
+        return task, last_id + 1
     if not create:
         raise UnknownTask(task_id)
     create_task(db, task_id)
@@ -243,7 +250,7 @@ def check_stored_identity(db: Database, task_id: str, identity: str) -> None:
 
 def load_task(db: Database, task_id: str) -> Task | None:
     """Return the stored projection of a task, or None. Raises UnreadableTask."""
-    _, state = db.head(task_id)
+    _, state, _ = db.head(task_id)
     return stored_task(task_id, state) if state is not None else None
 
 

@@ -43,8 +43,10 @@ class Database(Protocol):
     def now(self) -> str:
         """Return the present time as a timestamp, by the clock of the database."""
 
-    def head(self, task_id: str) -> tuple[int, str | bytes | None]:
-        """Return the newest event id, and the state of a task as JSON, or None if there is no such task."""
+    def head(self, task_id: str) -> tuple[int, str | bytes | None, bool]:
+        """Return the newest event id, the state of a task as JSON, or None if there is no such task, and whether the
+        task is stale.
+        """
 
     def take_event_id(self) -> None:
         """Use up one event id, so that readers notice a change that adds no event."""
@@ -55,8 +57,8 @@ class Database(Protocol):
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
         """Insert events. Each row has the values of `rows.COLUMNS`, then `quiet` and `plain`; "" stands for NULL."""
 
-    def save_task(self, task: Task) -> None:
-        """Write the state and the counter of a task that an append changed. The task is no longer stale."""
+    def save_task(self, task: Task, *, was_stale: bool) -> None:
+        """Write the state and the counter of a task that an append changed. A task that was stale no longer is."""
 
     def remove_task(self, task_id: str) -> None:
         """Delete a task and everything that belongs to it, except its audits."""

@@ -91,7 +91,8 @@ def save_state(db: Database, state: TaskState, since_seq: int) -> None:
     """Write every part of `state` that changed after `since_seq`."""
     task = state.task
     task_id = task.task_id
-    db.save_task(task)
+    was_stale, task.stale = task.stale, False  # `stale` is not part of the state: it has a column
+    db.save_task(task, was_stale=was_stale)
     if task.labels_seq > since_seq:
         tags.save(db, task)
     if task.artifacts_seq > since_seq:

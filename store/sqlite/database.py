@@ -25,14 +25,14 @@ class SqliteDatabase(sqlite3.Connection):
     def now(self) -> str:
         return now()
 
-    def head(self, task_id: str) -> tuple[int, bytes | None]:
+    def head(self, task_id: str) -> tuple[int, bytes | None, bool]:
         # One statement, because single appends spend most of their time in statements.
-        last_id, state = self.execute(
-            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'),"
-            " (SELECT CAST(state AS BLOB) FROM tasks WHERE task_id = ?)",
+        last_id, state, stale = self.execute(
+            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), CAST(state AS BLOB), stale"
+            " FROM (SELECT 1) LEFT JOIN tasks ON task_id = ?",
             (task_id,),
         ).fetchone()
-        return last_id or 0, state
+        return last_id or 0, state, bool(stale)
 
     def take_event_id(self) -> None:
         if not self.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'task_events'").rowcount:
@@ -51,8 +51,10 @@ class SqliteDatabase(sqlite3.Connection):
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
         self.executemany(_INSERT, rows)
 
-    def save_task(self, task: Task) -> None:
-        sql = "UPDATE tasks SET updated_at = ?, state = ?, stale = 0 WHERE task_id = ?"
+    def save_task(self, task: Task, *, was_stale: bool) -> None:
+        # SQLite rewrites the indexes of every column that a statement sets, so an unchanged one is left out.
+        unmark = ", stale = 0" if was_stale else ""
+        sql = f"UPDATE tasks SET updated_at = ?, state = ?{unmark} WHERE task_id = ?"
         self.execute(sql, (task.updated_at, to_json(task), task.task_id))
         counter = "UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?"
         self.execute(counter, (task.latest_seq, task.task_id))
