@@ -35,7 +35,7 @@ PEOPLE_EVENTS = frozenset(
     {"permission_response", "allowance_revoked", "message_sent", "cancel_requested", "retry_requested"}
 )
 """Events that record acts of people. Only those that the server writes take effect; from an emitter they are claims."""
-LABEL_EVENTS = ("tags_changed", "links_changed", ARTIFACT_STORED)
+LABEL_EVENTS = ("title_changed", "tags_changed", "links_changed", ARTIFACT_STORED)
 """Events that add something to a task. They say nothing about the state of the run, so they start no queued task."""
 KNOWN_EVENTS = (
     *RUNNER_EVENTS,

@@ -25,6 +25,7 @@ from signalbox.store.projections import (
     run,
     spans,
     tags,
+    title,
     usage,
 )
 from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
@@ -231,6 +232,7 @@ _HANDLERS: dict[str, Callable[[TaskState, Event, Any], None]] = {
     "permission_request": permissions.request,
     "permission_response": permissions.closed,
     "permission_cleared": permissions.closed,
+    "title_changed": title.title_changed,
     "tags_changed": tags.tags_changed,
     "links_changed": tags.links_changed,
     "artifact_stored": artifacts.stored,

@@ -154,9 +154,9 @@ def save_state(db: Database, state: TaskState, since_seq: int) -> None:
         )
 
 
-def listed_columns(task: Task) -> tuple[str, str | None, str]:
+def listed_columns(task: Task) -> tuple[str, str | None, str, str | None]:
     """Return the values by which the list of tasks filters and sorts. `save_listed` writes them when they change."""
-    return task.status, task.ended_at, task.updated_at[:19]
+    return task.status, task.ended_at, task.updated_at[:19], task.title
 
 
 def save_listed(db: Database, task: Task) -> None:
@@ -166,5 +166,5 @@ def save_listed(db: Database, task: Task) -> None:
         # Round to microseconds: SQLite writes a number into a cursor with 15 digits.
         with suppress(ValueError):
             duration = max(0.0, round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6))
-    sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ? WHERE task_id = ?"
-    db.execute(sql, (task.status, duration, task.updated_at[:19], task.task_id))
+    sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ?, title = ? WHERE task_id = ?"
+    db.execute(sql, (task.status, duration, task.updated_at[:19], task.title, task.task_id))

@@ -63,6 +63,7 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
     "cancel_requested": _MESSAGE | {"by", "reason"},
     "retry_requested": _MESSAGE | {"by", "retry"},
     "artifact_stored": _MESSAGE | {"name", "content_type", "size", "sha256"},
+    "title_changed": _MESSAGE | {"by", "title"},
     "tags_changed": _MESSAGE | {"by", "tags"},
     "links_changed": _MESSAGE | {"by", "links"},
 }
