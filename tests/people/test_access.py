@@ -168,6 +168,7 @@ ROUTES: dict[str, Route] = {
     "POST /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>": Route("admin"),
+    "GET /api/wait": Route("read", query="?task=run&timeout=0"),
     "GET /api/events/health": Route("nothing"),
     "GET /api/openapi.json": Route("some"),
     "GET /api/sse/events/<session_id>": Route("read"),

@@ -23,6 +23,7 @@ def install(app: Quart) -> None:
         sockets,
         streams,
         tasks,
+        waiting,
     )
     from signalbox.webapp.api.login import blueprint as login
     from signalbox.webapp.api.projects import blueprint as projects
@@ -41,6 +42,7 @@ def install(app: Quart) -> None:
         control,
         streams,
         feed,
+        waiting,
         sockets,
         openapi,
         metrics,

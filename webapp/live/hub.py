@@ -7,7 +7,7 @@ import contextlib
 import math
 import random
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from signalbox.store import Event, Store
 from signalbox.store.contract.processes import CountKey
@@ -30,6 +30,7 @@ from signalbox.webapp.live.subscriber import Subscriber
 from signalbox.webapp.live.sweeper import Sweeper
 from signalbox.webapp.live.tail_pause import TailPause
 from signalbox.webapp.live.task_changes import TaskChanges
+from signalbox.webapp.live.waits import Wait, Waits
 from signalbox.webapp.settings import Settings
 
 FAREWELL_SPREAD_MS = (200, 3000)
@@ -62,6 +63,7 @@ class Hub:
             store, self.callers.project_sets, self._greet_pages, loops.loop("permission_counts")
         )
         self.tail_pause = TailPause()
+        self._waits = Waits()
         self.lanes = Lanes(store, settings, stats, Pages(self._permission_counts.facts), self.tail_pause)
         self._session_event = session_event
         self.other_processes = OtherProcesses(store, self._own_counts, loops.loop("other_processes"))
@@ -78,6 +80,7 @@ class Hub:
         self._stats.events_in += len(events)
         self._task_changes.on_commit()
         self.lanes.push(events)
+        self._waits.deliver(events)
         self._permission_counts.on_commit(events)
         self.other_processes.on_commit(events)
 
@@ -125,8 +128,20 @@ class Hub:
             if not lane.subscribers:
                 self.lanes.drop_idle()
 
+    @contextlib.contextmanager
+    def waiting(self, ticket: Ticket, tasks: Sequence[str]) -> Iterator[Wait]:
+        """Let a request wait for new events of `tasks`. It counts as a stream. Raises TooManyStreams."""
+        self.admit(ticket)
+        self.opened()
+        try:
+            with self._waits.waiting(ticket.principal.key, tasks) as wait:
+                yield wait
+        finally:
+            self.closed()
+
     def suspend(self) -> None:
         """End all streams because the store does not answer, so that no page appears to be up to date."""
+        self._waits.wake_all()
         for lane in list(self.lanes):
             for subscriber in list(lane.subscribers):
                 subscriber.disconnect("store", 1000)
@@ -134,6 +149,7 @@ class Hub:
     def reset(self) -> None:
         """End all streams with `reset` because the store has another history."""
         self.lanes.reset()
+        self._waits.wake_all()
         self.other_processes.forget()
 
     def opened(self) -> None:
@@ -157,6 +173,7 @@ class Hub:
         if self.closing:
             return
         self.closing = True
+        self._waits.close()
         self._sweeper.close()
         self._task_changes.close()
         self._permission_counts.close()
@@ -180,7 +197,9 @@ class Hub:
     def _streams_of(self, ticket: Ticket) -> int:
         """Return how many streams a caller has open in all processes; 0 for the local user, who has no limit."""
         key = ticket.principal.key
-        return self.callers.count(ticket) + self.other_processes.count((CALLER, key)) if key else 0
+        if key is None:
+            return 0
+        return self.callers.count(ticket) + self._waits.count(key) + self.other_processes.count((CALLER, key))
 
     def _own_counts(self) -> Mapping[CountKey, int]:
         """Return the counts that this process shares with the others."""
