@@ -1,0 +1,196 @@
+"""The background writer, with which integrations report: the program never waits for it, and never gets its errors.
+
+writer = background_writer(target())
+writer.create_task("nightly", title="Nightly build")
+writer.append("nightly", "log", {"message": "hello"})
+
+Events wait in a bounded queue. A daemon thread opens the store with the first one, appends them in groups, tries again
+while the store or the server is away, and says in the log how many events were dropped meanwhile.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from concurrent.futures import thread as _thread_pools  # noqa: F401
+from contextlib import suppress
+
+from signalbox.integrations.event_queue import CREATE_TASK, EventQueue, QueuedEvent
+from signalbox.integrations.snapshot import snapshot
+from signalbox.integrations.target import ReportTarget
+from signalbox.integrations.writer_thread import Heartbeat, WriterThread
+
+TYPE_CHECKING = False  # from typing, which takes longer to import than this module
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+MAX_EVENTS, MAX_BYTES = 10_000, 32 * 2**20
+"""Events that may wait, and their estimated bytes."""
+
+EXIT_TIMEOUT_S = 5.0
+"""Seconds for which the end of the program waits for the last events at most."""
+
+FORK_WAIT_S = 1.0
+"""Seconds for which `fork` waits at most until the thread holds no lock that the child would need."""
+
+
+class BackgroundWriter:
+    """Appends events to the log at `target` in a daemon thread, which starts with the first event.
+
+    Its methods may be called in any thread, in signal handlers and after `fork`. They raise no error of the store. A
+    forked process gets an empty queue and a thread of its own.
+    """
+
+    def __init__(self, target: ReportTarget, *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
+        self.target = target
+        self._limits = (max_events, max_bytes)
+        self._thread = WriterThread(target, EventQueue(max_events, max_bytes))
+        _writers.add(self)
+
+    def create_task(
+        self,
+        task_id: str,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
+    ) -> None:
+        """Create a task, before its first event. An existing task stays as it is."""
+        arguments = {"title": title, "kind": kind, "metadata": metadata, "project_id": project_id}
+        self.append(task_id, CREATE_TASK, arguments)
+
+    def append(
+        self,
+        task_id: str,
+        event_type: str,
+        payload: dict[str, Any] | None = None,
+        *,
+        identity: str | None = None,
+        occurred_at: float | str | None = None,
+        **fields: str | None,
+    ) -> None:
+        """Append an event. `occurred_at` is in seconds since 1970, or a text with a zone; by default it is now.
+
+        `fields` are those of a `NewEvent`: `span_id`, `parent_span_id`, `phase`, `actor` and `key`. With `identity`
+        the event reaches no later task with the same id. Values that JSON does not have become text.
+        """
+        queue = self._thread.queue
+        try:
+            copied, size = snapshot(payload or {})
+            at = time.time() if occurred_at is None else occurred_at
+            queue.add(QueuedEvent(task_id, identity, event_type, copied, fields, at, size))
+            self._thread.wake()
+        except Exception:
+            queue.total_dropped += 1  # MemoryError, for example
+
+    def keep_alive(self, task_id: str, interval: float, *, identity: str | None = None) -> None:
+        """Append a heartbeat whenever the task got no event for `interval` seconds, until `let_go`."""
+        self._thread.heartbeats[task_id] = Heartbeat(interval, identity)
+        self._thread.wake()
+
+    def let_go(self, task_id: str) -> None:
+        """End the heartbeats of a task."""
+        self._thread.heartbeats.pop(task_id, None)
+
+    def flush(self, timeout: float = EXIT_TIMEOUT_S) -> bool:
+        """Wait until the events of now are stored, for at most `timeout` seconds. Returns whether they are.
+
+        Returns False at once if the store or the server turns out to be away.
+        """
+        return self._thread.flush(timeout)
+
+    def close(self, timeout: float = EXIT_TIMEOUT_S) -> bool:
+        """Flush, and end the thread. Returns whether everything is stored. A later event starts a new thread."""
+        until, thread = time.monotonic() + timeout, self._thread
+        self._thread = WriterThread(self.target, EventQueue(*self._limits))
+        stored = thread.flush(timeout)
+        thread.end(max(0.1, until - time.monotonic()))
+        return stored
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of events that are `waiting`, `written`, `dropped` for want of room, and `refused` by the log."""
+        queue, delivery = self._thread.queue, self._thread.delivery
+        return {
+            "waiting": len(queue),
+            "written": delivery.written,
+            "dropped": queue.total_dropped,
+            "refused": delivery.refused,
+        }
+
+    @property
+    def busy(self) -> threading.Lock:
+        """Held while the thread holds locks that a forked process would need."""
+        return self._thread.busy
+
+    def start_over_in_child(self) -> None:
+        """Begin with an empty queue in a forked process. The events of the parent are the parent's."""
+        # Closing the open log of the parent here could harm it, so keep it.
+        _abandoned.append(self._thread)
+        self._thread = WriterThread(self.target, EventQueue(*self._limits))
+
+
+_writers: weakref.WeakSet[BackgroundWriter] = weakref.WeakSet()
+_shared: dict[ReportTarget, BackgroundWriter] = {}
+_abandoned: list[WriterThread] = []
+_locked: list[threading.Lock] = []
+_before_flush: list[Callable[[], None]] = []
+_deadlines: list[float] = []
+
+
+def background_writer(target: ReportTarget) -> BackgroundWriter:
+    """Return the writer of this process for `target`, which all integrations share."""
+    writer = _shared.get(target)
+    if writer is None:
+        writer = _shared.setdefault(target, BackgroundWriter(target))
+    return writer
+
+
+def before_exit(call: Callable[[], None]) -> None:
+    """Call `call` when the program ends, before the last flush. Errors are ignored."""
+    _before_flush.append(call)
+
+
+def _flush_all() -> None:
+    _deadlines.append(time.monotonic() + EXIT_TIMEOUT_S)
+    deadline = _deadlines[0]
+    while _before_flush:
+        with suppress(Exception):
+            _before_flush.pop()()
+    for writer in list(_writers):
+        with suppress(Exception):
+            writer.flush(max(0.0, deadline - time.monotonic()))
+
+
+def _before_fork() -> None:
+    deadline = time.monotonic() + FORK_WAIT_S
+    for writer in list(_writers):
+        lock = writer.busy
+        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            _locked.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _locked:
+        _locked.pop().release()
+
+
+def _after_fork_in_child() -> None:
+    _locked.clear()
+    _deadlines.clear()
+    for writer in list(_writers):
+        writer.start_over_in_child()
+
+
+# `concurrent.futures.thread` must be loaded before this, as it cannot be loaded while the program ends. Both calls are
+# needed. `threading` calls its functions also at the end of a child of multiprocessing, and while threads can still be
+# started. `atexit` calls its functions later, and one of them may have logged something.
+getattr(threading, "_register_atexit", atexit.register)(_flush_all)
+atexit.register(_flush_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

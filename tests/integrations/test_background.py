@@ -1,0 +1,164 @@
+"""Test the background writer: a program never waits for it, and what it reports is stored once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalbox.integrations.background import BackgroundWriter
+from signalbox.integrations.target import ReportTarget
+from signalbox.store import open_store
+from tests.support.reporting import events_in, run_program, tasks_in
+from tests.support.server import Server
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def writer(url: str) -> Iterator[BackgroundWriter]:
+    writer = BackgroundWriter(ReportTarget(url))
+    yield writer
+    writer.close(0)
+
+
+async def test_events_are_stored_once_in_order_with_their_own_times(writer: BackgroundWriter, url: str) -> None:
+    writer.create_task("nightly", title="Nightly build", kind="build", metadata={"tags": {"branch": "main"}})
+    for number in range(1200):
+        writer.append("nightly", "log", {"message": f"line {number}"}, occurred_at=1_700_000_000.0 - number)
+    assert writer.flush()
+    (task,) = await tasks_in(url)
+    assert (task.title, task.kind, task.tags) == ("Nightly build", "build", {"branch": "main"})
+    events = await events_in(url, "nightly")
+    assert [event.payload["message"] for event in events] == [f"line {number}" for number in range(1000)]
+    assert events[1].happened_at < events[0].happened_at
+    assert task.latest_seq == 1200
+    assert writer.counts == {"waiting": 0, "written": 1201, "dropped": 0, "refused": 0}
+
+
+async def test_values_are_those_of_the_moment_of_the_report(writer: BackgroundWriter, url: str) -> None:
+    class Row:
+        def __str__(self) -> str:
+            raise RuntimeError("the session is closed")
+
+    numbers = [1, 2]
+    writer.append("values", "log", {"numbers": numbers, "row": Row(), "when": b"\xff", "infinite": float("inf")})
+    numbers.append(3)
+    assert writer.flush()
+    (event,) = await events_in(url, "values")
+    assert event.payload == {"numbers": [1, 2], "row": "<Row>", "when": "�", "infinite": None}
+
+
+def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.kill()
+    writer = BackgroundWriter(ReportTarget(server.url), max_events=100)
+    writer.append("busy", "work_item_start", {"work_item_id": "a"}, span_id="a")
+    wait_until(lambda: writer.counts["waiting"] == 0)  # the thread has taken it, and tries to send it
+    for number in range(150):
+        writer.append("busy", "log", {"message": str(number)})
+    writer.append("busy", "work_item_complete", {"work_item_id": "a"}, span_id="a")
+    assert writer.counts["dropped"] == 51
+    server.start()
+    report = "51 events were dropped, because too many were waiting to be sent"
+    events = wait_until(lambda: writer.flush() and (read := events_at(server, "busy"))[-1]["payload"] and read)
+    lines = [event["payload"]["message"] for event in events if event["event_type"] == "log"]
+    assert lines == [report, *map(str, range(51, 150))]
+    assert events[0]["event_type"] == "work_item_start"
+    assert "work_item_complete" in [event["event_type"] for event in events]
+    writer.close()
+
+
+def events_at(server: Server, task_id: str) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = server.get(f"/api/tasks/{task_id}/events?limit=1000").json()["events"]
+    return events
+
+
+def test_a_fork_reports_for_itself_and_the_parent_goes_on(url: str, tmp_path: Path) -> None:
+    done = run_program(
+        """
+        import os, sys
+        from multiprocessing import get_context
+        from signalbox.integrations.background import background_writer
+        from signalbox.integrations.target import target
+
+        writer = background_writer(target())
+        writer.append("forks", "log", {"message": "before"})
+        def child():
+            background_writer(target()).append("forks", "log", {"message": "child"})
+        process = get_context("fork").Process(target=child)
+        process.start()
+        process.join(30)
+        writer.append("forks", "log", {"message": f"parent after {process.exitcode}"})
+        """,
+        cwd=tmp_path,
+        SIGNALBOX_STORE_URL=url,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    events = asyncio.run(events_in(url, "forks"))
+    assert sorted(event.payload["message"] for event in events) == ["before", "child", "parent after 0"]
+
+
+def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path: Path) -> None:
+    code = """
+        import atexit, time
+        from signalbox.integrations import background
+        from signalbox.integrations.target import target
+
+        background.EXIT_TIMEOUT_S = 1.5
+        atexit.register(lambda: background.background_writer(target()).append("end", "log", {"message": "at exit"}))
+        background.background_writer(target()).append("end", "log", {"message": "last words"})
+        """
+    url = f"sqlite:///{tmp_path}/signalbox.db"
+    done = run_program(code, cwd=tmp_path, SIGNALBOX_STORE_URL=url)
+    assert (done.returncode, done.stderr) == (0, "")
+    events = asyncio.run(events_in(url, "end"))
+    assert [event.payload["message"] for event in events] == ["last words", "at exit"]
+    # Nobody answers: the connection stays open until the system gives up, after minutes.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        done = run_program(code, cwd=tmp_path, SIGNALBOX_SERVER=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert done.returncode == 0
+        assert time.monotonic() - started < 10
+
+
+def test_an_event_that_the_log_refuses_holds_up_no_other(writer: BackgroundWriter, url: str) -> None:
+    writer.append("mixed", "log", {"message": "one"})
+    writer.append("mixed", "log", {"message": "two"}, key="signalbox:reserved")
+    writer.append("mixed", "log", {"message": "three"})
+    assert writer.flush()
+    assert [event.payload["message"] for event in asyncio.run(events_in(url, "mixed"))] == ["one", "three"]
+    assert writer.counts["refused"] == 1
+
+
+def test_events_of_a_deleted_task_reach_no_later_task_with_its_id(writer: BackgroundWriter, url: str) -> None:
+    writer.create_task("again")
+    assert writer.flush()
+    store = open_store(url)
+    store.delete_task("again")
+    store.create_task("again", title="Another one")
+    store.close()
+    writer.append("again", "log", {"message": "late"})
+    assert writer.flush()
+    assert asyncio.run(events_in(url, "again")) == []
+    assert writer.counts["refused"] == 1
+
+
+async def test_a_silent_task_shows_signs_of_life(writer: BackgroundWriter, url: str) -> None:
+    writer.append("quiet", "runner_spawn", {"heartbeat_interval": 0.1})
+    writer.keep_alive("quiet", 0.05)
+    wait_until(lambda: writer.counts["written"] >= 4)
+    writer.let_go("quiet")
+    assert {event.event_type for event in (await events_in(url, "quiet"))[1:]} == {"runner_heartbeat"}
+
+
+def test_an_unusable_target_costs_the_program_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    writer = BackgroundWriter(ReportTarget("mysql://nobody:secret@example.com/x"))
+    writer.append("t", "log", {"message": "hello"})
+    assert not writer.flush()
+    assert "cannot store events at mysql://nobody:…@example.com/x" in caplog.text
+    writer.close(0)
