@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, TypeGuard
@@ -176,8 +177,13 @@ def is_claim(event: Event) -> bool:
 
 
 def new_id() -> str:
-    """Return a new ULID: 26 characters that sort by time. Used for tasks and spans without an id."""
+    """Return a new ULID: 26 characters that sort by time. Used for tasks without an id."""
     return str(ULID())
+
+
+def new_span_id() -> str:
+    """Return a new span id: 16 hexadecimal digits, as in W3C Trace Context, so that other traces can refer to it."""
+    return secrets.token_hex(8)
 
 
 def is_task_id(text: object) -> TypeGuard[str]:

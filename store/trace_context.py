@@ -17,7 +17,7 @@ The task of a span, for every receiver and span processor, is the first of these
 3. a task of the trace's own.
 
 In the first two cases the spans join a run that has a beginning and an end of its own, so the end of a root span does
-not end the task. A root span, and a span whose parent is the span of `TRACEPARENT`, has no parent in the task.
+not end the task. The parent id of `TRACEPARENT` is the id of a span of the run, so spans that continue it lie below.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ MAX_TRACESTATE_MEMBERS = 32
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<span>(?!0{16})[0-9a-f]{16})-[0-9a-f]{2}.*")
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
 
@@ -69,8 +70,8 @@ def trace_id_of(task_id: str) -> str:
 
 
 def span_id_of(span_id: str) -> str:
-    """Return the span id for `TRACEPARENT` of a span of the log: 16 hexadecimal digits."""
-    return hashlib.sha256(span_id.encode()).hexdigest()[:16]
+    """Return the id for `TRACEPARENT` of a span of the log: the same, if it is a span id of Trace Context."""
+    return span_id if _SPAN_ID.fullmatch(span_id) else hashlib.sha256(span_id.encode()).hexdigest()[:16]
 
 
 def traceparent_of(task_id: str, span_id: str) -> str:

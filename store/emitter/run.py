@@ -19,7 +19,7 @@ from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, innermost
 from signalbox.store.emitter.vocabulary import R, Vocabulary
-from signalbox.store.events import MAX_TITLE_CHARS, Event, check_task_id, new_id
+from signalbox.store.events import MAX_TITLE_CHARS, Event, check_task_id, new_span_id
 from signalbox.store.identity import reference_to
 from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind
@@ -168,7 +168,7 @@ class open_task:
     def __enter__(self) -> Run[Event]:
         task = self._known or self._log.create_task(**self._task)[0]
         emitter = Emitter(self._log, strict=self._strict, task=task)
-        spawned = emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
+        spawned = emitter.emit_runner_spawn(task.task_id, new_span_id(), *self._runner, **self._spawn)
         self._add_labels(emitter, task)
         self._run = Run(emitter, task, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
         return self._run
@@ -182,7 +182,7 @@ class open_task:
     async def __aenter__(self) -> Run[Awaitable[Event]]:
         task = self._known or (await self._log.acreate_task(**self._task))[0]
         emitter = AsyncEmitter(self._log, strict=self._strict, task=task)
-        spawned = await emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
+        spawned = await emitter.emit_runner_spawn(task.task_id, new_span_id(), *self._runner, **self._spawn)
         for appended in self._add_labels(emitter, task):
             await appended
         self._arun = Run(emitter, task, spawned.span_id, self._lifeline(task, spawned), synchronous=False)

@@ -20,7 +20,7 @@ from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.permission import Answer, PermissionRequest
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
-from signalbox.store.events import Event, new_id
+from signalbox.store.events import Event, new_span_id
 
 _TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key", "occurred_at"})
 """Names that are parameters of `emit`, so a payload field cannot have them."""
@@ -34,7 +34,7 @@ class Branch(SpanScope[R]):
 
     def phase(self, name: str, **payload: Any) -> PhaseStep[R]:
         """Return a phase to open: `with task.phase("planning") as phase:`."""
-        return PhaseStep(self.run, new_id(), name, self.here.span_id, payload)
+        return PhaseStep(self.run, new_span_id(), name, self.here.span_id, payload)
 
     def work_item(
         self, work_item_id: str, work_type: str = "step", *, span_id: str | None = None, **payload: Any
@@ -46,7 +46,7 @@ class Branch(SpanScope[R]):
         at = self.here
         return WorkItemStep(
             self.run,
-            span_id or new_id(),
+            span_id or new_span_id(),
             at.phase_name,
             at.span_id,
             payload,
@@ -60,7 +60,7 @@ class Branch(SpanScope[R]):
         `call.result(…)` sets the fields of its result.
         """
         at, payload = self.here, {"arguments": arguments, **payload}
-        return ToolStep(self.run, new_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
+        return ToolStep(self.run, new_span_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
 
     def llm_call(
         self, model: str, messages: Sequence[Mapping[str, Any]] = (), *, name: str | None = None, **payload: Any
@@ -71,7 +71,7 @@ class Branch(SpanScope[R]):
         """
         at, payload = self.here, {"model": model, "messages": list(messages) or None, **payload}
         names = {"work_item_id": name or model, "work_type": "llm"}
-        return ModelCallStep(self.run, new_id(), at.phase_name, at.span_id, payload, **names)
+        return ModelCallStep(self.run, new_span_id(), at.phase_name, at.span_id, payload, **names)
 
     def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> RecoveryStep[R]:
         """Return a recovery to open: `with phase.recovery("broken file", "checkpoint-2") as recovery:`."""

@@ -14,7 +14,7 @@ import msgspec
 from signalbox.store import NewEvent, Store, StoreError, StoreMoved
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
-from signalbox.store.events import new_id
+from signalbox.store.events import new_span_id
 from signalbox.store.identity import reference_to
 from signalbox.store.log import Log
 from signalbox.store.state import Task
@@ -77,7 +77,7 @@ class CommandRun:
 
     def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:
         self._log, self._task, self._command, self._options = log, task, command, options
-        self._span_id = new_id()
+        self._span_id = new_span_id()
         self._facts = facts_of(command, options.recorded_variables, options.retry_options, self._sign)
         self._echoes = Echoes()
         say = self._echoes.errors.notice
