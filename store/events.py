@@ -31,6 +31,7 @@ CHECKPOINT_EVENTS = ("checkpoint_commit", "checkpoint_verified", "checkpoint_inv
 EVIDENCE_EVENTS = ("evidence_collected", "evidence_linked")
 RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery_complete")
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
+SPAN_EVENTS = ("span_start", "span_end", "trace_complete")
 MESSAGE_EVENTS = ("message_sent", "message_taken")
 PEOPLE_EVENTS = frozenset(
     {"permission_response", "allowance_revoked", "message_sent", "cancel_requested", "retry_requested"}
@@ -55,6 +56,7 @@ KNOWN_EVENTS = (
     *MESSAGE_EVENTS,
     "cancel_requested",
     "retry_requested",
+    *SPAN_EVENTS,
     *LABEL_EVENTS,
 )
 """The event types that pages can render. The vocabulary is open: other types are stored and shown unchanged."""

@@ -15,7 +15,7 @@ import msgspec
 from signalbox.store.contract import Reading
 from signalbox.store.events import Event
 from signalbox.store.projections import apply, count
-from signalbox.store.state import Task, TaskState
+from signalbox.store.state import Task, TaskState, Trace
 
 PAGE_SIZE = 2000
 """Events per read."""
@@ -86,11 +86,12 @@ class History:
 
 def before_first_event(task: Task) -> Task:
     """Return a task as it was before its first event."""
+    trace = task.trace or Trace()
     return Task(
         task_id=task.task_id,
         identity=task.identity,
-        title=task.title,
-        kind=task.kind,
+        title=None if trace.titled else task.title,
+        kind=None if trace.kinded else task.kind,
         project_id=task.project_id,
         metadata=task.metadata,
         created_at=task.created_at,

@@ -83,6 +83,30 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     waiting: dict[str, Usage] = {}
 
 
+class Trace(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The spans of a task that is a trace, as far as they describe the task: see `store/projections/traces.py`.
+
+    `span_id` is the span that names the task, which is a root span if `has_root`; `failed` and `error` are its outcome.
+    `rank` decides between spans: the smallest one names the task. `titled` and `kinded` say that the task has its
+    title and its kind from that span. `open_roots` counts the root spans that run. `started_at` and `ended_at` are the
+    first start and the last end of all spans. `complete_seq` is the seq of the last event that completed the trace,
+    after `quiet` seconds without an event.
+    """
+
+    span_id: str = ""
+    rank: str = ""
+    has_root: bool = False
+    failed: bool = False
+    error: str | None = None
+    titled: bool = False
+    kinded: bool = False
+    open_roots: int = 0
+    started_at: str = ""
+    ended_at: str = ""
+    complete_seq: int = 0
+    quiet: float | None = None
+
+
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
@@ -94,7 +118,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     are the tools that are always allowed in this run, by name. Messages before the seq `messages_since` were for an
     earlier run of the task, which ended. `identity` is new at every creation, so a later task with the same id has a
     different one. `tag_changes` and `link_changes` are what events changed since the creation; None stands for a
-    removed name.
+    removed name. `trace` is set if the task is a trace of OpenTelemetry.
     """
 
     task_id: str
@@ -164,6 +188,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     labels_seq: int = 0
     artifacts_total: int = 0
     artifacts_seq: int = 0
+    trace: Trace | None = None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -210,7 +235,8 @@ class Phase(msgspec.Struct, kw_only=True):
 class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A unit of work. Its `state` is `mark` if events name the span but none opened it.
 
-    `model` is the model that its events name. `usage` is the usage of the span with all spans below it.
+    `model` is the model that its events name. `usage` is the usage of the span with all spans below it. `final` is true
+    after a `span_end`.
     """
 
     span_id: str
@@ -234,6 +260,7 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str | None = None
     usage: Usage | None = None
     tally: Tally | None = None
+    final: bool = False
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):

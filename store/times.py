@@ -34,6 +34,17 @@ def timestamp(seconds: float) -> str:
     return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
+def from_nanoseconds(since_1970: int) -> str | None:
+    """Return the timestamp of nanoseconds since 1970, or None for 0, which stands for an unknown time."""
+    if since_1970 <= 0:
+        return None
+    try:
+        at = _EPOCH + timedelta(microseconds=since_1970 // 1000)
+    except OverflowError:
+        return None
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
+
+
 def check_time(text: str, field: str) -> None:
     """Raise InvalidEvent unless `text` is a timestamp in the format of `now()`, in which texts sort by time."""
     try:

@@ -26,6 +26,7 @@ from signalbox.store.projections import (
     spans,
     tags,
     title,
+    traces,
     usage,
 )
 from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
@@ -57,24 +58,26 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     """
     needed = Needs(spans=set(), checkpoints=set(), permissions=set(), messages=set())
     events = list(events)
-    needed.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
+    may_go_on = task.status == "interrupted" or traces.is_complete(task)
+    needed.interrupted = may_go_on and any(map(interruption.is_from_the_run, events))
     needed.phases = needed.interrupted
     if are_plain_lines(task, events):
         return needed
-    unnamed_up_to = 0
+    unnamed_up_to, counts_usage = 0, task.tally is not None
+    named: set[str] = set()
     for at, event in enumerate(events):
         needed.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
             needed.spans.add(event.parent_span_id)
         about_model = not (event.event_type == "log" and PLAIN.issuperset(event.payload)) and concerns_model(event)
-        if about_model or (event.parent_span_id and task.tally is not None):
-            needed.spans.add(task.main_span_id)
-            needed.ancestors.update(filter(None, (event.span_id, event.parent_span_id)))
         kind = event.event_type
+        counts_usage = counts_usage or about_model
+        if about_model or event.parent_span_id:
+            named.update(filter(None, (event.span_id, event.parent_span_id)))
         if kind == "log" and not about_model and event.phase in (None, task.phase):
             continue
         needed.phases = True
-        if kind in ("runner_exit", "status"):
+        if kind in ("runner_exit", "status", traces.COMPLETE):
             needed.open_spans = needed.open_permissions = True
         elif kind.startswith("permission_"):
             request_id = text(event.payload, "request_id")
@@ -88,6 +91,9 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
             needed.messages.add(messages.number_in(event.payload))
         elif kind.startswith(("checkpoint_", "evidence_")):
             needed.checkpoints.add(checkpoint_id_in(event.payload))
+    if named and counts_usage:
+        needed.spans.add(task.main_span_id)
+        needed.ancestors = named
     needed.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed_up_to))
     return needed
 
@@ -131,15 +137,22 @@ def apply(state: TaskState, event: Event) -> bool:
     kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
     if task.status == "interrupted" and interruption.is_from_the_run(event):
         interruption.undo(state, event)
+    elif traces.is_complete(task) and interruption.is_from_the_run(event):
+        traces.resume(state, event)
     elif task.status == "queued":
         run.set_status(state, "running", event)
     if event.phase != task.phase and event.phase is not None and kind != "phase_exit":
         phases.reach(state, event)
-    span = spans.span_of(state, event, kind)
+    is_late = False
+    if kind in traces.SPAN_EVENTS:
+        is_late = traces.is_late(state.spans.get(event.span_id), event)
+        span = traces.span_of(state, event)
+    else:
+        span = spans.span_of(state, event, kind)
     handler = _HANDLERS.get(kind)
     if handler:
         handler(state, event, span)
-    if concerns_model(event):
+    if not is_late and concerns_model(event):
         usage.report(state, event, span, kind)
     if task.ended:
         run.end_all(state, event)
@@ -201,6 +214,8 @@ def _header(task: Task) -> tuple[object, ...]:
         task.conversation_seq,
         task.labels_seq,
         task.artifacts_seq,
+        task.title,
+        task.trace and (task.trace.has_root, task.trace.open_roots, task.trace.complete_seq),
     )
 
 
@@ -239,4 +254,5 @@ _HANDLERS: dict[str, Callable[[TaskState, Event, Any], None]] = {
     "allowance_revoked": allowances.revoke,
     "message_sent": messages.sent,
     "message_taken": messages.taken,
+    "trace_complete": traces.complete,
 }

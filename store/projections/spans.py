@@ -28,7 +28,8 @@ def span_of(state: TaskState, event: Event, kind: str) -> Span:
     task = state.task
     span = state.spans.get(event.span_id)
     if span is None:
-        span = _new(state, event, kind)
+        span = add(state, event, event.span_id, event.parent_span_id)
+        span.name = "run" if span.kind == "run" else _name(event, kind)
     elif span.parent_span_id is None and event.parent_span_id:
         span.parent_span_id = event.parent_span_id
         span.changed_seq = task.spans_seq = event.seq
@@ -50,14 +51,15 @@ def span_of(state: TaskState, event: Event, kind: str) -> Span:
     return span
 
 
-def _new(state: TaskState, event: Event, kind: str) -> Span:
+def add(state: TaskState, event: Event, span_id: str, parent_span_id: str | None) -> Span:
+    """Add a span that the log names for the first time."""
     task = state.task
-    parent = state.spans.get(event.parent_span_id or "")
+    parent = state.spans.get(parent_span_id or "")
     span = Span(
-        span_id=event.span_id,
-        parent_span_id=event.parent_span_id,
-        kind="run" if event.span_id == task.main_span_id else "mark",
-        name=_name(event, kind),
+        span_id=span_id,
+        parent_span_id=parent_span_id,
+        kind="run" if span_id == task.main_span_id else "mark",
+        name=span_id,
         phase=event.phase or (parent.phase if parent else None) or task.phase,
         started_seq=event.seq,
         started_at=event.happened_at,

@@ -11,6 +11,8 @@ def title_changed(state: TaskState, event: Event, span: Span | None) -> None:
     title = readable_title(event.payload.get("title"))
     if title is not None:
         state.task.title, state.task.labels_seq = title, event.seq
+        if state.task.trace is not None:
+            state.task.trace.titled = False
 
 
 def readable_title(value: object) -> str | None:

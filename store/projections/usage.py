@@ -28,7 +28,9 @@ MAX_LEVELS = 50
 MAX_WAITING = 200
 """Parent spans that a task remembers before the log names them."""
 
-_SUMMARIES = frozenset({"work_item_complete", "work_item_failed", "tool_result", "phase_exit", "runner_exit"})
+_SUMMARIES = frozenset(
+    {"work_item_complete", "work_item_failed", "tool_result", "phase_exit", "runner_exit", "span_end"}
+)
 """Events that close a span."""
 
 
@@ -39,7 +41,8 @@ def report(state: TaskState, event: Event, span: Span, kind: str) -> None:
     task.conversation_seq = task.conversation_seq or event.seq
     if (model := model_of(payload)) and span.model != model:
         span.model, span.changed_seq = model, event.seq
-    usage = usage_of(payload, span.model)
+    # The numbers of a span that has just started are not complete. Its `span_end` has them.
+    usage = None if kind == "span_start" else usage_of(payload, span.model)
     if usage is None:
         return
     tally = _tally(task if _is_main(task, span) else span)

@@ -267,9 +267,9 @@ def _active_task(db: Database, kind: str | None, project_id: str) -> Task | None
 
 def _stored_under_keys(db: Database, task_id: str, drafts: Sequence[Draft]) -> dict[str, Event]:
     keys = [draft.key for draft, _ in drafts if draft.key is not None]
-    found = {}
-    sql = f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? AND key = ?"
-    for key in keys:
-        for row in db.execute(sql, (task_id, key)).fetchall():
-            found[key] = event_of(row)
-    return found
+    if not keys:
+        return {}
+    is_key, values = ("key = ?", keys) if len(keys) == 1 else db.dialect.among("key", keys)
+    sql = f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? AND {is_key}"
+    stored = map(event_of, db.execute(sql, (task_id, *values)).fetchall())
+    return {event.key: event for event in stored if event.key is not None}

@@ -20,7 +20,18 @@ _MAX_SHOWN_CHARS = 1000
 """A damaged payload is shown up to this many characters."""
 
 _DISPLAY_FIELDS = frozenset(
-    ("title", "metadata", "progress", "message", "error", "exit_code", "runner_pid", "runner_version", "activity")
+    (
+        "title",
+        "metadata",
+        "progress",
+        "message",
+        "error",
+        "exit_code",
+        "runner_pid",
+        "runner_version",
+        "activity",
+        "trace",
+    )
 )
 """The fields of a task that are only displayed, so a task is usable without them."""
 

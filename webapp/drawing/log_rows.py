@@ -32,8 +32,14 @@ _MESSAGE = frozenset(("message", "explanation", "error_code"))
 _ITEM = _MESSAGE | {"work_item_id", "work_type"}
 _CHECKPOINT = _MESSAGE | {"checkpoint_id", "checkpoint_type"}
 _TOOL = _MESSAGE | {"tool_name", "status"}
+_SPAN = _MESSAGE | {"name", "work_type", "service"}
 FOR_RETRIES = frozenset(("signature", "options"))
 """Keys of `runner_spawn` that are only needed for a retry. Rows do not show them; the JSON of the event has them."""
+
+ORIGIN_OF_SPANS = frozenset(("span_kind", "trace_id", "trace_state", "resource", "scope", "started_at"))
+"""Keys of spans that are the same for many of them, or shown in other words. Rows do not show them either."""
+
+NOT_IN_ROWS = FOR_RETRIES | ORIGIN_OF_SPANS
 
 SHOWN_KEYS: dict[str, frozenset[str]] = {
     "runner_spawn": _MESSAGE
@@ -62,6 +68,9 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
     "permission_cleared": _MESSAGE | {"by", "cause", "request_id"},
     "cancel_requested": _MESSAGE | {"by", "reason"},
     "retry_requested": _MESSAGE | {"by", "retry"},
+    "span_start": _SPAN | ORIGIN_OF_SPANS,
+    "span_end": _SPAN | ORIGIN_OF_SPANS | {"status"},
+    "trace_complete": _MESSAGE | {"quiet"},
     "artifact_stored": _MESSAGE | {"name", "content_type", "size", "sha256"},
     "title_changed": _MESSAGE | {"by", "title"},
     "tags_changed": _MESSAGE | {"by", "tags"},

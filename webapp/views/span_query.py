@@ -122,7 +122,7 @@ class TableQuery(SpanQuery):
 def kinds_in(forest: SpanForest, chosen: str = "") -> list[str]:
     """Return the kinds and the work types of these spans, which the filter offers; always with the chosen one."""
     kinds = {timed.span.kind for timed in forest.all}
-    types = {timed.span.work_type or "" for timed in forest.all if timed.span.kind in ("work_item", "tool")}
+    types = {timed.span.work_type or "" for timed in forest.all if timed.span.kind in ("work_item", "tool", "span")}
     found = sorted(kinds) + sorted(types - kinds - {""})
     found = found[:MAX_KINDS]
     return [*found, chosen] if chosen and chosen not in found else found

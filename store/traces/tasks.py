@@ -1,0 +1,40 @@
+"""The ids of the tasks that traces and the logs of services become."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from signalbox.store.emitter.fit_payload import word
+
+SERVICE_NAME = "service.name"
+UNKNOWN_SERVICE = "unknown_service"
+"""The `service.name` that OpenTelemetry's SDKs report for a program without a name, possibly followed by `:python`."""
+
+_INSTANCE = ("service.namespace", SERVICE_NAME, "service.instance.id", "host.name", "process.pid")
+"""The resource attributes that identify an instance of a service."""
+
+
+def task_id_of_trace(trace_id: str) -> str:
+    """Return the id of the task of a trace that belongs to no run: the trace id itself, in lower case."""
+    return trace_id.lower()
+
+
+def task_id_of_logs(resource: Mapping[str, Any]) -> str:
+    """Return the id of the task of a service instance, for its log records without a trace."""
+    named = "\0".join(str(resource.get(name, "")) for name in _INSTANCE)
+    return f"logs-{hashlib.sha256(named.encode(errors='replace')).hexdigest()[:24]}"
+
+
+def service_of(resource: Mapping[str, Any]) -> str | None:
+    """Return the name of the service as one line, or None if it has none."""
+    name = resource.get(SERVICE_NAME)
+    return word(name) if isinstance(name, str) else None
+
+
+def title_of_logs(resource: Mapping[str, Any]) -> str:
+    """Return the title of the task for a service instance's log records without a trace."""
+    instance = next((word(resource[name], 60) for name in _INSTANCE[2:] if resource.get(name)), None)
+    title = f"Log of {service_of(resource) or UNKNOWN_SERVICE}"
+    return f"{title} ({instance})" if instance else title
