@@ -23,6 +23,9 @@ _TIME = re.compile(
     r'<(time|relative-time|due-time|option)\b([^>]*?) ((?:data-)?datetime)="([^"]+)"'
     r'(?: data-appended="([^"]+)")?([^>]*)>([^<]*)<'
 )
+_STORED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+"""A timestamp as the store writes it."""
+
 _FIELD = re.compile(r'<input type="hidden" name="zone" value="UTC">| data-at="([^"]+)" value="[^"]*"')
 _CLOCK = re.compile(r"(\d{4}-)?(\d\d-\d\d )?\d\d:\d\d:\d\d(\.\d{3})?")
 _ROW = re.compile(
@@ -41,6 +44,8 @@ class Zone:
 
     def local(self, at: str) -> str:
         """Return a timestamp of the store as ISO text in this zone: `2026-11-21T15:02:07.123`. Raises ValueError."""
+        if self._info is UTC and _STORED.fullmatch(at):
+            return at[:23]
         return self._at(at).isoformat(timespec="milliseconds")[:23]
 
     def offset(self, at: str) -> str:
@@ -51,6 +56,7 @@ class Zone:
         sign = "-" if seconds < 0 else "+"
         return f"GMT{sign}{hours}{f':{minutes:02}' if minutes else ''}" if seconds else "UTC"
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - zones are few and live as long as the process
     def _at(self, at: str) -> datetime:
         moment = datetime.fromisoformat(at)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(self._info)
