@@ -23,6 +23,7 @@ from bench.scenarios.history import history
 from bench.scenarios.latency import latency
 from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
+from bench.scenarios.spans import spans
 from bench.scenarios.stalled import stalled
 from bench.scenarios.start import start
 from bench.scenarios.watched import watched
@@ -36,6 +37,7 @@ SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "history": history,
     "console": console,
     "latency": latency,
+    "spans": spans,
     "cut": cut,
     "fanout": fanout,
     "capacity": capacity,
