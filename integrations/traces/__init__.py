@@ -1,0 +1,1 @@
+"""Tasks that the callbacks of an agent library report: steps, model calls, tools, and questions to people."""
