@@ -77,6 +77,7 @@ ROUTES: dict[str, Route] = {
     "GET /live/permissions": Route("some"),
     "GET /audits": page("some"),
     "GET /help": page("some"),
+    "GET /help/docs/<name:name>": page("some"),
     "GET /password/<secret>": Route("nothing"),
     "POST /password/<secret>": Route("nothing", form={"password": "a", "repeated": "b"}),
     "GET /admin": page("manage some"),

@@ -1,4 +1,4 @@
-"""The help page: keys, the command palette, the words of the pages, and the version."""
+"""The help page: keys, the command palette, the words of the pages, the docs, and the version."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from urllib.parse import unquote
 
 from quart import Blueprint, Response, request
 
+from signalbox.store import NotFound
 from signalbox.webapp import __version__
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments
+from signalbox.webapp.drawing import manual
+from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.time_zones import COOKIE, zone_names
 
@@ -51,4 +54,16 @@ KEYS = {
 async def show() -> Response:
     selected = unquote(request.cookies.get(COOKIE, ""))
     values = {"place": "help", "groups": KEYS, "version": __version__, "zones": sorted(zone_names())}
+    values |= {"chapters": manual.titles(), "current": ""}
     return html(fragments().plain_page("help/show.html", await layout(), **values, selected_zone=selected))
+
+
+@blueprint.get("/help/docs/<name:name>")
+@needs("read")
+async def docs(name: str) -> Response:
+    """Answer with a chapter of the docs of this version."""
+    chapter = manual.chapter(name, at_root("/help/docs/"))
+    if chapter is None:
+        raise NotFound(f"the docs have no chapter {name!r}; there are {', '.join(manual.titles())}")
+    values = {"place": "help", "chapter": chapter, "chapters": manual.titles(), "current": name}
+    return html(fragments().plain_page("help/chapter.html", await layout(), **values))
