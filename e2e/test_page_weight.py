@@ -12,12 +12,21 @@ from e2e.memory import heap_bytes
 from e2e.random_run import run
 from tests.support.server import Server
 
-MAX_REQUESTS = 12
+MAX_REQUESTS = 8
 MAX_BYTES = 80_000
 MAX_HEAP_BYTES = 6_000_000
 
 TASK = "/tasks/heavy"
-PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/flame", f"{TASK}/timeline", "/permissions", "/demo?task=heavy"]
+VIEWS = ["", "/waterfall", "/flame", "/timeline", "/spans", "/conversation", "/artifacts", "/spans/main"]
+PATHS = [
+    "/tasks",
+    *(f"{TASK}{view}" for view in VIEWS),
+    "/permissions",
+    "/kinds",
+    "/audits",
+    "/help",
+    "/demo?task=heavy",
+]
 
 
 @pytest.fixture(scope="module")

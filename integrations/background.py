@@ -42,13 +42,14 @@ class BackgroundWriter:
     """Appends events to the log at `target` in a daemon thread, which starts with the first event.
 
     Its methods may be called in any thread, in signal handlers and after `fork`. They raise no error of the store. A
-    forked process gets an empty queue and a thread of its own.
+    forked process gets an empty queue and a thread of its own; `forks` is the number of forks that led to this process.
     """
 
     def __init__(self, target: ReportTarget, *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
         self.target = target
         self._limits = (max_events, max_bytes)
         self._thread = WriterThread(target, EventQueue(max_events, max_bytes))
+        self.forks = 0
         _writers.add(self)
 
     def create_task(
@@ -87,6 +88,17 @@ class BackgroundWriter:
             self._thread.wake()
         except Exception:
             queue.total_dropped += 1  # MemoryError, for example
+
+    def append_line(
+        self, task_id: str, identity: str | None, payload: dict[str, Any], fields: dict[str, Any], at: float, size: int
+    ) -> None:
+        """Append a `log` event whose payload has only texts and copies, in half the time of `append`.
+
+        `size` is the estimated size of the payload in bytes.
+        """
+        thread = self._thread
+        thread.queue.add(QueuedEvent(task_id, identity, "log", payload, fields, at, size))
+        thread.wake()
 
     def keep_alive(self, task_id: str, interval: float, *, identity: str | None = None) -> None:
         """Append a heartbeat whenever the task got no event for `interval` seconds, until `let_go`."""
@@ -130,6 +142,7 @@ class BackgroundWriter:
 
     def start_over_in_child(self) -> None:
         """Begin with an empty queue in a forked process. The events of the parent are the parent's."""
+        self.forks += 1
         # Closing the open log of the parent here could harm it, so keep it.
         _abandoned.append(self._thread)
         self._thread = WriterThread(self.target, EventQueue(*self._limits))

@@ -39,6 +39,7 @@ __all__ = [
     "NewEvent",
     "NotAllowed",
     "NotFound",
+    "NotSupported",
     "Reading",
     "RemoteLog",
     "Run",

@@ -14,6 +14,7 @@ from signalbox.store.errors import (
     InvalidEvent,
     NotAllowed,
     NotFound,
+    NotSupported,
     SchemaTooNew,
     StoreClosed,
     StoreDamaged,
@@ -25,7 +26,7 @@ from signalbox.store.errors import (
     UnknownTask,
 )
 from signalbox.store.events import Event, NewEvent
-from signalbox.store.kinds import is_postgresql, postgresql_extra, sqlite_path, unknown_kind
+from signalbox.store.kinds import is_postgresql, is_server, postgresql_extra, sqlite_path, unknown_kind
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.task_query import SORTS, SavedView, Sort, TaskQuery
 
@@ -43,6 +44,7 @@ __all__ = [
     "NewEvent",
     "NotAllowed",
     "NotFound",
+    "NotSupported",
     "Reading",
     "Run",
     "SavedView",
@@ -66,10 +68,8 @@ __all__ = [
     "open_task",
 ]
 
-_REMOTE = "a remote store is not supported yet; use a database, or the command's --server URL"
 
-
-def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None) -> Store:
+def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None, token: str | None = None) -> Store:
     """Open the store at `url`.
 
     - `sqlite:///relative.db` or `sqlite:////absolute/file.db`: a file. `synchronous` is SQLite's setting: with NORMAL a
@@ -78,7 +78,10 @@ def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None)
       `bus` is the URL of a Redis server, such as `redis://HOST:6379`, that wakes the other processes after a commit;
       the extra `signalbox-console[redis]`. Without it PostgreSQL wakes them. SQLite needs no bus and ignores it.
 
-    Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
+    - `https://HOST` or `http://HOST`: the store of a Signalbox server, with the rights of `token`. It has the writes of
+      runs and the reads that the API offers: see `store.remote.store`.
+
+    Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable, and InvalidEvent for a bad URL of a server or token.
     """
     if (path := sqlite_path(url)) is not None:
         return SqliteStore(path, url, synchronous=synchronous)
@@ -86,7 +89,9 @@ def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None)
         with postgresql_extra():
             from signalbox.store.postgresql import PostgresStore
         return PostgresStore(url, bus=bus)
-    scheme = url.partition("://")[0].lower()
-    if scheme in ("http", "https"):
-        raise UnknownStoreKind(f"cannot open {scheme}://…: {_REMOTE}")
+    if is_server(url):
+        # An HTTP client takes long to load, and most programs need none.
+        from signalbox.store.remote.store import RemoteStore
+
+        return RemoteStore(url, token)
     raise unknown_kind(url)

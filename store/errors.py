@@ -10,6 +10,7 @@ StoreError
 ├── Conflict           the stored state forbids it (a second answer, a taken id)  no retry
 │   ├── LeaseLost      another process holds the lease now                        no retry
 │   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
+├── NotSupported       the API of a server does not offer this call                no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreDamaged       the data is in a damaged part of the database file         no retry, until it is repaired
@@ -99,6 +100,14 @@ class UnreadableTask(Conflict):
 
 class UnknownStoreKind(StoreError, ValueError):
     """The store URL names a kind that this version cannot open."""
+
+
+class NotSupported(StoreError):
+    """The store is a server, and its API does not offer this call. A database does."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(f"{call} needs a database: the API of a server does not offer it")
+        self.call = call
 
 
 class SchemaTooNew(StoreError):

@@ -25,9 +25,14 @@ def is_postgresql(url: str) -> bool:
     return url.partition("://")[0].lower() in ("postgresql", "postgres")
 
 
+def is_server(url: str) -> bool:
+    """Return whether the URL names a Signalbox server."""
+    return url.partition("://")[0].lower() in ("http", "https")
+
+
 def unknown_kind(url: str, verb: str = "open") -> UnknownStoreKind:
     """Return the error for a URL that names no kind of database. `verb` says what the caller wanted to do with it."""
-    example = "a store URL looks like sqlite:///signalbox.db or postgresql://user@host/database"
+    example = "a store URL looks like sqlite:///signalbox.db, postgresql://user@host/database or https://host"
     return UnknownStoreKind(f"cannot {verb} {without_password(url)!r}: {example}")
 
 

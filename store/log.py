@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -21,9 +22,10 @@ RETRY_PAUSE = 0.5
 """Seconds between two reads of a store that is unavailable."""
 
 
-class Remote(Protocol):
+class Remote(ABC):
     """The calls of a server's log that runs and commands use. `store.remote.RemoteLog` implements them."""
 
+    @abstractmethod
     def create_task(
         self,
         task_id: str | None = None,
@@ -33,6 +35,7 @@ class Remote(Protocol):
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
     ) -> tuple[Task, bool]: ...
+    @abstractmethod
     async def acreate_task(
         self,
         task_id: str | None = None,
@@ -42,15 +45,19 @@ class Remote(Protocol):
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
     ) -> tuple[Task, bool]: ...
+    @abstractmethod
     def append(
         self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None
     ) -> list[Event]: ...
+    @abstractmethod
     async def aappend(
         self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None
     ) -> list[Event]: ...
+    @abstractmethod
     async def aset_unfinished(
         self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None
     ) -> None: ...
+    @abstractmethod
     def add_artifact(
         self,
         task_id: str,
@@ -65,6 +72,7 @@ class Remote(Protocol):
         key: str | None = None,
         identity: str | None = None,
     ) -> Event: ...
+    @abstractmethod
     async def aadd_artifact(
         self,
         task_id: str,
@@ -79,11 +87,17 @@ class Remote(Protocol):
         key: str | None = None,
         identity: str | None = None,
     ) -> Event: ...
+    @abstractmethod
     async def atask(self, task_id: str) -> Task: ...
+    @abstractmethod
     async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
+    @abstractmethod
     async def auntaken_messages(self, task_id: str, *, identity: str | None = None) -> list[SentMessage]: ...
+    @abstractmethod
     async def alink_retry(self, task_id: str, retry: str, *, identity: str | None = None) -> None: ...
+    @abstractmethod
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
+    @abstractmethod
     def atail(
         self,
         task_id: str,
@@ -92,12 +106,17 @@ class Remote(Protocol):
         notice: Callable[[str], None] | None = None,
         identity: str | None = None,
     ) -> AsyncGenerator[Event]: ...
+    @abstractmethod
     def close(self) -> None: ...
+    @abstractmethod
     async def aclose(self) -> None: ...
 
 
 Log = Store | Remote
-"""A store on this machine, or the log of a server. Both have the calls of `Remote` up to `aset_unfinished`."""
+"""A database, or the log of a server. Both have the calls of `Remote` up to `aadd_artifact`.
+
+The store that `open_store` returns for a server is both: check for `Remote` first.
+"""
 
 
 def with_keys(events: Sequence[NewEvent]) -> list[NewEvent]:
@@ -123,7 +142,7 @@ async def events_of(
     the `identity` of the task, this raises UnknownTask once another task has the id. Raises UnknownTask, and other
     errors that are not `retryable`.
     """
-    if not isinstance(log, Store):
+    if isinstance(log, Remote):
         tail = log.atail(task_id, since_seq=since_seq, notice=notice, identity=identity)
         async with aclosing(tail) as events:
             async for event in events:
@@ -145,7 +164,7 @@ async def events_of(
 
 async def task_of(log: Log, task_id: str) -> Task:
     """Return the state of a task. Raises UnknownTask."""
-    if not isinstance(log, Store):
+    if isinstance(log, Remote):
         return await log.atask(task_id)
     async with log.read() as view:
         return await view.task(task_id)
@@ -153,7 +172,7 @@ async def task_of(log: Log, task_id: str) -> Task:
 
 async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
     """Return the unfinished lines of a task. Raises UnknownTask."""
-    if not isinstance(log, Store):
+    if isinstance(log, Remote):
         return await log.aunfinished(task_id)
     async with log.glance() as view:
         return await view.unfinished(task_id)
@@ -161,7 +180,7 @@ async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
 
 async def untaken_messages_of(log: Log, task_id: str, identity: str | None = None) -> list[SentMessage]:
     """Return the messages of people that the run has not taken. Raises UnknownTask."""
-    if not isinstance(log, Store):
+    if isinstance(log, Remote):
         return await log.auntaken_messages(task_id, identity=identity)
     async with log.read() as view:
         task = await view.task(task_id)
@@ -177,7 +196,7 @@ async def link_retry(log: Log, task: Task, retry: str, who: Who, source: str) ->
     """
     task_id, identity = task.task_id, task.identity or None
     request = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
-    if isinstance(log, Store):
+    if not isinstance(log, Remote):
         event = msgspec.structs.replace(request, key=f"retry:{retry}")
         action = request.event_type
         await log.aappend_audited(task_id, event, actor=who, action=action, source=source, identity=identity)
@@ -190,7 +209,7 @@ async def link_retry(log: Log, task: Task, retry: str, who: Who, source: str) ->
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:
     """Return a page of a task's log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
-    if not isinstance(log, Store):
+    if isinstance(log, Remote):
         return await log.aevents(task_id, since_seq, limit)
     async with log.glance() as view:
         return await view.events(task_id, since_seq, limit)

@@ -16,7 +16,7 @@ from signalbox.store.emitter.mailbox import Mailbox
 from signalbox.store.errors import Conflict, StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
 from signalbox.store.identity import check_identity
-from signalbox.store.log import Log, events_of, task_of, untaken_messages_of
+from signalbox.store.log import Log, Remote, events_of, task_of, untaken_messages_of
 from signalbox.store.loops import Loop, report
 from signalbox.store.projections import messages
 from signalbox.store.state import Task
@@ -195,7 +195,7 @@ class Lifeline:
 
     async def _follow_log(self) -> None:
         store = self._log
-        if not isinstance(store, Store):
+        if isinstance(store, Remote):
             await self._repeat_after_errors(self._follow)
             return
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 from typing import Any, BinaryIO, TypeVar
 
-import httpx
-import msgspec
-
 from signalbox.store.artifacts import MAX_ARTIFACT_BYTES
 from signalbox.store.blocking import Blocking, blocking
-from signalbox.store.errors import StoreError
-from signalbox.store.events import Event, NewEvent, check_event, check_task_id, new_id
-from signalbox.store.log import with_keys
+from signalbox.store.events import Event, NewEvent, check_event, new_id
+from signalbox.store.log import Remote, with_keys
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.position import Notice
+from signalbox.store.remote.responses import (
+    EventsBody,
+    UnfinishedBody,
+    decoded,
+    identity_option,
+    json_body,
+    path_of,
+    task_in,
+)
 from signalbox.store.remote.tail import RemoteTail
 from signalbox.store.remote.upload import upload
 from signalbox.store.state import SentMessage, Task, Unfinished
@@ -25,7 +30,7 @@ PATIENCE = 30.0
 T = TypeVar("T")
 
 
-class RemoteLog(Blocking):
+class RemoteLog(Blocking, Remote):
     """The log of the Signalbox server at `url`, with the rights of `token`. Safe to use from any thread and event loop.
 
     Each call is a coroutine with the prefix `a`, and has a blocking form without the prefix: see `store.blocking`.
@@ -58,44 +63,44 @@ class RemoteLog(Blocking):
         Without `project_id` the task belongs to the project of the token, else to the default project.
         """
         # Choose the id here, so that a retry finds the task that the first attempt created.
-        body = {"task_id": task_id or new_id(), "title": title, "kind": kind, "metadata": metadata}
+        body = {"task_id": new_id() if task_id is None else task_id, "title": title, "kind": kind, "metadata": metadata}
         body |= {"project_id": project_id} if project_id is not None else {}
         response = await self._connection.request("POST", "/api/tasks", json=body)
-        return _task(response), response.status_code == 201
+        return task_in(response), response.status_code == 201
 
     create_task = blocking(acreate_task)
 
     async def atask(self, task_id: str) -> Task:
         """Return the state of a task. `main_span_id` is empty: the server does not send it. Raises UnknownTask."""
-        return _task(await self._connection.request("GET", _path(task_id), task_id))
+        return task_in(await self._connection.request("GET", path_of(task_id), task_id))
 
     task = blocking(atask)
 
     async def alink_retry(self, task_id: str, retry: str, *, identity: str | None = None) -> None:
         """Record that the task `retry` runs this task again. Raises NotAllowed without the right to stop runs."""
-        options = {"json": {"retry": retry}, **_identity_option(identity)}
-        await self._connection.request("POST", f"{_path(task_id)}/retries", task_id, **options)
+        options = {"json": {"retry": retry}, **identity_option(identity)}
+        await self._connection.request("POST", f"{path_of(task_id)}/retries", task_id, **options)
 
     link_retry = blocking(alink_retry)
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         """Replace the unfinished lines of a task that has not ended. `identity`: see `aappend`. Raises UnknownTask."""
-        options = {**_json(lines), **_identity_option(identity)}
-        await self._connection.request("PUT", f"{_path(task_id)}/unfinished", task_id, **options)
+        options = {**json_body(lines), **identity_option(identity)}
+        await self._connection.request("PUT", f"{path_of(task_id)}/unfinished", task_id, **options)
 
     set_unfinished = blocking(aset_unfinished)
 
     async def aunfinished(self, task_id: str) -> list[Unfinished]:
         """Return the unfinished lines of a task. Raises UnknownTask."""
-        return _decoded(await self._connection.request("GET", _path(task_id), task_id), _UnfinishedBody).unfinished
+        return decoded(await self._connection.request("GET", path_of(task_id), task_id), UnfinishedBody).unfinished
 
     unfinished = blocking(aunfinished)
 
     async def auntaken_messages(self, task_id: str, *, identity: str | None = None) -> list[SentMessage]:
         """Return the messages of people that the run has not taken, at most 1000. Raises UnknownTask."""
         params = {"state": "sent", "limit": "1000", **({"identity": identity} if identity else {})}
-        response = await self._connection.request("GET", f"{_path(task_id)}/messages", task_id, params=params)
-        return _decoded(response, list[SentMessage])
+        response = await self._connection.request("GET", f"{path_of(task_id)}/messages", task_id, params=params)
+        return decoded(response, list[SentMessage])
 
     untaken_messages = blocking(auntaken_messages)
 
@@ -114,9 +119,9 @@ class RemoteLog(Blocking):
             check_event(event)
         if not events_with_keys:
             return []
-        options = {**_json(events_with_keys), **_identity_option(identity)}
-        response = await self._connection.request("POST", f"{_path(task_id)}/events", task_id, **options)
-        return _decoded(response, list[Event])
+        options = {**json_body(events_with_keys), **identity_option(identity)}
+        response = await self._connection.request("POST", f"{path_of(task_id)}/events", task_id, **options)
+        return decoded(response, list[Event])
 
     append = blocking(aappend)
 
@@ -138,11 +143,11 @@ class RemoteLog(Blocking):
 
         The server's setting `max_artifact` limits the size; `limit` does not count.
         """
-        path, options = f"{_path(task_id)}/artifacts", upload(content, name, content_type, identity)
+        path, options = f"{path_of(task_id)}/artifacts", upload(content, name, content_type, identity)
         options["params"] |= {"actor": actor, "key": key or new_id()}
         options["params"] |= {"span_id": span_id} if span_id else {}
         options["params"] |= {"phase": phase} if phase else {}
-        return _decoded(await self._connection.request("POST", path, task_id, **options), Event)
+        return decoded(await self._connection.request("POST", path, task_id, **options), Event)
 
     add_artifact = blocking(aadd_artifact)
 
@@ -152,8 +157,8 @@ class RemoteLog(Blocking):
         """Return a page of the log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
         params: dict[str, Any] = {"since_seq": since_seq, "limit": limit}
         params |= {"identity": identity} if identity else {}
-        response = await self._connection.request("GET", f"{_path(task_id)}/events", task_id, params=params)
-        return _decoded(response, _EventsBody).events
+        response = await self._connection.request("GET", f"{path_of(task_id)}/events", task_id, params=params)
+        return decoded(response, EventsBody).events
 
     events = blocking(aevents)
 
@@ -198,42 +203,3 @@ class RemoteLog(Blocking):
         await self._connection.off_the_loop(self._connection.close)
 
     close = blocking(aclose)
-
-
-class _EventsBody(msgspec.Struct):
-    events: list[Event]
-
-
-class _UnfinishedBody(msgspec.Struct):
-    unfinished: list[Unfinished] = []
-
-
-def _path(task_id: str) -> str:
-    return f"/api/tasks/{check_task_id(task_id)}"
-
-
-def _json(value: object) -> dict[str, Any]:
-    return {"content": msgspec.json.encode(value), "headers": {"Content-Type": "application/json"}}
-
-
-def _identity_option(identity: str | None) -> dict[str, Any]:
-    return {"params": {"identity": identity}} if identity else {}
-
-
-def _task(response: httpx.Response) -> Task:
-    fields = _decoded(response, dict[str, Any])
-    try:
-        return msgspec.convert({"main_span_id": "", **fields}, Task)
-    except msgspec.ValidationError as error:
-        raise _not_signalbox(response) from error
-
-
-def _decoded(response: httpx.Response, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(response.content, type=kind)
-    except msgspec.DecodeError as error:
-        raise _not_signalbox(response) from error
-
-
-def _not_signalbox(response: httpx.Response) -> StoreError:
-    return StoreError(f"the server at {response.url.copy_with(path='/', query=None)} is not a Signalbox server")

@@ -52,7 +52,7 @@ def hostile_run(text: str) -> list[NewEvent]:
             event_type=line, phase=line, actor=line, span_id=line, parent_span_id="x" + line[:255], payload={text: text}
         ),
         NewEvent(event_type="phase_enter", phase=line, span_id="p"),
-        log(text, stream="stderr", level=text),
+        log(text, stream="stderr", level=text, logger=text),
         log(text, stream=text, more={text: [text]}),
         *(
             NewEvent(event_type=kind, span_id="w", payload=dict.fromkeys([*SHOWN_KEYS.get(kind, ()), "own"], text))

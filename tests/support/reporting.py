@@ -15,17 +15,15 @@ from signalbox.store.state import Task
 OWN = ("SIGNALBOX_STORE_URL", "SIGNALBOX_SERVER", "SIGNALBOX_TOKEN", "SIGNALBOX_TASK", "SIGNALBOX_TASK_IDENTITY")
 
 
-def run_program(
-    code: str, *words: str, cwd: Path, timeout: float = 60, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def run_program(code: str, *, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own, with these variables in its environment."""
+    return run_python("-c", textwrap.dedent(code), cwd=cwd, **variables)
+
+
+def run_python(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments, and with these variables in its environment."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *words],
-        cwd=cwd,
-        env=environment(variables),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
+        [sys.executable, *words], cwd=cwd, env=environment(variables), capture_output=True, text=True, timeout=60
     )
 
 

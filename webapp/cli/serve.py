@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from signalbox.store import open_store
+from signalbox.store.kinds import is_server
 from signalbox.webapp.cli.target import SERVER_VARIABLE
 from signalbox.webapp.process.detached_run import variables
 from signalbox.webapp.process.notice import notice
@@ -57,6 +58,8 @@ def serve(demo: bool, **given: Any) -> int:
     Every option can also be set by its environment variable; the option takes precedence.
     """
     settings = Settings.from_environment(**given)
+    if is_server(settings.store):
+        raise click.UsageError("a server needs a database: give --store sqlite:///FILE or postgresql://…")
     # Open the store first: if that fails, the error is one line and nothing has been started.
     store = open_store(settings.store, synchronous=settings.synchronous, bus=settings.bus)
     try:

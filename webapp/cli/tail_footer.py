@@ -7,8 +7,7 @@ import shutil
 from typing import TextIO
 
 from signalbox.store import StoreError
-from signalbox.store.contract import Store
-from signalbox.store.log import Log, unfinished_of
+from signalbox.store.log import Log, Remote, unfinished_of
 from signalbox.store.state import Unfinished
 from signalbox.webapp.drawing.words import safe
 
@@ -48,7 +47,7 @@ class Footer:
                 lines = []
             self.draw(unfinished_line(lines))
             self._terminal.flush()
-            await asyncio.sleep(POLL_INTERVAL if isinstance(log, Store) else REMOTE_POLL_INTERVAL)
+            await asyncio.sleep(REMOTE_POLL_INTERVAL if isinstance(log, Remote) else POLL_INTERVAL)
 
 
 def unfinished_line(lines: list[Unfinished]) -> str:

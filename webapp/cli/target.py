@@ -13,7 +13,7 @@ import msgspec
 from signalbox.store import Conflict, NotAllowed, StoreError, open_store
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.identity import Reference, parse_reference
-from signalbox.store.kinds import sqlite_path
+from signalbox.store.kinds import is_server, sqlite_path
 from signalbox.store.log import Log
 from signalbox.store.state import Task
 from signalbox.webapp.process.detached_run import BUS_VARIABLE, STORE_VARIABLE, variables
@@ -99,9 +99,11 @@ def target(store: str | None, server: str | None = None, token: str | None = Non
     by_environment = not (store or server)
     if store is None:
         server = server or os.environ.get(SERVER_VARIABLE) or None
+    chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    if not server and is_server(chosen):
+        server = chosen
     if token and not server:
         raise click.UsageError("--token can only be used with --server")
-    chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     bus = os.environ.get(BUS_VARIABLE) or None
     return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None, by_environment, bus)
 

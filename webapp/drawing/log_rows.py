@@ -78,7 +78,7 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
 }
 """The payload keys that `events/_event_text.html` shows for each event type. The other keys are shown as JSON."""
 
-_LOG_KEYS = frozenset(("message", "stream", "level", "at"))
+_LOG_KEYS = frozenset(("message", "stream", "level", "logger", "exception", "at"))
 _OPENING = frozenset(("phase_enter", "work_item_start", "tool_status"))
 """Events that begin a span. Their rows fold the rows of the span."""
 
@@ -215,6 +215,8 @@ def _log_line(payload: dict[str, Any], message: str) -> tuple[str, str, frozense
     tone = tone_of_level(payload.get("level"))
     written = f' title="written {escape(clean(payload["at"][:64]))}"' if isinstance(payload.get("at"), str) else ""
     line = f"<code{written}>{ansi.render(message)}</code>"
+    if isinstance(logger := payload.get("logger"), str):
+        line = f'<span class="logger">{escape(clean(logger[:64]))}</span>{line}'
     if payload.get("stream") == "stderr":
         return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_KEYS
     return tone, line, _LOG_KEYS

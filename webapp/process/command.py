@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from signalbox.store import NewEvent, Store, StoreError, StoreMoved
+from signalbox.store import NewEvent, StoreError, StoreMoved
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import new_span_id
 from signalbox.store.identity import reference_to
-from signalbox.store.log import Log
+from signalbox.store.log import Log, Remote
 from signalbox.store.state import Task
 from signalbox.store.trace_context import trace_variables
 from signalbox.webapp.process.echo import Echoes
@@ -125,7 +125,7 @@ class CommandRun:
 
     def _sign(self, line: CommandLine) -> str | None:
         # Only the store itself has the key, so a command that runs through a server is not signed.
-        key = self._log.key if isinstance(self._log, Store) else None
+        key = None if isinstance(self._log, Remote) else self._log.key
         return signature(line, key, self._task) if key else None
 
     async def _start(self, pipes: list[OutputPipe]) -> asyncio.subprocess.Process:

@@ -11,13 +11,12 @@ from signalbox.store import (
     InvalidEvent,
     NewEvent,
     NotAllowed,
-    Store,
     StoreError,
     StoreMoved,
     StoreUnavailable,
     UnknownTask,
 )
-from signalbox.store.log import Log, with_keys
+from signalbox.store.log import Log, Remote, with_keys
 
 MAX_WAITING_CHARS = 16 * 1024 * 1024
 """Characters of output that may wait for the log. Beyond that, the command must wait."""
@@ -137,7 +136,7 @@ class Recorder:
         if self.moved_away is not None:
             self.refused += len(group)
             return
-        group = group if isinstance(self._log, Store) else with_keys(group)
+        group = with_keys(group) if isinstance(self._log, Remote) else group
         pause = 0.1
         while True:
             try:

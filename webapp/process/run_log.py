@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from signalbox.store import Store, StoreError, StoreMoved, StoreUnavailable, open_store
-from signalbox.store.log import Log
+from signalbox.store.log import Log, Remote
 from signalbox.store.urls import LEFT_OUT, without_password
 
 MAX_PAUSE_S = 5.0
@@ -33,7 +33,7 @@ class RunLog:
         """
         async with self._moving:
             if self.log is left:
-                self.log = await self._opened(moved, left.bus_url if isinstance(left, Store) else None)
+                self.log = await self._opened(moved, None if isinstance(left, Remote) else left.bus_url)
                 if self.on_move is not None:
                     await self.on_move()
                 if left is not self._given:

@@ -21,7 +21,7 @@ def test_a_store_keeps_the_url_that_opened_it(store: Store, url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("https://signalbox.example", "--server URL"),
+        ("ftp://signalbox.example", "https://host"),
         ("mysql://ann:s3cret@host/x", "postgresql://user@host/database"),
         ("postgresql://ann:s3cret@host:port/x", "port"),
         ("postgresql://ann:s3cret@host/x?unheard=of", "unheard"),

@@ -1,0 +1,251 @@
+"""The reads of a store behind a server, as far as its API answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from signalbox.store.contract.reading import Reading
+from signalbox.store.contract.values import Head, LogHits, LogQuery, TaskPage
+from signalbox.store.errors import NotSupported, UnknownTask
+from signalbox.store.events import Event
+from signalbox.store.remote.connection import Connection
+from signalbox.store.remote.not_offered import not_offered
+from signalbox.store.remote.responses import EventsBody, UnfinishedBody, decoded, path_of, task_from, task_in
+from signalbox.store.state import Artifact, Permission, SentMessage, Span, Task, Unfinished
+from signalbox.store.task_query import TaskQuery, cursor_parts
+
+PAGE_SIZE = 1000
+"""Maximum number of events in one response."""
+
+LIST_SIZE = 500
+"""Maximum number of tasks, artifacts, or newest events in one response."""
+
+SPANS_SIZE = 20_000
+
+
+class _Tasks(msgspec.Struct):
+    tasks: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class _Graph(msgspec.Struct):
+    spans: list[Span]
+    has_more: bool
+    next_after: int
+
+
+class RemoteView(Reading):
+    """Reads through the API, with the rights of the token. Each read is a request of its own.
+
+    So two reads may see different states: the view is not consistent. A read that the API does not offer raises
+    NotSupported.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def brief(self) -> RemoteView:
+        return self
+
+    # tasks
+
+    async def task(self, task_id: str) -> Task:
+        return task_in(await self._connection.request("GET", path_of(task_id), task_id))
+
+    async def unfinished(self, task_id: str) -> list[Unfinished]:
+        return decoded(await self._connection.request("GET", path_of(task_id), task_id), UnfinishedBody).unfinished
+
+    async def tasks(self, query: TaskQuery) -> TaskPage:
+        """Do the same as in a database, but `event_id` is 0 and archived tasks are listed only on their own."""
+        if query.before:
+            cursor_parts(query.before, query.sort)
+        if query.projects is not None and query.project is None:
+            raise NotSupported("a list of the tasks in several projects")
+        if query.projects is not None and query.project not in query.projects:
+            return TaskPage([], None, 0)
+        params: list[tuple[str, str]] = [("status", status) for status in query.statuses]
+        params += [("tag", f"{name}={value}") for name, value in query.tags]
+        named = {
+            "q": query.text,
+            "kind": query.kind,
+            "error": query.fingerprint,
+            "project": query.project,
+            "created_since": query.since,
+            "created_until": query.until,
+            "stale": "1" if query.stale else "",
+            "archived": "1" if query.archived else "",
+            "sort": query.sort,
+            "cursor": query.before,
+            "limit": str(min(query.limit, LIST_SIZE)),
+        }
+        params += [(name, value) for name, value in named.items() if value]
+        response = await self._connection.request("GET", "/api/tasks", params=params)
+        page = decoded(response, _Tasks)
+        return TaskPage([task_from(response, fields) for fields in page.tasks], page.next_cursor, 0)
+
+    # the log
+
+    async def head(self, task_id: str) -> Head:
+        task = await self.task(task_id)
+        first = await self.events(task_id, 0, 1)
+        return Head(task.latest_seq, first[0].seq if first else task.latest_seq + 1, task.identity)
+
+    async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+        async def page(seq: int, size: int) -> tuple[list[Event], bool]:
+            params = {"since_seq": seq, "limit": size}
+            response = await self._connection.request("GET", f"{path_of(task_id)}/events", task_id, params=params)
+            body = decoded(response, EventsBody)
+            return body.events, body.has_more
+
+        return await _pages(page, since_seq, limit, PAGE_SIZE)
+
+    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
+        async def page(seq: int, size: int) -> tuple[list[Event], bool]:
+            return await self._linked_page(task_id, "events/latest", {"before": seq or None, "limit": size})
+
+        return await _pages(page, before or 0, limit, LIST_SIZE)
+
+    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
+        async def page(seq: int, size: int) -> tuple[list[Event], bool]:
+            return await self._linked_page(task_id, f"events/phase/{phase}", {"since_seq": seq, "limit": size})
+
+        return await _pages(page, since_seq, limit, PAGE_SIZE)
+
+    async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
+        """Do the same as in a database. Raises NotSupported for `rows`, `since` and `until`."""
+        if query.rows or query.since is not None or query.until is not None:
+            raise NotSupported("a search in a part of the log")
+        named = {
+            "q": query.text,
+            "type": query.event_type,
+            "phase": query.phase,
+            "actor": query.actor,
+            "level": query.level,
+            "stream": query.stream,
+            "span": query.span_id,
+            "show": "conversation" if query.conversation else "",
+            "failed": "1" if query.failures else "",
+        }
+        params = {name: value for name, value in named.items() if value} | {"since_seq": after, "limit": limit}
+        response = await self._connection.request("GET", f"{path_of(task_id)}/events", task_id, params=params)
+        body = decoded(response, EventsBody)
+        return LogHits(body.events, body.matching, body.has_more)
+
+    # parts
+
+    async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
+        """Do the same as in a database, but without `resources`."""
+        found: list[Span] = []
+        while limit is None or len(found) < limit:
+            size = SPANS_SIZE if limit is None else min(limit - len(found), SPANS_SIZE)
+            params = {"after": after, "limit": size}
+            response = await self._connection.request("GET", f"{path_of(task_id)}/graph", task_id, params=params)
+            page = decoded(response, _Graph)
+            found, after = found + page.spans, page.next_after
+            if not page.has_more:
+                break
+        return found
+
+    async def span(self, task_id: str, span_id: str) -> Span | None:
+        return next((span for span in await self.spans(task_id) if span.span_id == span_id), None)
+
+    async def artifacts(self, task_id: str, limit: int = 100, before: int | None = None) -> list[Artifact]:
+        params = {"limit": min(limit, LIST_SIZE)} | ({} if before is None else {"before": before})
+        response = await self._connection.request("GET", f"{path_of(task_id)}/artifacts", task_id, params=params)
+        return decoded(response, list[Artifact])
+
+    async def messages(
+        self, task_id: str, *, untaken: bool = False, after: int = 0, limit: int | None = None
+    ) -> list[SentMessage]:
+        """Return at most 1000 messages."""
+        params = {"after": str(after), "limit": str(min(limit or PAGE_SIZE, PAGE_SIZE))}
+        params |= {"state": "sent"} if untaken else {}
+        response = await self._connection.request("GET", f"{path_of(task_id)}/messages", task_id, params=params)
+        return decoded(response, list[SentMessage])
+
+    async def permissions(
+        self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
+    ) -> list[Permission]:
+        """Return at most 1000 open requests. Raises NotSupported for closed ones."""
+        if not open_only:
+            raise NotSupported("reading the closed permission requests")
+        params = {"after": after, "limit": min(limit or PAGE_SIZE, PAGE_SIZE)}
+        response = await self._connection.request("GET", f"{path_of(task_id)}/permissions", task_id, params=params)
+        return decoded(response, list[Permission])
+
+    async def _linked_page(self, task_id: str, path: str, params: dict[str, Any]) -> tuple[list[Event], bool]:
+        """Return the events of a response, and whether it links to a next page."""
+        given = {name: value for name, value in params.items() if value is not None}
+        response = await self._connection.request("GET", f"{path_of(task_id)}/{path}", task_id, params=given)
+        return decoded(response, list[Event]), "next" in response.links
+
+    artifact: Any = not_offered("reading one artifact")
+    audited_identity: Any = not_offered("reading the audits")
+    audits: Any = not_offered("reading the audits")
+    changing_events: Any = not_offered("reading the changing events")
+    checkpoint: Any = not_offered("reading the checkpoints")
+    checkpoints: Any = not_offered("reading the checkpoints")
+    child_counts: Any = not_offered("counting the children of spans")
+    closed_permissions: Any = not_offered("reading the closed permission requests")
+    content_piece: Any = not_offered("reading a content")
+    conversation: Any = not_offered("reading the conversation")
+    count_archived: Any = not_offered("counting tasks")
+    count_by_status: Any = not_offered("counting tasks")
+    count_open_permissions: Any = not_offered("counting permission requests")
+    count_rows: Any = not_offered("counting rows")
+    count_stale: Any = not_offered("counting tasks")
+    error_output: Any = not_offered("reading the output of errors")
+    events_after: Any = not_offered("reading the events of all tasks")
+    events_at: Any = not_offered("reading events by their seqs")
+    events_of_span: Any = not_offered("reading the events of a span")
+    events_of_types: Any = not_offered("reading the events of several types")
+    expiring_permissions: Any = not_offered("reading the expiring permission requests")
+    facets: Any = not_offered("counting tasks")
+    failures: Any = not_offered("reading the failures")
+    fingerprints: Any = not_offered("reading fingerprints")
+    first_seq_at: Any = not_offered("finding an event by its time")
+    has_content: Any = not_offered("reading a content")
+    kinds: Any = not_offered("listing the kinds")
+    last_lines: Any = not_offered("reading the last lines of tasks")
+    latest_event_id: Any = not_offered("reading the newest event id")
+    latest_messages: Any = not_offered("reading the newest messages")
+    latest_seqs: Any = not_offered("reading the newest seqs of tasks")
+    newest_runs: Any = not_offered("listing the newest runs of kinds")
+    next_failure: Any = not_offered("finding a failure")
+    open_permissions: Any = not_offered("reading the permission requests of all tasks")
+    open_spans: Any = not_offered("reading the open spans")
+    permission: Any = not_offered("reading one permission request")
+    phases: Any = not_offered("reading the phases")
+    previous_failure: Any = not_offered("finding a failure")
+    project_names: Any = not_offered("listing the projects")
+    rows_after: Any = not_offered("reading rows")
+    rows_before: Any = not_offered("reading rows")
+    same_error: Any = not_offered("counting runs with the same error")
+    saved_views: Any = not_offered("reading the saved views")
+    span_children: Any = not_offered("reading the children of a span")
+    span_parents: Any = not_offered("reading the parents of spans")
+    span_window: Any = not_offered("reading a window of spans")
+    spans_changed: Any = not_offered("reading the changed spans")
+    spans_closed_at: Any = not_offered("reading the spans that an event closed")
+    standings: Any = not_offered("reading the standings of tasks")
+    times: Any = not_offered("reading the times of events")
+    undiagnosed: Any = not_offered("listing runs without a diagnosis")
+
+
+async def _pages(
+    page: Callable[[int, int], Awaitable[tuple[list[Event], bool]]], seq: int, limit: int, size: int
+) -> list[Event]:
+    """Return the first `limit` events of all pages. A task that does not exist has none."""
+    found: list[Event] = []
+    try:
+        while len(found) < limit:
+            events, more = await page(found[-1].seq if found else seq, min(limit - len(found), size))
+            found += events
+            if not more or not events:
+                break
+    except UnknownTask:
+        return []
+    return found
