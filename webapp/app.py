@@ -17,6 +17,7 @@ from signalbox.store.loops import FIRST_PAUSE, Loops
 from signalbox.store.tail import Tail
 from signalbox.store.wake import Wake
 from signalbox.webapp import api, pages
+from signalbox.webapp.acts.agent_hooks import AgentHooks
 from signalbox.webapp.acts.diagnoses import Diagnoses
 from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
@@ -50,6 +51,7 @@ CLOSE_ORDER = (
     ("agents", "stop"),
     ("other_processes", "stop"),
     ("hub", "close"),
+    ("agent_questions", "close"),
 )
 """Extensions and the method that closes each, in reverse order of closing."""
 
@@ -95,12 +97,15 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
         def deliver(events: Sequence[Event]) -> None:
             directory.on_commit(events)
             hub.deliver(events)
+            hooks.questions.on_commit(events)
 
         def forget_old_history() -> None:
             app.extensions["history"] = History()
             directory.forget()
             hub.reset()
 
+        app.extensions["agent_hooks"] = hooks = AgentHooks(store, settings.hook_rules)
+        app.extensions["agent_questions"] = hooks.questions
         directory = Directory(
             store.people,
             always=not settings.loopback,

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
+from signalbox.webapp.coding_agents.rules import InvalidRules, Rules
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import InvalidPrices, Prices
 
@@ -92,6 +93,17 @@ class Settings:
         False, "Hide the same in tasks and events that arrive over HTTP, before they are stored."
     )
 
+    hook_rules: str = _setting(
+        "",
+        "Rules for the tools of coding agents: a JSON file, which is read again when it changes, or the JSON itself.",
+    )
+    hook_wait: float = _setting(
+        300.0,
+        "Longest time that a coding agent waits here for an answer; then it asks in its own way.",
+        low=1,
+        high=86400,
+    )
+
     prices: str = _setting(
         "", "Prices of models: a JSON file, or the JSON itself. By them the cost of calls that report none is computed."
     )
@@ -148,6 +160,10 @@ class Settings:
                 check(getattr(self, name))
             except InvalidPrices as error:
                 raise InvalidSetting(f"{name} (SIGNALBOX_{name.upper()}): {error}") from None
+        try:
+            Rules(self.hook_rules)
+        except InvalidRules as error:
+            raise InvalidSetting(f"hook_rules (SIGNALBOX_HOOK_RULES): {error}") from None
         try:
             Redaction(self.redact)
         except InvalidRule as error:

@@ -42,7 +42,11 @@ TASK = {
     "secret": "unknown",
     "phase": "executing",
     "kind": "build",
+    "agent": "claude-code",
 }
+
+
+HOOK = {"hook_event_name": "SessionStart", "session_id": "s1", "source": "startup"}
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ ROUTES: dict[str, Route] = {
     "POST /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>": Route("admin"),
+    "POST /api/hooks/<agent>": Route("emit", query="?project=ours", body=HOOK),
+    "POST /api/hooks/<agent>/test": Route("emit", query="?project=ours", body=HOOK),
     "GET /api/wait": Route("read", query="?task=run&timeout=0"),
     "GET /api/events/health": Route("nothing"),
     "GET /api/openapi.json": Route("some"),

@@ -26,6 +26,7 @@ PARTS = {
     "project_id": "default",
     "request_id": "r1",
     "tool_name": "rm",
+    "agent": "claude-code",
 }
 
 

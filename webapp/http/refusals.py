@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from werkzeug.exceptions import UnsupportedMediaType as _UnsupportedMediaType
 
@@ -30,6 +31,13 @@ class UnknownProject(Exception):
 
     def __init__(self, project_id: str) -> None:
         super().__init__(f"there is no project {project_id!r}")
+
+
+class UnknownAgent(Exception):
+    """Signalbox does not know the hooks of this coding agent."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"there is no coding agent {name!r}; known ones are {', '.join(known)}")
 
 
 class UnknownPermission(Exception):

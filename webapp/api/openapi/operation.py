@@ -12,6 +12,7 @@ from signalbox.store.events import TASK_ID_PATTERN
 from signalbox.store.people import PROJECT_ID_PATTERN
 from signalbox.webapp.api.openapi.responses import Spec, responses
 from signalbox.webapp.auth.access import Access
+from signalbox.webapp.coding_agents.agents import AGENTS
 from signalbox.webapp.http.endpoint import Endpoint
 from signalbox.webapp.http.query_parameters import parameters_of
 
@@ -28,6 +29,7 @@ _PARTS: dict[str, tuple[Spec, str]] = {
     "tool_name": (_NAME, "The name of a tool; it may have slashes."),
     "phase": (_NAME, "A phase; it may have slashes."),
     "kind": (_NAME, "A kind of tasks; it may have slashes."),
+    "agent": ({"type": "string", "enum": list(AGENTS)}, "The coding agent."),
     "seq": ({"type": "integer", "minimum": 1}, "The seq of an event."),
 }
 """The schema and the description of each variable part of a path."""

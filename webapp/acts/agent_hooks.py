@@ -1,0 +1,300 @@
+"""Calls of coding agents' hooks: each is recorded in the session's task, decided by the rules, or asked to people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import msgspec
+from quart import current_app, request
+
+from signalbox.store import InvalidEvent, NewEvent, Store, UnknownTask
+from signalbox.store.emitter.fit_labels import labelled
+from signalbox.store.emitter.fit_payload import fitting
+from signalbox.store.events import check_event
+from signalbox.store.permissions import Permission
+from signalbox.store.state import Task
+from signalbox.webapp.acts.agent_questions import ANSWERED_ELSEWHERE, AgentQuestions
+from signalbox.webapp.auth.guard import project_for_new, require
+from signalbox.webapp.coding_agents.agents import AGENTS, HookOutcome
+from signalbox.webapp.coding_agents.hook_call import HookCall, tool_digest
+from signalbox.webapp.coding_agents.path_patterns import paths_in
+from signalbox.webapp.coding_agents.real_paths import followed
+from signalbox.webapp.coding_agents.rules import ToolCall, Verdict
+from signalbox.webapp.coding_agents.rules_file import RulesFile
+from signalbox.webapp.coding_agents.session_events import SESSION, denial, session_events, span_of_subagent
+from signalbox.webapp.current import redaction_on_write
+
+MAX_REMEMBERED = 20_000
+"""Tool calls and calls of hooks that a process remembers, to join those that belong together."""
+
+SAME_CALL_SECONDS = 5.0
+"""The same JSON within this time is one call, which two settings files report."""
+
+LATE_SECONDS = 2.0
+"""A call that is older when it arrives keeps its own time."""
+
+RULES_ACTOR = "hook rules"
+
+
+class HookContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts about a call that only its machine knows: see `HookParameters` in `webapp/api/hooks.py`."""
+
+    project: str | None = None
+    branch: str | None = None
+    at: float | None = None
+    folder: str | None = None
+    paths: tuple[str, ...] = ()
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded call: its outcome, or the permission request with which people are to be asked."""
+
+    call: HookCall
+    task: Task
+    key: str
+    tool_span: str
+    outcome: HookOutcome = HookOutcome()
+    question: NewEvent | None = None
+
+
+class AgentHooks:
+    """The hooks of this process: `app.extensions["agent_hooks"]`."""
+
+    def __init__(self, store: Store, rules: str) -> None:
+        self._store = store
+        self.rules_file = RulesFile(rules)
+        self.questions = AgentQuestions(store)
+        self._spans = _Remembered()
+        self._keys = _Remembered()
+
+    async def record(self, call: HookCall, context: HookContext) -> Recorded:
+        """Append the events of a call and decide it by the rules.
+
+        The call is recorded even if the agent hangs up meanwhile. Raises the errors of a task that is created and of
+        an append.
+        """
+        return await asyncio.shield(asyncio.create_task(self._record(call, context)))
+
+    async def ask(self, recorded: Recorded, seconds: float) -> HookOutcome:
+        """Ask people for permission, and return their answer as the outcome of the call."""
+        call, task, question = recorded.call, recorded.task, recorded.question
+        assert question is not None
+        permission = await self.questions.ask(task.task_id, question, seconds, identity=task.identity)
+        outcome = _outcome(permission, call, editable=bool(question.payload.get("editable")))
+        if outcome.decision == "deny" and recorded.tool_span:
+            await self._deny(recorded, outcome.reason)
+        if outcome.arguments is not None:
+            # The end of the call reports the changed arguments.
+            self._spans[task.task_id, tool_digest(call.tool, outcome.arguments)] = recorded.tool_span
+        return outcome
+
+    def verdict(self, call: HookCall, project_id: str, context: HookContext) -> Verdict | None:
+        """Return the decision of the rules about a call of a tool."""
+        if call.moment not in ("tool_start", "permission"):
+            return None
+        folders = tuple(filter(None, (call.cwd, context.folder)))
+        asked = ToolCall(
+            agent=call.agent,
+            tool=call.tool,
+            arguments=call.arguments,
+            folders=folders,
+            project=project_id,
+            real_paths=context.paths,
+        )
+        return self.rules_file.rules.decide(asked)
+
+    async def _record(self, call: HookCall, context: HookContext) -> Recorded:
+        task = await self._task(call, context)
+        at = context.at or datetime.now(UTC).timestamp()
+        key = self._key(task, call, at)
+        span, is_new_tool = await self._tool_span(task, call)
+        late = datetime.now(UTC).timestamp() - at > LATE_SECONDS
+        occurred = datetime.fromtimestamp(at, UTC).isoformat() if late else None
+        events = session_events(call, task, key=key, tool_span=span, is_new_tool=is_new_tool, at=occurred)
+        if context.branch and task.tags.get("branch") != context.branch:
+            payload = {"tags": {"branch": context.branch[:200]}}
+            events.append(NewEvent(event_type="tags_changed", payload=payload, key=f"{key}:branch"))
+        await self._store.aappend(task.task_id, _kept(events), identity=task.identity)
+        if task.permissions_open:
+            await self._close_answered(task, call, span)
+        verdict = self.verdict(call, task.project_id, context)
+        recorded = Recorded(call=call, task=task, key=key, tool_span=span)
+        return await self._decided(recorded, verdict)
+
+    async def _task(self, call: HookCall, context: HookContext) -> Task:
+        task_id = call.task_id
+        try:
+            async with self._store.glance() as view:
+                task = await view.task(task_id)
+        except UnknownTask:
+            project_id = await project_for_new(context.project)
+            facts = {name: getattr(call, name) for name in ("agent", "session_id", "cwd", "transcript_path", "model")}
+            tags = {"branch": context.branch, "model": call.model, "folder": call.cwd.rpartition("/")[2]}
+            metadata = labelled(_given(facts), _given(tags), None, strict=False)
+            metadata = redaction_on_write().value(metadata)
+            task, _ = await self._store.acreate_task(task_id, kind=call.agent, metadata=metadata, project_id=project_id)
+        await require("emit", task_id)
+        return task
+
+    def _key(self, task: Task, call: HookCall, at: float) -> str:
+        """Return the key of a call. The same JSON within a few seconds has the same key."""
+        known = self._keys.get((task.task_id, call.digest))
+        if known is not None and abs(at - float(known.partition(" ")[0])) < SAME_CALL_SECONDS:
+            return known.partition(" ")[2]
+        key = f"hook:{call.digest}:{int(at // SAME_CALL_SECONDS)}"
+        self._keys[task.task_id, call.digest] = f"{at} {key}"
+        return key
+
+    async def _tool_span(self, task: Task, call: HookCall) -> tuple[str, bool]:
+        """Return the span of the call's tool, and whether the log does not have its start."""
+        if not call.tool:
+            return "", False
+        digest = call.call_digest
+        if call.tool_use_id:
+            span = call.tool_use_id if call.tool_use_id.isprintable() and len(call.tool_use_id) <= 200 else digest
+            self._spans[task.task_id, digest] = span
+            return span, True
+        known = self._spans.get((task.task_id, digest))
+        if known is None and call.moment == "permission" and task.spans_open:
+            async with self._store.glance() as view:
+                opened = await view.open_spans(task.task_id)
+            known = next((one.span_id for one in reversed(opened) if (one.kind, one.name) == ("tool", call.tool)), None)
+        span = known or f"tool-{digest}"
+        self._spans[task.task_id, digest] = span
+        return span, known is None
+
+    async def _close_answered(self, task: Task, call: HookCall, span: str) -> None:
+        """Close the requests that were answered in the agent's own prompt: their tool ran, or the turn is over."""
+        parent = span_of_subagent(call.agent_id) if call.agent_id else SESSION
+        async with self._store.glance() as view:
+            opened = await view.permissions(task.task_id, limit=100)
+            if call.moment in ("tool_end", "tool_failure", "permission_denied"):
+                answered = [one for one in opened if one.span_id == span]
+            elif call.moment in ("prompt", "turn_end", "turn_failure", "subagent_end"):
+                spans = {one.span_id: await view.span(task.task_id, one.span_id) for one in opened}
+                answered = [one for one in opened if (of := spans[one.span_id]) and of.parent_span_id == parent]
+            else:
+                return
+        for one in answered:
+            said = "answered in the agent's own prompt"
+            await self.questions.close_request(task.task_id, one.request_id, one.span_id, ANSWERED_ELSEWHERE, said)
+
+    async def _decided(self, recorded: Recorded, verdict: Verdict | None) -> Recorded:
+        call, agent = recorded.call, AGENTS[recorded.call.agent]
+        early = call.moment == "tool_start"
+        if verdict is None and (early or call.moment != "permission"):
+            return recorded
+        if verdict is not None and verdict.decision == "allow" and early and not agent.allows_early:
+            return recorded
+        if verdict is not None:
+            await self._applied(recorded, verdict)
+            reason = verdict.rule.reason or f"by {verdict.words} of Signalbox"
+            if verdict.decision == "deny":
+                await self._deny(recorded, reason)
+            if verdict.decision != "ask":
+                return msgspec.structs.replace(recorded, outcome=HookOutcome(decision=verdict.decision, reason=reason))
+        return msgspec.structs.replace(recorded, question=self._question(recorded, verdict))
+
+    def _question(self, recorded: Recorded, verdict: Verdict | None) -> NewEvent:
+        call, agent = recorded.call, AGENTS[recorded.call.agent]
+        described = call.arguments.get("description") if isinstance(call.arguments, dict) else None
+        reason = (verdict.rule.reason if verdict else None) or (described if isinstance(described, str) else None)
+        payload = {
+            "request_id": f"ask-{recorded.key.removeprefix('hook:')}",
+            "tool_name": call.tool or "tool",
+            "arguments": call.arguments,
+            "editable": True if call.event in agent.edits and isinstance(call.arguments, dict) else None,
+            "reason": reason,
+        }
+        event = NewEvent(
+            event_type="permission_request",
+            span_id=recorded.tool_span or SESSION,
+            payload=_given(payload),
+            key=f"{recorded.key}:ask",
+        )
+        (kept,) = _kept([event])
+        if kept.payload.get("arguments") != call.arguments:
+            # What a person cannot see in full must not be sent back as their change.
+            kept = msgspec.structs.replace(kept, payload={n: v for n, v in kept.payload.items() if n != "editable"})
+        return kept
+
+    async def _applied(self, recorded: Recorded, verdict: Verdict) -> None:
+        word = {"allow": "Allowed", "deny": "Denied", "ask": "Asked"}[verdict.decision]
+        reason = f": {verdict.rule.reason}" if verdict.rule.reason else ""
+        payload = {
+            "message": f"{word} by {verdict.words}{reason}",
+            "decision": verdict.decision,
+            "rule": verdict.words,
+            "tool_name": recorded.call.tool,
+        }
+        span = recorded.tool_span or SESSION
+        event = NewEvent(event_type="rule_applied", span_id=span, payload=payload, key=f"{recorded.key}:rule")
+        await self._store.aappend_audited(
+            recorded.task.task_id,
+            event,
+            actor=RULES_ACTOR,
+            action="rule_applied",
+            source=request.remote_addr,
+            identity=recorded.task.identity,
+        )
+
+    async def _deny(self, recorded: Recorded, reason: str) -> None:
+        event = denial(recorded.call, recorded.tool_span, reason, recorded.key)
+        await self._store.aappend(recorded.task.task_id, event, identity=recorded.task.identity)
+
+
+def agent_hooks() -> AgentHooks:
+    """Return the hooks of this process."""
+    return cast(AgentHooks, current_app.extensions["agent_hooks"])
+
+
+class _Remembered(OrderedDict[tuple[str, str], str]):
+    """A dict that forgets its oldest items."""
+
+    def __setitem__(self, key: tuple[str, str], value: str) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > MAX_REMEMBERED:
+            self.popitem(last=False)
+
+
+def context_on_this_machine(call: HookCall, context: HookContext) -> HookContext:
+    """Return the context with the links of a call's paths followed, for a call from this machine. May block."""
+    folder = followed([call.cwd], "/")[:1] if call.cwd and not context.folder else ()
+    paths = followed(paths_in(call.arguments), call.cwd)
+    return msgspec.structs.replace(
+        context, folder=context.folder or next(iter(folder), None), paths=(*context.paths, *paths)
+    )
+
+
+def _outcome(permission: Permission | None, call: HookCall, *, editable: bool) -> HookOutcome:
+    state = permission.state if permission is not None else "cleared"
+    if permission is None or state not in ("approved", "denied"):
+        return HookOutcome(asked=True, reason="Nobody answered in Signalbox.")
+    who = f"{'Approved' if state == 'approved' else 'Denied'} by {permission.by} in Signalbox"
+    said = f"{who}: {permission.answer_reason}" if permission.answer_reason else f"{who}."
+    if state == "denied":
+        return HookOutcome(decision="deny", reason=said)
+    changed = permission.value if editable and permission.value != call.arguments else None
+    return HookOutcome(decision="allow", reason=said, arguments=changed)
+
+
+def _kept(events: list[NewEvent]) -> list[NewEvent]:
+    """Return events without secrets, if the server redacts, and cut to the size of an event."""
+    return [_fitting(event) for event in redaction_on_write().events(events)]
+
+
+def _fitting(event: NewEvent) -> NewEvent:
+    try:
+        check_event(event)
+    except InvalidEvent:
+        return fitting(event)
+    return event
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "")}
