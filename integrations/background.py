@@ -129,11 +129,16 @@ class BackgroundWriter:
         """The numbers of events that are `waiting`, `written`, `dropped` for want of room, and `refused` by the log."""
         queue, delivery = self._thread.queue, self._thread.delivery
         return {
-            "waiting": len(queue),
+            "waiting": self._thread.waiting,
             "written": delivery.written,
             "dropped": queue.total_dropped,
             "refused": delivery.refused,
         }
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the last attempt to store events failed."""
+        return self._thread.is_down
 
     @property
     def busy(self) -> threading.Lock:
@@ -176,8 +181,10 @@ def _flush_all() -> None:
         with suppress(Exception):
             _before_flush.pop()()
     for writer in list(_writers):
-        with suppress(Exception):
-            writer.flush(max(0.0, deadline - time.monotonic()))
+        # The second call is not worth another attempt to reach a server that is away.
+        if len(_deadlines) == 1 or not writer.is_down:
+            with suppress(Exception):
+                writer.flush(max(0.0, deadline - time.monotonic()))
 
 
 def _before_fork() -> None:

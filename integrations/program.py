@@ -24,8 +24,8 @@ MAX_TRACEBACK_CHARS = 16_000
 class ProgramTask:
     """A task to which this process reports in the background.
 
-    Without `task_id` and `title` it is the task of the `signalbox run` around the program, if there is one. Else it is
-    the program's own: it begins with the first event, and ends with the program: failed if an exception ends it,
+    With `joins` and without `task_id` it is the task of the `signalbox run` around the program, if there is one. Else
+    it is the program's own: it begins with the first event, and ends with the program: failed if an exception ends it,
     cancelled after Ctrl-C, else done. Without `opens` the program opens and ends the task in another way. A forked
     process reports to the task of its parent, and does not end it.
     """
@@ -38,10 +38,11 @@ class ProgramTask:
         title: str | None = None,
         kind: str = "program",
         metadata: dict[str, Any] | None = None,
+        joins: bool = True,
         opens: bool = True,
     ) -> None:
         self.writer: BackgroundWriter = background_writer(target)
-        current = current_task(target) if task_id is None and title is None else None
+        current = current_task(target) if joins and task_id is None else None
         self.is_own = current is None and opens
         self.task_id: str = current.task_id if current else task_id or new_task_id()
         self._identity: str | None = current.identity if current else None
@@ -103,7 +104,9 @@ def program_task(target: ReportTarget, *, task_id: str | None = None, title: str
     key = (target, task_id, title)
     task = _tasks.get(key)
     if task is None:
-        task = _tasks.setdefault(key, ProgramTask(target, task_id=task_id, title=title, opens=task_id is None))
+        task = _tasks.setdefault(
+            key, ProgramTask(target, task_id=task_id, title=title, joins=title is None, opens=task_id is None)
+        )
     return task
 
 

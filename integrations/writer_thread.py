@@ -50,13 +50,19 @@ class WriterThread:
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._hurry = threading.Event()
         self._progress = threading.Condition()
+        self._pending: list[QueuedEvent] = []
         self._done_number = 0
         self._attempt_failed = False
-        self._is_down = False
+        self.is_down = False
         self._next_report = 0.0
         self._ending = False
 
     # for other threads
+
+    @property
+    def waiting(self) -> int:
+        """The number of events that are not delivered yet."""
+        return len(self.queue) + len(self._pending)
 
     def wake(self) -> None:
         """Say that the queue has an event. Never blocks, so it may be called in a signal handler."""
@@ -118,14 +124,14 @@ class WriterThread:
     # in the thread
 
     def _run(self) -> None:
-        pending: list[QueuedEvent] = []
+        pending = self._pending
         pause = FIRST_PAUSE_S
         while True:
             try:
                 if not pending:
                     self._wait_for_events()
                     last_number = self.queue.last_number
-                    pending = self._batch()
+                    pending += self._batch()
                     done = max((item.number for item in pending), default=last_number)
                 self._deliver(pending)
                 self._report_progress(done)
@@ -189,16 +195,16 @@ class WriterThread:
             self.delivery.send(pending)
 
     def _report_progress(self, done: int) -> None:
-        if self._is_down:
-            self._is_down = False
+        if self.is_down:
+            self.is_down = False
             log.warning("signalbox receives events again at %s", self._target.shown_url)
         with self._progress:
             self._done_number = max(self._done_number, done)
             self._progress.notify_all()
 
     def _report_failure(self, error: Exception) -> None:
-        if not self._is_down:
-            self._is_down = True
+        if not self.is_down:
+            self.is_down = True
             log.warning("signalbox cannot store events at %s and tries again: %s", self._target.shown_url, error)
         with self._progress:
             self._attempt_failed = True

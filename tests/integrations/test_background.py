@@ -58,7 +58,7 @@ def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(start_ser
     server.kill()
     writer = BackgroundWriter(ReportTarget(server.url), max_events=100)
     writer.append("busy", "work_item_start", {"work_item_id": "a"}, span_id="a")
-    wait_until(lambda: writer.counts["waiting"] == 0)  # the thread has taken it, and tries to send it
+    wait_until(lambda: writer.is_down)  # the thread has taken it, and keeps trying to send it
     for number in range(150):
         writer.append("busy", "log", {"message": str(number)})
     writer.append("busy", "work_item_complete", {"work_item_id": "a"}, span_id="a")
