@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 import structlog
@@ -122,7 +122,7 @@ async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]
     await asyncio.gather(one, other)
 
 
-def serve(settings: Settings, listening: socket.socket) -> int:
+def serve(settings: Settings, listening: Sequence[socket.socket]) -> int:
     """Serve in this process until SIGTERM or SIGINT, and return the exit code. Prints the address when ready."""
     served = run(settings, listening, ProcessInfo(), lambda: announce(listening, settings.root_path), lambda: "stopped")
     return 0 if served else 1
@@ -130,13 +130,13 @@ def serve(settings: Settings, listening: socket.socket) -> int:
 
 def run(
     settings: Settings,
-    listening: socket.socket,
+    listening: Sequence[socket.socket],
     process: ProcessInfo,
     on_ready: Callable[[], None],
     ending: Callable[[], Ending],
     wrap: Callable[[Any], Any] = lambda app: app,
 ) -> bool:
-    """Serve on an open socket until SIGTERM or SIGINT. Return whether the app started.
+    """Serve on open sockets until SIGTERM or SIGINT. Return whether the app started.
 
     `ending` returns why the process ends. `wrap` may return an ASGI app around the server's.
     """
@@ -157,5 +157,5 @@ def run(
         ws_per_message_deflate=False,
     )
     server = Server(config, app, drain_delay=settings.drain_delay, on_ready=on_ready, ending=ending)
-    server.run(sockets=[listening])
+    server.run(sockets=list(listening))
     return server.started

@@ -52,6 +52,12 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; 0 takes a free one.", low=0, high=65535)
+    otlp_port: int = _setting(
+        0,
+        "Second port, which takes only OTLP; 4318 is the port that exporters use by default, 0 opens none.",
+        low=0,
+        high=65535,
+    )
     workers: int = _setting(1, "Number of server processes, which share the port.", low=1, high=256)
     drain_delay: float = _setting(
         0.0, "Time for which a stopping server still serves, so that proxies see /readyz fail.", low=0, high=300
@@ -77,11 +83,27 @@ class Settings:
 
     max_body: int = _setting(4 * 1024 * 1024, "Largest request body.", low=1024, high=1024**3)
     max_artifact: int = _setting(10 * 1024 * 1024, "Largest artifact of a run.", low=1024, high=1024**3)
+    max_otlp_body: int = _setting(
+        16 * 1024 * 1024, "Largest request of OTLP, before and after decompression.", low=1024, high=1024**3
+    )
     heartbeat_timeout: float = _setting(
         45.0, "A run with heartbeats is marked interrupted after this long without an event.", low=0.2, high=86400
     )
     stale_after: float = _setting(
         600.0, "A running task is marked stale in the list after this long without an event.", low=0.2, high=30 * 86400
+    )
+
+    otlp_kind: str = _setting(
+        "", "Kind of the tasks that traces and logs of OpenTelemetry become; without it, the name of the service."
+    )
+    trace_quiet: float = _setting(
+        10.0, "A trace whose root span has ended is complete after this long without an event.", low=0.2, high=86400
+    )
+    trace_timeout: float = _setting(
+        300.0,
+        "A trace without a root span, or a service's log, ends after this long without an event.",
+        low=0.2,
+        high=30 * 86400,
     )
 
     allow_retry: bool = _setting(True, "Allow people to retry commands that `signalbox run` started on this store.")

@@ -32,7 +32,7 @@ def log_event(record: LogRecord, place: int = 0) -> NewEvent:
     return fitting(
         NewEvent(
             event_type=record.event_name if record.event_name.startswith("gen_ai.") else "log",
-            actor="opentelemetry",
+            actor="otel",
             span_id=record.span_id or None,
             payload=_payload(record),
             key=f"otel:{record.trace_id}:{record.span_id}:log:{_digest(record)}{f':{place}' if place else ''}",

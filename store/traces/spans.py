@@ -17,7 +17,7 @@ from signalbox.store.traces.tasks import service_of
 from signalbox.store.traces.values import SpanEvent, TraceSpan
 from signalbox.store.traces.work_types import work_type_of
 
-ACTOR = "opentelemetry"
+ACTOR = "otel"
 
 PENDING, LOG = "pending_span", "log"
 """Values of Logfire's attribute `logfire.span_type`: a span that has just started, and a log line as a span."""

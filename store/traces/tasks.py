@@ -12,6 +12,9 @@ SERVICE_NAME = "service.name"
 UNKNOWN_SERVICE = "unknown_service"
 """The `service.name` that OpenTelemetry's SDKs report for a program without a name, possibly followed by `:python`."""
 
+METADATA_KEY = "opentelemetry"
+"""The key of a task's metadata that says that the task was created for spans or log records."""
+
 _INSTANCE = ("service.namespace", SERVICE_NAME, "service.instance.id", "host.name", "process.pid")
 """The resource attributes that identify an instance of a service."""
 

@@ -24,6 +24,13 @@ from tests.support.people import Headers, person, project, revoke, session, toke
 from tests.support.server import Server
 
 REFUSED = {401, 403}
+OTLP_RESOURCE = {"attributes": [{"key": "signalbox.project", "value": {"stringValue": "ours"}}]}
+OTLP_TRACES = {
+    "resourceSpans": [
+        {"resource": OTLP_RESOURCE, "scopeSpans": [{"spans": [{"traceId": "1" * 32, "spanId": "2" * 16, "name": "a"}]}]}
+    ]
+}
+OTLP_LOGS = {"resourceLogs": [{"resource": OTLP_RESOURCE, "scopeLogs": [{"logRecords": [{"traceId": "1" * 32}]}]}]}
 TASK = {
     "token_id": "t1",
     "task_id": "run",
@@ -190,6 +197,8 @@ ROUTES: dict[str, Route] = {
     "GET /api/v1/projects/<project_id>/agent/runs/<run_id>": Route("read"),
     "GET /api/v1/projects/<project_id>/agent/runs/<run_id>/stream": Route("read"),
     "POST /api/v1/projects/<project_id>/agent/runs/<run_id>/cancel": Route("respond"),
+    "POST /v1/traces": Route("emit", body=OTLP_TRACES),
+    "POST /v1/logs": Route("emit", body=OTLP_LOGS),
     "GET /sse/tasks/<task_id>/events": Route("read"),
     "GET /sse/events": Route("read", query="?task=run"),
     "GET /sse/health": Route("nothing"),

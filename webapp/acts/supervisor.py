@@ -1,5 +1,5 @@
-"""The supervisor: marks runs that died or stopped reporting, closes permission requests that have expired, and cancels
-runs over their budget.
+"""The supervisor: marks runs that died or stopped reporting, closes permission requests that have expired, cancels runs
+over their budget, and completes traces.
 
 Every server process has one, but only the process that holds the lease `LEASE` reads and writes. It measures silence
 from the moment when it took over, so a run that died is marked at most one `heartbeat_timeout` after that.
@@ -20,6 +20,7 @@ from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops
 from signalbox.store.state import Status, Task
+from signalbox.webapp.acts.trace_completion import TraceCompletion
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
@@ -113,7 +114,8 @@ class Supervisor:
         self._limit = settings.heartbeat_timeout
         self._stale_after = settings.stale_after
         self._prices, self._budgets = Prices(settings.prices), Budgets(settings.budgets)
-        self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
+        self._completion = TraceCompletion.of(settings)
+        self._interval = min(5.0, self._limit / 4, self._stale_after / 4, self._completion.shortest / 4)
         self._slack = min(max(MIN_LATE_SECONDS, self._interval / 2), self._limit / 2)
         self._silence_timers = SilenceTimers()
         self._pause_detector = PauseDetector()
@@ -212,6 +214,8 @@ class Supervisor:
             await self._cancel(task, f"budget of {limit} exceeded")
         if is_silent(task, silent_seconds, self._limit):
             await self._interrupt(task)
+        elif completion := self._completion.event(task, silent_seconds):
+            await self._complete(task, completion)
         elif is_stale(task, silent_seconds, self._stale_after):
             with contextlib.suppress(UnknownTask):
                 await self._store.amark_stale(task.task_id, task.latest_seq, fence=self._leadership.fence)
@@ -237,6 +241,13 @@ class Supervisor:
         with contextlib.suppress(UnknownTask):
             if await self._store.aappend_while(task.task_id, event, still_silent, fence=self._leadership.fence):
                 log.info("a silent run was marked interrupted", task_id=task.task_id, since=task.updated_at)
+
+    async def _complete(self, task: Task, event: NewEvent) -> None:
+        def still_quiet(now: Task) -> bool:
+            return now.identity == task.identity and now.latest_seq == task.latest_seq
+
+        with contextlib.suppress(UnknownTask):
+            await self._store.aappend_while(task.task_id, event, still_quiet, fence=self._leadership.fence)
 
     async def _cancel(self, task: Task, reason: str) -> None:
         event = NewEvent(

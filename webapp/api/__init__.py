@@ -17,6 +17,7 @@ def install(app: Quart) -> None:
         messages,
         metrics,
         openapi,
+        otlp,
         outcomes,
         parts,
         permissions,
@@ -47,6 +48,7 @@ def install(app: Quart) -> None:
         waiting,
         sockets,
         openapi,
+        otlp,
         metrics,
         probes,
     ):

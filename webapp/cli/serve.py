@@ -70,13 +70,14 @@ def serve(demo: bool, **given: Any) -> int:
         store.close()
     # Imported here because other commands need neither a server nor its logs.
     from signalbox.webapp import logs
-    from signalbox.webapp.http.listening import listen
+    from signalbox.webapp.http.listening import listen_all
 
     logs.configure(settings)
     try:
-        listening = listen(settings.host, settings.port)
+        listening = listen_all(settings)
     except OSError as error:
-        notice(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+        ports = f"{settings.port} and {settings.otlp_port}" if settings.otlp_port else f"{settings.port}"
+        notice(f"cannot listen on {settings.host}:{ports}: {error.strerror}")
         return 1
     with demo_process(settings) if demo else nullcontext():
         if settings.workers > 1:

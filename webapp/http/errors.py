@@ -16,6 +16,8 @@ from signalbox.store.errors import OutcomeUnknown, StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.failed_form import failed_form, receive_form
 from signalbox.webapp.http.json import json_response
+from signalbox.webapp.http.otlp_status import PREFIX as OTLP_PREFIX
+from signalbox.webapp.http.otlp_status import is_otlp, status_response
 from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
 from signalbox.webapp.http.refusals import NotLoggedIn
 from signalbox.webapp.http.return_path import is_navigation, login_path
@@ -65,7 +67,9 @@ def error_response(
     wait = None if retry_after is None else max(1, math.ceil(retry_after))
     if has_websocket_context():
         return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
-    if wants_json():
+    if is_otlp(request.path):
+        response = status_response(status, message, request.mimetype)
+    elif wants_json():
         error: dict[str, Any] = {"code": code, "message": message}
         if field:
             error["field"] = field
@@ -113,7 +117,7 @@ def wants_json() -> bool:
 
 def is_programs(path: str) -> bool:
     """Return whether only programs use this path, so that its errors are always JSON."""
-    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/", *PROBES))
+    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/", OTLP_PREFIX, *PROBES))
 
 
 def too_large(asked: Any, error: HTTPException) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Sequence
 
 import structlog
+
+from signalbox.webapp.settings import Settings
 
 TCP_USER_TIMEOUT = 18
 """Linux's socket option (tcp(7)) that ends a connection if the peer acknowledges no data for some milliseconds."""
@@ -35,16 +38,29 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def listen_all(settings: Settings) -> list[socket.socket]:
+    """Return the listening sockets of `port` and, if it is set, of `otlp_port`. Raises OSError."""
+    found = [listen(settings.host, settings.port)]
+    if settings.otlp_port:
+        try:
+            found.append(listen(settings.host, settings.otlp_port))
+        except OSError:
+            found[0].close()
+            raise
+    return found
+
+
 def address(listening: socket.socket) -> str:
     """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def announce(listening: socket.socket, root_path: str) -> None:
-    """Print the line that says that the server answers, and where."""
-    # Print the line break in the same write; otherwise a log line could come before it.
-    print(f"Signalbox listens on {address(listening)}{root_path}\n", end="", flush=True)
+def announce(listening: Sequence[socket.socket], root_path: str) -> None:
+    """Print the lines that say that the server answers, and where."""
+    also = "".join(f"OTLP is received on {address(one)}\n" for one in listening[1:])
+    # Print the line breaks in the same write; otherwise a log line could come before them.
+    print(f"Signalbox listens on {address(listening[0])}{root_path}\n{also}", end="", flush=True)
 
 
 def raise_file_limit(max_streams: int) -> None:

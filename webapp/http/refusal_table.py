@@ -25,10 +25,12 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
 from signalbox.webapp.http.refusals import (
     CrossSite,
+    ExtraMissing,
     Forbidden,
     LoginsBusy,
     NoOpenRequest,
     NotLoggedIn,
+    NotOtlp,
     NotYet,
     TooManyLogins,
     TooManyStreams,
@@ -72,8 +74,10 @@ REFUSALS: dict[type[Exception], Refusal] = {
     RequestEntityTooLarge: Refusal(413, "too_large", "The body or the number of fields is over the limit."),
     UnsupportedEncoding: Refusal(415, "unsupported_media_type", "The server cannot read this `Content-Encoding`."),
     UnsupportedMediaType: Refusal(415, "unsupported_media_type", "The body must be JSON; see `Content-Type`."),
+    NotOtlp: Refusal(415, "unsupported_media_type", "The body must be protobuf or JSON; see `Content-Type`."),
     WrongHost: Refusal(421, "wrong_host", "The server does not answer under this host name."),
     TooManyLogins: Refusal(429, "too_many_logins", "Too many attempts to log in; see `Retry-After`."),
+    ExtraMissing: Refusal(501, "extra_missing", "An optional library is not installed; the message names it."),
     StoreDamaged: Refusal(
         500, "store_damaged", "The data is in a damaged part of the database; a retry does not help."
     ),

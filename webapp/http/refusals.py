@@ -79,6 +79,18 @@ class UnsupportedMediaType(_UnsupportedMediaType):
         super().__init__(f"the body must be JSON, with Content-Type application/json, not {media_type[:80]!r}")
 
 
+class NotOtlp(_UnsupportedMediaType):
+    """A body of OTLP has another type than protobuf or JSON."""
+
+    def __init__(self, media_type: str) -> None:
+        given = repr(media_type[:80]) if media_type else "no type"
+        super().__init__(f"OTLP needs the Content-Type application/x-protobuf or application/json, not {given}")
+
+
+class ExtraMissing(Exception):
+    """The server lacks an optional library that the request needs. The message names the extra."""
+
+
 class TooManyLogins(Exception):
     """Too many log-ins were tried. `retry_after` is in seconds."""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from quart import Quart, Response, request, websocket
+from quart.wrappers.base import BaseRequestWebsocket
+from werkzeug.exceptions import NotFound
 
+from signalbox.webapp.http.otlp_status import is_otlp
 from signalbox.webapp.http.refusals import CrossSite, WrongHost
 from signalbox.webapp.http.return_path import split_url
 from signalbox.webapp.settings import Settings
@@ -44,9 +47,15 @@ def install(app: Quart, settings: Settings) -> None:
 
     @app.before_request
     async def check_origin() -> Response | None:
+        if is_at_otlp_port(request) and not is_otlp(request.path):
+            raise NotFound
         check_host()
         refuse_cross_site()
         return preflight() if request.method == "OPTIONS" else None
+
+    def is_at_otlp_port(asked: BaseRequestWebsocket) -> bool:
+        server = asked.scope.get("server")
+        return bool(settings.otlp_port and server and server[1] == settings.otlp_port)
 
     def check_host() -> None:
         # Against DNS rebinding: a hostile host name may resolve to this machine.
@@ -58,7 +67,7 @@ def install(app: Quart, settings: Settings) -> None:
     async def check_socket() -> Response | None:
         # CORS does not apply to WebSockets: a browser lets any site open one, and only the server can refuse.
         host, origin = websocket.headers.get("Host", ""), websocket.headers.get("Origin")
-        known = not allowed or _host_name(host) in allowed
+        known = (not allowed or _host_name(host) in allowed) and not is_at_otlp_port(websocket)
         if known and (origin is None or origin in origins or split_url(origin).netloc == host):
             return None
         return Response("this server does not accept WebSockets from that site", 403, content_type="text/plain")

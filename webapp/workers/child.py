@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -48,13 +48,13 @@ class Child:
         self._asked_to_stop = False
 
     @classmethod
-    async def start(cls, number: int, listening: socket.socket, environment: Mapping[str, str]) -> Child:
+    async def start(cls, number: int, listening: Sequence[socket.socket], environment: Mapping[str, str]) -> Child:
         """Start a worker process, which need not be ready yet. Raises OSError."""
         own, other = socket.socketpair()
         # A new interpreter, so that a restart loads the code that is installed now. It has a session of its own, so
         # that Ctrl-C reaches it only through its parent. -P: see `detached_run.start`.
         command = [sys.executable, "-P", "-m", "signalbox.webapp.workers.worker"]
-        descriptors = (listening.fileno(), other.fileno())
+        descriptors = [*(one.fileno() for one in listening), other.fileno()]
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -15,7 +15,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -36,7 +36,7 @@ REPLACE_TIMEOUT = 40.0
 log = structlog.get_logger("signalbox.workers")
 
 
-def serve(settings: Settings, listening: socket.socket) -> int:
+def serve(settings: Settings, listening: Sequence[socket.socket]) -> int:
     """Serve with workers until SIGTERM or SIGINT, and return the exit code. Prints the address when all are ready."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     ended_by = asyncio.run(Parent(settings, listening, os.environ).run())
@@ -50,9 +50,9 @@ def serve(settings: Settings, listening: socket.socket) -> int:
 
 
 class Parent:
-    """Keeps the workers of one listening socket. `environment` is that of the server."""
+    """Keeps the workers of the listening sockets. `environment` is that of the server."""
 
-    def __init__(self, settings: Settings, listening: socket.socket, environment: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, listening: Sequence[socket.socket], environment: Mapping[str, str]) -> None:
         self._settings, self._listening = settings, listening
         self._environment = dict(environment) | settings.variables(environment)
         self._slots = [
@@ -78,7 +78,8 @@ class Parent:
             task.cancel()
         await asyncio.gather(*keeping, return_exceptions=True)
         # The workers may still accept connections. When the last of them has stopped, none must wait for this process.
-        self._listening.close()
+        for listening in self._listening:
+            listening.close()
         await self._stop_all()
         return end
 

@@ -1,7 +1,7 @@
-"""A worker process: `python -m signalbox.webapp.workers.worker NUMBER LISTENING CONTROL`, started by its parent.
+"""A worker process: `python -m signalbox.webapp.workers.worker NUMBER LISTENING… CONTROL`, started by its parent.
 
-LISTENING and CONTROL are file descriptors: the listening socket, and the socket for messages (see `workers.child`). The
-settings are in the environment.
+LISTENING and CONTROL are file descriptors: the listening sockets, and the socket for messages (see `workers.child`).
+The settings are in the environment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -123,7 +123,7 @@ class FailureReport:
         await self._app(scope, receive, report if scope["type"] == "lifespan" else send)
 
 
-def main(number: int, listening: socket.socket, connection: socket.socket) -> int:
+def main(number: int, listening: Sequence[socket.socket], connection: socket.socket) -> int:
     """Serve until the parent asks to stop, and return the exit code."""
     process = ProcessInfo(number)
     control = Control(connection, process)
@@ -147,7 +147,8 @@ def main(number: int, listening: socket.socket, connection: socket.socket) -> in
 
 
 if __name__ == "__main__":
-    _number, _listening, _connection = map(int, sys.argv[1:])
-    for _descriptor in (_listening, _connection):
+    _number, *_descriptors = map(int, sys.argv[1:])
+    for _descriptor in _descriptors:
         os.set_inheritable(_descriptor, False)
-    sys.exit(main(_number, socket.socket(fileno=_listening), socket.socket(fileno=_connection)))
+    *_listening, _connection = [socket.socket(fileno=_descriptor) for _descriptor in _descriptors]
+    sys.exit(main(_number, _listening, _connection))

@@ -1,0 +1,256 @@
+"""Test the reading of OTLP in JSON and in protobuf."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from signalbox.store.traces import SpanLink
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.otlp import json_format, protobuf_format
+from signalbox.webapp.otlp.received import Received
+
+TRACE, SPAN, PARENT = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "eee19b7ec3c1b173"
+
+TRACES: dict[str, Any] = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "my.service"}}]},
+            "scopeSpans": [
+                {
+                    "scope": {
+                        "name": "my.library",
+                        "version": "1.0.0",
+                        "attributes": [{"key": "my.scope.attribute", "value": {"stringValue": "some scope attribute"}}],
+                    },
+                    "spans": [
+                        {
+                            "traceId": TRACE.upper(),
+                            "spanId": SPAN.upper(),
+                            "parentSpanId": PARENT.upper(),
+                            "name": "I'm a server span",
+                            "startTimeUnixNano": "1544712660000000000",
+                            "endTimeUnixNano": 1544712661000000000,
+                            "kind": 2,
+                            "status": {"code": 2, "message": "broken"},
+                            "attributes": [
+                                {"key": "my.span.attr", "value": {"stringValue": "some value"}},
+                                {"key": "count", "value": {"intValue": "9007199254740993"}},
+                                {"key": "small", "value": {"intValue": 7}},
+                                {"key": "share", "value": {"doubleValue": 0.5}},
+                                {"key": "on", "value": {"boolValue": True}},
+                                {"key": "raw", "value": {"bytesValue": "aGk="}},
+                                {"key": "none", "value": {}},
+                                {"key": "list", "value": {"arrayValue": {"values": [{"intValue": 1}]}}},
+                                {
+                                    "key": "map",
+                                    "value": {"kvlistValue": {"values": [{"key": "a", "value": {"intValue": 1}}]}},
+                                },
+                            ],
+                            "events": [
+                                {
+                                    "name": "loaded",
+                                    "timeUnixNano": "1544712660500000000",
+                                    "attributes": [{"key": "n", "value": {"intValue": "3"}}],
+                                }
+                            ],
+                            "links": [{"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331"}],
+                            "traceState": "vendor=1",
+                            "droppedEventsCount": 4,
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
+"""The example of the specification, https://github.com/open-telemetry/opentelemetry-proto, with more of each kind."""
+
+LOGS: dict[str, Any] = {
+    "resourceLogs": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "my.service"}}]},
+            "scopeLogs": [
+                {
+                    "scope": {"name": "my.library", "version": "1.0.0"},
+                    "logRecords": [
+                        {
+                            "timeUnixNano": "1544712660300000000",
+                            "observedTimeUnixNano": "1544712660300000000",
+                            "severityNumber": 10,
+                            "severityText": "Information",
+                            "traceId": TRACE.upper(),
+                            "spanId": SPAN.upper(),
+                            "body": {"stringValue": "Example log record"},
+                            "attributes": [{"key": "string.attribute", "value": {"stringValue": "some string"}}],
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
+
+
+def read(document: object) -> Received:
+    return json_format.spans_in(json.dumps(document).encode())
+
+
+def with_span(**fields: object) -> dict[str, Any]:
+    """Return the example with other fields in its span."""
+    document = json.loads(json.dumps(TRACES))
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0] |= fields
+    return document  # type: ignore[no-any-return]
+
+
+def to_protobuf(kind: Any, document: dict[str, Any]) -> bytes:
+    """Return the same request in protobuf: protobuf's own JSON has ids in base64."""
+
+    def ids(value: Any) -> Any:
+        if isinstance(value, dict):
+            found = {key: ids(one) for key, one in value.items()}
+            for name in ("traceId", "spanId", "parentSpanId"):
+                if name in found:
+                    import base64
+
+                    found[name] = base64.b64encode(bytes.fromhex(found[name])).decode()
+            return found
+        return [ids(one) for one in value] if isinstance(value, list) else value
+
+    encoded: bytes = ParseDict(ids(document), kind()).SerializeToString()
+    return encoded
+
+
+def test_the_example_of_the_specification_is_read() -> None:
+    (span,) = read(TRACES).spans
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (TRACE, SPAN, PARENT)
+    assert (span.name, span.kind, span.status, span.status_message) == (
+        "I'm a server span",
+        "server",
+        "error",
+        "broken",
+    )
+    assert (span.started_ns, span.ended_ns) == (1544712660000000000, 1544712661000000000)
+    assert span.attributes == {
+        "my.span.attr": "some value",
+        "count": 9007199254740993,
+        "small": 7,
+        "share": 0.5,
+        "on": True,
+        "raw": "aGk=",
+        "none": None,
+        "list": [1],
+        "map": {"a": 1},
+    }
+    assert [(event.name, event.attributes) for event in span.events] == [("loaded", {"n": 3})]
+    assert span.links == (SpanLink(trace_id="0af7651916cd43dd8448eb211c80319c", span_id="b7ad6b7169203331"),)
+    assert (span.resource, span.scope.name, span.trace_state) == (
+        {"service.name": "my.service"},
+        "my.library",
+        "vendor=1",
+    )
+    assert span.dropped == {"events": 4}
+
+
+def test_protobuf_gives_the_same_spans_and_records() -> None:
+    assert protobuf_format.spans_in(to_protobuf(ExportTraceServiceRequest, TRACES)) == read(TRACES)
+    records = json_format.records_in(json.dumps(LOGS).encode())
+    assert protobuf_format.records_in(to_protobuf(ExportLogsServiceRequest, LOGS)) == records
+    assert [(one.body, one.severity, one.trace_id) for one in records.records] == [("Example log record", 10, TRACE)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unknown": {"deep": [1]}},
+        {"kind": None, "status": None, "attributes": None, "events": None},
+        {"kind": 99},
+        {"flags": 257},
+    ],
+)
+def test_unknown_fields_and_nulls_are_ignored(fields: dict[str, object]) -> None:
+    assert read(with_span(**fields)).rejected == 0
+
+
+def test_names_with_underscores_are_unknown_fields() -> None:
+    assert read({"resource_spans": TRACES["resourceSpans"]}).spans == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"kind": "SPAN_KIND_SERVER"}, "kind"),
+        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano"),
+        ({"startTimeUnixNano": -1}, "startTimeUnixNano"),
+        ({"startTimeUnixNano": 1.5}, "startTimeUnixNano"),
+        ({"startTimeUnixNano": 2**64}, "startTimeUnixNano"),
+        ({"startTimeUnixNano": True}, "startTimeUnixNano"),
+        ({"name": 7}, "name"),
+        ({"traceId": 7}, "traceId"),
+        ({"attributes": {"a": 1}}, "attributes"),
+        ({"attributes": ["a"]}, "attributes[0]"),
+        ({"attributes": [{"key": "a", "value": "text"}]}, "attributes[0].value"),
+        ({"attributes": [{"key": "a", "value": {"intValue": "x"}}]}, "attributes[0].value.intValue"),
+        ({"attributes": [{"key": "a", "value": {"intValue": 2**63}}]}, "attributes[0].value.intValue"),
+        ({"attributes": [{"key": "a", "value": {"boolValue": "true"}}]}, "attributes[0].value.boolValue"),
+        ({"attributes": [{"key": "a", "value": {"doubleValue": "much"}}]}, "attributes[0].value.doubleValue"),
+        ({"status": {"code": "STATUS_CODE_ERROR"}}, "status.code"),
+        ({"events": [7]}, "events[0]"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused_with_the_place(fields: dict[str, object], named: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(with_span(**fields))
+    assert f"resourceSpans[0].scopeSpans[0].spans[0].{named}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"traceId": ""},
+        {"traceId": "0" * 32},
+        {"traceId": "abcd"},
+        {"traceId": "W47/95gDgQPSabYzgT/GDA=="},
+        {"spanId": "0" * 16},
+        {"spanId": "zz" * 8},
+        {"parentSpanId": "1234"},
+    ],
+)
+def test_a_span_with_an_invalid_id_is_rejected_and_the_others_are_kept(fields: dict[str, object]) -> None:
+    document = with_span(**fields)
+    document["resourceSpans"] += TRACES["resourceSpans"]
+    received = read(document)
+    assert (len(received.spans), received.rejected) == (1, 1)
+    assert "id" in received.message
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"resourceSpans":7}'])
+def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        json_format.spans_in(body)
+
+
+def test_values_nested_too_deeply_are_refused() -> None:
+    value: dict[str, Any] = {"intValue": 1}
+    for _ in range(300):
+        value = {"arrayValue": {"values": [value]}}
+    with pytest.raises(BadRequest, match="100 levels"):
+        read(with_span(attributes=[{"key": "a", "value": value}]))
+
+
+@pytest.mark.parametrize("body", [b"\xff\xff\xff", b"{}", b"\x0a\x7f", b'{"resourceSpans":[]}'])
+def test_a_body_that_is_no_protobuf_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="protobuf"):
+        protobuf_format.spans_in(body)
+
+
+def test_a_log_record_with_invalid_ids_belongs_to_no_trace() -> None:
+    document = json.loads(json.dumps(LOGS))
+    document["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["traceId"] = "1234"
+    (record,) = json_format.records_in(json.dumps(document).encode()).records
+    assert (record.trace_id, record.span_id) == ("", "")
