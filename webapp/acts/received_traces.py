@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from signalbox.store import InvalidEvent, NewEvent, UnknownTask
 from signalbox.store.redaction.writes import WriteRedaction
 from signalbox.store.traces import LogRecord, TraceSpan, events_of_span, log_event
-from signalbox.webapp.acts.trace_tasks import Place, TraceSource, TraceTasks
+from signalbox.webapp.acts.trace_tasks import TracePlace, TraceSource, TraceTasks
 from signalbox.webapp.current import redaction_on_write, store
 from signalbox.webapp.otlp.received import Received
 
@@ -54,7 +54,7 @@ async def _store(received: Received, items: Sequence[T], events_of: Callable[[T]
         return
     mapped = await asyncio.to_thread(_mapped, items, events_of, redaction_on_write())
     tasks = TraceTasks()
-    by_place: dict[Place, list[_Mapped]] = {}
+    by_place: dict[TracePlace, list[_Mapped]] = {}
     refusals: list[Exception] = []
     for source, group in mapped.items():
         try:
@@ -68,7 +68,7 @@ async def _store(received: Received, items: Sequence[T], events_of: Callable[[T]
         await _append(received, tasks, place, group)
 
 
-async def _append(received: Received, tasks: TraceTasks, place: Place, group: list[_Mapped]) -> None:
+async def _append(received: Received, tasks: TraceTasks, place: TracePlace, group: list[_Mapped]) -> None:
     """Append the events of one task in the order of their times."""
     events = [event for one in group for event in one.events]
     events.sort(key=lambda event: event.occurred_at or "")
@@ -83,7 +83,7 @@ async def _append(received: Received, tasks: TraceTasks, place: Place, group: li
             await _append_singly(received, place, chunk)
 
 
-async def _append_singly(received: Received, place: Place, events: Iterable[NewEvent]) -> None:
+async def _append_singly(received: Received, place: TracePlace, events: Iterable[NewEvent]) -> None:
     for event in events:
         try:
             await store().aappend(place.task_id, event, identity=place.identity)

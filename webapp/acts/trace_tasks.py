@@ -29,7 +29,7 @@ PROJECT_ATTRIBUTE = "signalbox.project"
 MAX_METADATA_BYTES = 16 * 1024
 
 
-class Place(NamedTuple):
+class TracePlace(NamedTuple):
     """The task of some spans."""
 
     task_id: str
@@ -70,7 +70,7 @@ class TraceTasks:
     def __init__(self) -> None:
         self._active: TaskPage | None = None
 
-    async def place_of(self, source: TraceSource, *, fresh: bool = False) -> Place:
+    async def place_of(self, source: TraceSource, *, fresh: bool = False) -> TracePlace:
         """Return the task of a source, which is created if it does not exist. Raises Forbidden and UnknownProject."""
         caller, resource = await principal(), source.attributes
         named = named_task({TASK_ATTRIBUTE: source.named}) or named_task(resource, source.trace_state)
@@ -85,7 +85,7 @@ class TraceTasks:
 
     async def _existing(
         self, caller: Principal, task_id: str, reference: Reference | None, *, fresh: bool
-    ) -> Place | None:
+    ) -> TracePlace | None:
         """Return an existing task that the caller may write to, or None."""
         try:
             found = await directory().task_summary(task_id, fresh=fresh)
@@ -93,16 +93,16 @@ class TraceTasks:
             return None
         if reference and reference.identity not in (None, found.identity):
             return None
-        return Place(task_id, found.identity) if _may_write(caller, found.project_id, found.kind) else None
+        return TracePlace(task_id, found.identity) if _may_write(caller, found.project_id, found.kind) else None
 
-    async def _run_with_trace(self, caller: Principal, trace_id: str) -> Place | None:
+    async def _run_with_trace(self, caller: Principal, trace_id: str) -> TracePlace | None:
         """Return the run that has handed its trace to the program, or None."""
         task = await task_with_trace(self, trace_id, caller.projects("emit"))
         if task is None or not _may_write(caller, task.project_id, task.kind):
             return None
-        return Place(task.task_id, task.identity)
+        return TracePlace(task.task_id, task.identity)
 
-    async def _new(self, caller: Principal, task_id: str, source: TraceSource) -> Place:
+    async def _new(self, caller: Principal, task_id: str, source: TraceSource) -> TracePlace:
         resource = source.attributes
         asked = resource.get(PROJECT_ATTRIBUTE)
         project = await project_for_new(asked if isinstance(asked, str) and asked else None)
@@ -115,7 +115,7 @@ class TraceTasks:
         )
         if not _may_write(caller, task.project_id, task.kind):
             raise Forbidden(caller.name, "emit", None)
-        return Place(task_id, task.identity)
+        return TracePlace(task_id, task.identity)
 
     # The reads for `task_with_trace`. The active tasks are read once for a request.
 
