@@ -22,10 +22,12 @@ from signalbox.webapp.acts.diagnoses import Diagnoses
 from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
+from signalbox.webapp.api.mcp import MountedMcp
 from signalbox.webapp.auth import guard
 from signalbox.webapp.auth.access import check_declared
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
+from signalbox.webapp.auth.principal import Principal
 from signalbox.webapp.dialects.session import session_event
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http import assets, compression, errors, form_posts, root_path, route_converters, security
@@ -52,14 +54,23 @@ CLOSE_ORDER = (
     ("other_processes", "stop"),
     ("hub", "close"),
     ("agent_questions", "close"),
+    ("mcp", "stop"),
 )
 """Extensions and the method that closes each, in reverse order of closing."""
 
 
-def create_app(settings: Settings | None = None, process: ProcessInfo | None = None) -> Quart:
+def create_app(
+    settings: Settings | None = None,
+    process: ProcessInfo | None = None,
+    *,
+    supervises: bool = True,
+    only_caller: Principal | None = None,
+) -> Quart:
     """Return a Quart app for the store of `settings`, which default to the environment's. `process` serves it.
 
-    The store is opened when serving begins and closed when it ends; every ASGI server reports both.
+    The store is opened when serving begins and closed when it ends; every ASGI server reports both. An app that does
+    not supervise leaves the work on all runs to other processes. With `only_caller`, every request is by this
+    principal, without a token.
     """
     settings = settings or Settings.from_environment()
     app = Quart(__name__, static_folder=None)
@@ -112,6 +123,7 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
             on_check=recheck_callers,
             loop=loops.loop("rights", max_pause=FIRST_PAUSE),
             clock=lambda: time.time() + store.clock_offset,
+            only_caller=only_caller,
         )
         await directory.open()
         wake = Wake(
@@ -136,12 +148,13 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
         health.warn(lambda: [Problem(code, message) for code, message in store.warnings])
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
         app.extensions["file_check"] = FileCheck(store, loops)
-        supervisor = Supervisor(store, settings, loops)
-        app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
+        app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, mcp=MountedMcp(app))
         app.extensions["output_comparisons"] = OutputComparisons(store)
-        app.extensions["diagnoses"] = Diagnoses(store, loops)
         app.extensions["agents"] = agents = Agents(store, loops)
-        agents.resume()
+        if supervises:
+            app.extensions["supervisor"] = Supervisor(store, settings, loops)
+            app.extensions["diagnoses"] = Diagnoses(store, loops)
+            agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))
         stats.registry.register(LoopMetrics(loops))
         stats.registry.register(ProcessMetrics(app.extensions["process_info"]))

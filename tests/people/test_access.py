@@ -182,6 +182,7 @@ ROUTES: dict[str, Route] = {
     "DELETE /api/tasks/<task_id>": Route("admin"),
     "POST /api/hooks/<agent>": Route("emit", query="?project=ours", body=HOOK),
     "POST /api/hooks/<agent>/test": Route("emit", query="?project=ours", body=HOOK),
+    "POST /mcp": Route("some", body={"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     "GET /api/wait": Route("read", query="?task=run&timeout=0"),
     "GET /api/events/health": Route("nothing"),
     "GET /api/openapi.json": Route("some"),

@@ -14,6 +14,7 @@ def install(app: Quart) -> None:
         feed,
         hooks,
         kinds,
+        mcp,
         messages,
         metrics,
         openapi,
@@ -51,6 +52,7 @@ def install(app: Quart) -> None:
         otlp,
         metrics,
         probes,
+        mcp,
     ):
         app.register_blueprint(module.blueprint)
     for dialect in (sessions, login, projects, runs):

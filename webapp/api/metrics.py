@@ -32,7 +32,7 @@ def watch(app: Quart) -> None:
         "append_queue": ("Appends that wait for a transaction.", lambda: store.stats().waiting),
         "supervising": (
             "1 while this process supervises the runs.",
-            lambda: float(app.extensions["supervisor"].active),
+            lambda: float("supervisor" in app.extensions and app.extensions["supervisor"].active),
         ),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }

@@ -47,7 +47,7 @@ class Directory:
 
     `guarded`: callers must identify themselves, because there is an account or a token, or because of `always`, which
     is set when the server listens on an address other than loopback. `clock` returns the seconds since 1970, by the
-    clock of the database.
+    clock of the database. With `only_caller`, every request is by this principal, whatever its credential.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class Directory:
         on_check: Callable[[], Awaitable[None]],
         loop: Loop | None = None,
         clock: Callable[[], float] = time.time,
+        only_caller: Principal | None = None,
     ) -> None:
+        self._only_caller = only_caller
         self._loop = loop or Loop("rights", max_pause=FIRST_PAUSE)
         self.guarded = self._always = always
         self._people = people
@@ -99,6 +101,8 @@ class Directory:
 
     async def principal(self, credential: Credential | None) -> Principal:
         """Return the principal of a credential; NOBODY if it is unknown, expired, ended or revoked."""
+        if self._only_caller is not None:
+            return self._only_caller
         if not self.guarded:
             return LOCAL
         if credential is None:

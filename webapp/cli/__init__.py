@@ -16,6 +16,7 @@ from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
 from signalbox.webapp.cli.import_ import import_
+from signalbox.webapp.cli.mcp import mcp
 from signalbox.webapp.cli.migrate_store import migrate_store
 from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
@@ -49,6 +50,7 @@ for command in (
     import_,
     demo,
     doctor,
+    mcp,
     migrate_store,
     user,
     token,

@@ -44,6 +44,37 @@ class StreamResponse(Response):
         self.stream_encoding = stream_encoding
 
 
+class AsgiResponse(Response):
+    """A response that another ASGI callable writes, with the headers of this app added. `body` is the received body."""
+
+    def __init__(self, app: Callable[[Any, Any, Any], Awaitable[None]], body: bytes) -> None:
+        super().__init__(b"")
+        del self.headers["Content-Length"]
+        del self.headers["Content-Type"]
+        self.timeout = None
+        self._app, self._body = app, body
+
+    async def serve(self, scope: Any, send: Any) -> None:
+        """Let the callable answer. A client that disconnects cancels this."""
+        received = False
+
+        async def receive() -> dict[str, Any]:
+            nonlocal received
+            if received:
+                await asyncio.Event().wait()
+            received = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+
+        async def send_with_headers(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                own = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers]
+                message = {**message, "headers": [*message["headers"], *(one for one in own if one[0] not in present)]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
 def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
     """Return a stream of `opening` and of everything after `cursor`. `lane` is called when the stream begins.
 
@@ -122,6 +153,9 @@ class StreamingConnection(CheckedConnection, ASGIHTTPConnection):
         if self._body is not None:
             # The rest of the body is not needed; from now on only a disconnect matters.
             self._body.discard()
+        if isinstance(response, AsgiResponse):
+            await response.serve(self.scope, send)
+            return
         if not isinstance(response, StreamResponse):
             await super()._send_response(send, response)
             return
