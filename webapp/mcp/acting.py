@@ -11,7 +11,7 @@ from signalbox.store.events import MAX_MESSAGE_CHARS, MAX_REASON_CHARS
 from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.mcp.console import Console, RunAddress, run_at
 from signalbox.webapp.mcp.reading import Json, TaskIdText
-from signalbox.webapp.mcp.values import Answered, ProjectList, ProjectRow, Recorded, StartedRun
+from signalbox.webapp.mcp.values import Answered, ProjectList, ProjectRow, RecordedAct, StartedRun
 
 MAX_PROJECTS = 100
 
@@ -73,7 +73,7 @@ async def start_run(
     return StartedRun(task_id=run["run_id"], project_id=run["project_id"], status=run["task_status"], new=new)
 
 
-async def cancel_run(console: Console, task_id: TaskIdText, reason: Reason = None) -> Recorded:
+async def cancel_run(console: Console, task_id: TaskIdText, reason: Reason = None) -> RecordedAct:
     """Ask a run to stop. It ends when its status says so: use wait_for_runs."""
     at = run_at(task_id)
     return _recorded(await console.post(f"{at.path}/cancel", Json, {"reason": reason}, at.identity))
@@ -83,7 +83,7 @@ async def send_message(
     console: Console,
     task_id: TaskIdText,
     text: Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE_CHARS)],
-) -> Recorded:
+) -> RecordedAct:
     """Send a message to a run that has not ended. The run decides when it reads its messages, and whether."""
     at = run_at(task_id)
     return _recorded(await console.post(f"{at.path}/messages", Json, {"text": text}, at.identity))
@@ -100,5 +100,5 @@ async def _only_request(console: Console, at: RunAddress) -> tuple[RunAddress, s
     return at, found[0]["request_id"]
 
 
-def _recorded(event: Json) -> Recorded:
-    return Recorded(task_id=event["task_id"], event_type=event["event_type"], seq=event["seq"])
+def _recorded(event: Json) -> RecordedAct:
+    return RecordedAct(task_id=event["task_id"], event_type=event["event_type"], seq=event["seq"])

@@ -167,7 +167,7 @@ class StartedRun(BaseModel):
     new: bool = Field(description="False if a run was active already or has this id.")
 
 
-class Recorded(BaseModel):
+class RecordedAct(BaseModel):
     """The event that records an act."""
 
     task_id: str
