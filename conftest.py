@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +23,10 @@ ALLOWED_SKIP = "traefik is not installed here"
 
 # Tests connect only to this machine. Loading all public certificate authorities would cost 30 ms per HTTP client.
 os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "support" / "authority.pem")
+
+# Spools of the commands under test do not belong into the home directory of the user.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="signalbox-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 # Keep test databases in memory: tests kill processes, never the machine. Many containers have a tiny /dev/shm.
 MEMORY = Path("/dev/shm")

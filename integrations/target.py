@@ -52,9 +52,9 @@ class ReportTarget(namedtuple("ReportTarget", ("url", "token", "project", "bus")
     def open(self) -> Log:
         """Open the log. This loads the store, which takes a third of a second. Raises StoreError."""
         if self.is_server:
-            from signalbox.store.remote import RemoteLog
+            from signalbox.store.remote.spooled import SpooledLog
 
-            return RemoteLog(self.url, self.token, patience=CALL_TIMEOUT_S)
+            return SpooledLog(self.url, self.token, patience=CALL_TIMEOUT_S)
         from signalbox.store import open_store
 
         return open_store(self.url, bus=self.bus)

@@ -81,11 +81,14 @@ class InPlace:
         """Whether the coroutine running in this thread was called in its blocking form."""
         return self._thread_state.blocking
 
-    async def off_the_loop(self, call: Callable[[], T]) -> T:
-        """Call a function that blocks: in this thread for a blocking caller, else in a thread of the executor."""
+    async def off_the_loop(self, call: Callable[[], T], executor: Executor | None = None) -> T:
+        """Call a function that blocks: in this thread for a blocking caller, else in a thread of the executor.
+
+        `executor` is another one than usual.
+        """
         if self._thread_state.blocking:
             return call()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return await asyncio.get_running_loop().run_in_executor(executor or self._executor, call)
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the calling thread without an event loop. Raises RuntimeError if it needs one."""

@@ -17,6 +17,7 @@ from signalbox.store.events import Event, NewEvent, new_id
 from signalbox.store.identity import check_identity
 from signalbox.store.state import SentMessage, Task, Unfinished
 from signalbox.store.tail import follow
+from signalbox.store.times import now
 
 RETRY_PAUSE = 0.5
 """Seconds between two reads of a store that is unavailable."""
@@ -24,6 +25,17 @@ RETRY_PAUSE = 0.5
 
 class Remote(ABC):
     """The calls of a server's log that runs and commands use. `store.remote.RemoteLog` implements them."""
+
+    @abstractmethod
+    def set_notice(self, notice: Callable[[str], None]) -> None:
+        """Call `notice` with a line of text when events wait on disk, and when the server answers again."""
+
+    @abstractmethod
+    async def aflush(self, timeout: float, patience: float) -> int:
+        """Wait until no event waits on disk. Return how many still wait.
+
+        Waits at most `timeout` seconds, and at most `patience` seconds while the server does not answer.
+        """
 
     @abstractmethod
     def create_task(
@@ -126,6 +138,24 @@ def with_keys(events: Sequence[NewEvent]) -> list[NewEvent]:
         event if event.key is not None else msgspec.structs.replace(event, key=f"{prefix}-{number}")
         for number, event in enumerate(events)
     ]
+
+
+def unstored(task_id: str, event: NewEvent, main_span_id: str = "") -> Event:
+    """Return `event` as an event that is not stored, or not yet. Its `event_id` and `seq` are 0."""
+    return Event(
+        event_id=0,
+        task_id=task_id,
+        seq=0,
+        event_type=event.event_type,
+        phase=event.phase,
+        actor=event.actor,
+        span_id=event.span_id or main_span_id,
+        parent_span_id=event.parent_span_id,
+        payload_json=msgspec.Raw(msgspec.json.encode(event.payload)),
+        created_at=now(),
+        key=event.key,
+        occurred_at=event.occurred_at or msgspec.UNSET,
+    )
 
 
 async def events_of(

@@ -36,14 +36,16 @@ class Lifeline:
 
     It appends a `runner_heartbeat` after each `interval` seconds without `touch()`, and at once when the supervisor
     marks the run as interrupted. It follows the run's log after `since_seq` for `cancel_requested` and for the events
-    that close the permission requests given to `expect`. It ignores a later task with the id of `task`.
+    that close the permission requests given to `expect`. It ignores a later task with the id of `task`. `since_seq` is
+    None if the `runner_spawn` of `span_id` is not stored yet: then the lifeline ignores the events before it.
     """
 
-    def __init__(self, log: Log, task: Task, span_id: str, since_seq: int, interval: float) -> None:
+    def __init__(self, log: Log, task: Task, span_id: str, since_seq: int | None, interval: float) -> None:
         self._log, self._task_id, self._span_id = log, task.task_id, span_id
         self._identity = task.identity or None
         self._emitter = AsyncEmitter(log, strict=True, task=task)
-        self._since_seq = self._cursor = since_seq
+        self._since_seq = self._cursor = since_seq or 0
+        self._awaits_spawn = since_seq is None
         self._interval = interval
         self._last_event_at = time.monotonic()
         self._waiting: dict[str, Future[Event]] = {}
@@ -75,11 +77,6 @@ class Lifeline:
         return self._cursor
 
     @property
-    def has_failed(self) -> bool:
-        """Whether the lifeline stopped following the log because of an error that a retry does not fix."""
-        return self._follow_error is not None
-
-    @property
     def error(self) -> StoreError | None:
         """The error that ended the following of the log, or None."""
         return self._follow_error
@@ -103,7 +100,7 @@ class Lifeline:
     def expect(self, request_id: str) -> Future[Event]:
         """Return a future of the event that closes this permission request, or of a `cancel_requested`.
 
-        Raises the StoreError that ended the reading of the log: see `has_failed`.
+        Raises the StoreError that ended the reading of the log: see `error`.
         """
         closing: Future[Event] = Future()
         with self._lock:
@@ -262,6 +259,9 @@ class Lifeline:
         self._waiting_changed.clear()
 
     def _handle(self, event: Event) -> None:
+        if self._awaits_spawn:
+            self._awaits_spawn = not (event.event_type == "runner_spawn" and event.span_id == self._span_id)
+            return
         if is_claim(event):
             return
         if event.event_type == "cancel_requested":

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
-
 from signalbox.store.events import Event, NewEvent
+from signalbox.store.log import unstored
 from signalbox.store.loops import report
 from signalbox.store.state import Task
-from signalbox.store.times import now
 
 
 class OpenedTask:
@@ -43,17 +41,4 @@ class OpenedTask:
 
     def unstored(self, task_id: str, event: NewEvent) -> Event:
         """Return `event` as an event that was not stored. Its `event_id` and `seq` are 0, which no stored event has."""
-        return Event(
-            event_id=0,
-            task_id=task_id,
-            seq=0,
-            event_type=event.event_type,
-            phase=event.phase,
-            actor=event.actor,
-            span_id=event.span_id or (self._task.main_span_id if self._task else ""),
-            parent_span_id=event.parent_span_id,
-            payload_json=msgspec.Raw(msgspec.json.encode(event.payload)),
-            created_at=now(),
-            key=event.key,
-            occurred_at=event.occurred_at or msgspec.UNSET,
-        )
+        return unstored(task_id, event, self._task.main_span_id if self._task else "")

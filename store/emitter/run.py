@@ -202,7 +202,7 @@ class open_task:
         return [*appended, emitter.emit_links_changed(task.task_id, links)] if links else appended
 
     def _lifeline(self, task: Task, spawned: Event) -> Lifeline:
-        return Lifeline(self._log, task, spawned.span_id, spawned.seq, self._interval)
+        return Lifeline(self._log, task, spawned.span_id, spawned.seq or None, self._interval)
 
 
 def _task_with(task_id: str | None, identity: str) -> Task:

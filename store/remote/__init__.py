@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from typing import Any, BinaryIO, TypeVar
 
 from signalbox.store.artifacts import MAX_ARTIFACT_BYTES
@@ -46,6 +46,13 @@ class RemoteLog(Blocking, Remote):
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._connection.wait(coroutine)
+
+    def set_notice(self, notice: Callable[[str], None]) -> None:
+        """Do nothing, because nothing waits on disk: see `store.remote.spooled`."""
+
+    async def aflush(self, timeout: float, patience: float) -> int:
+        """Return 0, because nothing waits on disk."""
+        return 0
 
     # tasks
 

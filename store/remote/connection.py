@@ -6,8 +6,9 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -15,6 +16,8 @@ from signalbox.store.blocking import InPlace
 from signalbox.store.errors import InvalidEvent, StoreClosed, StoreUnavailable
 from signalbox.store.loop_thread import LoopThread
 from signalbox.store.remote.errors import error_of, unreachable
+
+T = TypeVar("T")
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -36,11 +39,9 @@ class Connection(InPlace):
             raise InvalidEvent(f"cannot use {url!r}: a server's URL looks like http://127.0.0.1:8000", "url")
         if token is not None and not _TOKEN.fullmatch(token):
             raise InvalidEvent("the token must be one word of printable ASCII characters", "token")
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="signalbox-request")
-        super().__init__(self._threads)
+        super().__init__()
         self.url = url.rstrip("/")
         self.patience = patience
-        self.loop_thread = LoopThread("signalbox-remote")
         self._options: dict[str, Any] = {
             "base_url": self.url,
             "headers": {"Authorization": f"Bearer {token}"} if token else {},
@@ -48,8 +49,17 @@ class Connection(InPlace):
             # A proxy from the environment cannot reach this machine's loopback address.
             "trust_env": host not in LOOPBACK,
         }
-        self._client, self._process = httpx.Client(**self._options), os.getpid()
         self._closed = threading.Event()
+        self._begin_in_process()
+
+    def _begin_in_process(self) -> None:
+        """Create what a process must not share with its parent: sockets and threads."""
+        self._process = os.getpid()
+        self._client = httpx.Client(**self._options)
+        self.loop_thread = LoopThread("signalbox-remote")
+        self._executor = self._threads = _threads()
+        # Calls that may wait long for the server must not delay the appends.
+        self._append_threads = _threads()
 
     def stream_client(self) -> httpx.AsyncClient:
         """Return a new HTTP client for one stream in the running event loop."""
@@ -61,30 +71,53 @@ class Connection(InPlace):
         Raises the StoreError for an error response, StoreUnavailable after `patience` seconds, and StoreClosed.
         """
         self.check_open()
+        self._check_process()
         return await self.off_the_loop(lambda: self._repeat(method, path, task_id, options))
+
+    async def append_off_the_loop(self, call: Callable[[], T]) -> T:
+        """Do the same as `off_the_loop`, in threads that only appends use."""
+        self._check_process()
+        return await self.off_the_loop(call, self._append_threads)
+
+    def attempt(self, method: str, path: str, task_id: str | None = None, **options: Any) -> httpx.Response:
+        """Send a request once and return the successful response. Blocks, and raises the same errors as `request`."""
+        response = self.response(method, path, **options)
+        if not response.is_success:
+            raise error_of(response, task_id)
+        return response
+
+    def response(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request once and return the response, whatever its status. Raises StoreUnavailable or StoreClosed."""
+        self.check_open()
+        self._check_process()
+        try:
+            return self._client.request(method, path, **options)
+        except httpx.RequestError as cause:
+            raise unreachable(self.url, cause) from cause
+        except RuntimeError:
+            # Another thread has closed the client meanwhile.
+            self.check_open()
+            raise
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not after `close()`."""
+        self._closed.wait(seconds)
 
     def _repeat(self, method: str, path: str, task_id: str | None, options: dict[str, Any]) -> httpx.Response:
         deadline, delay = time.monotonic() + self.patience, FIRST_DELAY
         while True:
-            self.check_open()
             try:
-                response = self._own_client().request(method, path, **options)
-                if response.is_success:
-                    return response
-                error = error_of(response, task_id)
-            except httpx.RequestError as cause:
-                error = unreachable(self.url, cause)
-            wait = max(delay, error.retry_after) if isinstance(error, StoreUnavailable) else 0.0
-            if not error.retryable or time.monotonic() + wait > deadline:
-                raise error
+                return self.attempt(method, path, task_id, **options)
+            except StoreUnavailable as error:
+                wait = max(delay, error.retry_after)
+                if time.monotonic() + wait > deadline:
+                    raise
             self._closed.wait(wait)
             delay = min(delay * 2, MAX_DELAY)
 
-    def _own_client(self) -> httpx.Client:
-        # A forked process must not use the sockets of its parent.
+    def _check_process(self) -> None:
         if self._process != os.getpid():
-            self._client, self._process = httpx.Client(**self._options), os.getpid()
-        return self._client
+            self._begin_in_process()
 
     def check_open(self) -> None:
         """Raise StoreClosed after `close()`."""
@@ -96,4 +129,9 @@ class Connection(InPlace):
         self._closed.set()
         self._client.close()
         self.loop_thread.stop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._threads, self._append_threads):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(4, thread_name_prefix="signalbox-request")

@@ -40,6 +40,11 @@ def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError
     return StoreError(message)
 
 
+def is_signalbox_error(response: httpx.Response) -> bool:
+    """Return whether the error response is one of a Signalbox server, not one of a proxy."""
+    return isinstance(_error(response).get("code"), str)
+
+
 def unreachable(url: str, error: httpx.RequestError) -> StoreUnavailable:
     """Return the error for a request without a response."""
     return StoreUnavailable(f"the server {url} cannot be reached: {error or type(error).__name__}", 0)

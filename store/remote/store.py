@@ -11,14 +11,15 @@ from signalbox.store.contract import People, Processes, Store, StoreStats
 from signalbox.store.contract.reading import Reading
 from signalbox.store.errors import NotSupported
 from signalbox.store.events import Event, NewEvent
-from signalbox.store.remote import PATIENCE, RemoteLog
+from signalbox.store.remote import PATIENCE
 from signalbox.store.remote.not_offered import NothingOffered, not_offered
 from signalbox.store.remote.responses import path_of, task_in
+from signalbox.store.remote.spooled import SpooledLog
 from signalbox.store.remote.view import RemoteView
 from signalbox.store.state import Task
 
 
-class RemoteStore(RemoteLog, Store):
+class RemoteStore(SpooledLog, Store):
     """The store of the server at `url`, with the rights of `token`.
 
     It has the writes of runs and the reads that the API offers. Other calls of a store raise NotSupported. A view is

@@ -184,7 +184,7 @@ def test_a_killed_run_is_marked_interrupted(tmp_path: Path) -> None:
 def test_the_command_is_not_started_when_its_log_is_unavailable(tmp_path: Path) -> None:
     marker = tmp_path / "made"
     for options in (("--store", f"sqlite:///{tmp_path}/missing/x.db"), ("--server", "http://127.0.0.1:1")):
-        done = signalbox("run", *options, "--", "touch", str(marker))
+        done = signalbox("run", *options, "--", "touch", str(marker), SIGNALBOX_SPOOL_BYTES="0")
         assert done.returncode == 2
         assert done.stderr.startswith("signalbox: the command was not started: ")
         assert done.stderr.count("\n") == 1

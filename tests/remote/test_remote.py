@@ -115,7 +115,7 @@ def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
 ) -> None:
     proxy.respond("403 Forbidden", pattern="^/sse/")
     with open_task(remote, "mute") as task:
-        wait_until(lambda: task.lifeline.has_failed)
+        wait_until(lambda: task.lifeline.error is not None)
         with pytest.raises(NotAllowed):
             task.ask_permission("deploy")
     assert types_of(server.store, "mute") == ["runner_spawn", "runner_exit"]

@@ -22,6 +22,7 @@ from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
 from signalbox.webapp.cli.run import run
 from signalbox.webapp.cli.serve import serve
+from signalbox.webapp.cli.spool import spool
 from signalbox.webapp.cli.standard_streams import open_standard_streams, replace_unencodable_characters
 from signalbox.webapp.cli.tail import tail
 from signalbox.webapp.cli.target import message_of
@@ -47,6 +48,7 @@ for command in (
     artifact,
     answer,
     tail,
+    spool,
     import_,
     demo,
     doctor,

@@ -39,7 +39,7 @@ KIND = "command"
 GRACE = 5.0
 
 CALL_TIMEOUT_S = 1.0
-"""Seconds that one call waits for a server: at the start before giving up, later before a notice is printed."""
+"""Seconds that one call waits for a server."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -190,7 +190,7 @@ def _retry_options(
 
 async def _run(chosen: Target, task_id: str, task_options: TaskOptions, command: list[str], options: Options) -> int:
     try:
-        log = chosen.open(patience=CALL_TIMEOUT_S)
+        log = chosen.open(patience=CALL_TIMEOUT_S, spool=True)
     except StoreError as error:
         raise _not_started(error) from None
     try:

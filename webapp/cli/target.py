@@ -37,10 +37,17 @@ class Target(msgspec.Struct, frozen=True):
     by_environment: bool = False
     bus: str | None = None
 
-    def open(self, *, patience: float = 30.0) -> Log:
-        """Open the log. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
+    def open(self, *, patience: float = 30.0, spool: bool = False) -> Log:
+        """Open the log. A call to a server that does not answer waits `patience` seconds. Raises StoreError.
+
+        With `spool`, events are kept on disk while the server is away.
+        """
         if self.server is None:
             return open_store(self.store, bus=self.bus)
+        if spool:
+            from signalbox.store.remote.spooled import SpooledLog
+
+            return SpooledLog(self.server, self.token, patience=patience)
         from signalbox.store.remote import RemoteLog
 
         return RemoteLog(self.server, self.token, patience=patience)

@@ -48,6 +48,10 @@ FINAL_TIMEOUT_S = 60.0
 """Seconds to wait at the end for a log that does not answer, before events are given up."""
 
 
+AWAY_TIMEOUT_S = 2.0
+"""Seconds to wait at the end for a server that is away, while events wait on disk."""
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Options of a run; see `signalbox run --help`.
 
@@ -84,6 +88,9 @@ class CommandRun:
         self._run_log = RunLog(log, say)
         self._run_log.on_move = self._renew_lifeline
         self._recorder = Recorder(log, task.task_id, say, task.identity or None, follow=self._run_log.follow)
+        if isinstance(log, Remote):
+            log.set_notice(say)
+        self._given_up = asyncio.Event()
         self._lifeline: Lifeline | None = None
         self._following: set[asyncio.Task[None]] = set()
         self._stopper = Stopper(options.grace)
@@ -112,6 +119,7 @@ class CommandRun:
         left = await self._recorder.finish(self._options.final_timeout)
         if left and not self._recorder.task_is_gone:
             self._echoes.errors.notice(f"the log is incomplete: its last {left} events are missing")
+        await self._flush()
         for following in self._following:
             following.cancel()
         await self._run_log.aclose()
@@ -119,7 +127,22 @@ class CommandRun:
         await self._echoes.finish(READER_TIMEOUT_S if self._stopper.cause else None)
         return code
 
+    async def _flush(self) -> None:
+        """Wait until the events on disk are sent, unless the server is away or a signal arrives."""
+        log = self._run_log.log
+        if not isinstance(log, Remote):
+            return
+        flushing = asyncio.create_task(log.aflush(self._options.final_timeout, AWAY_TIMEOUT_S))
+        giving_up = asyncio.create_task(self._given_up.wait())
+        await asyncio.wait((flushing, giving_up), return_when=asyncio.FIRST_COMPLETED)
+        giving_up.cancel()
+        waiting = flushing.result() if flushing.done() else await log.aflush(0, 0)
+        if waiting:
+            events = "1 event waits" if waiting == 1 else f"{waiting:,} events wait"
+            self._echoes.errors.notice(f"{events} on disk until the server is back: see `signalbox spool`")
+
     def _give_up(self) -> None:
+        self._given_up.set()
         self._recorder.give_up()
         self._echoes.give_up()
 
@@ -153,7 +176,8 @@ class CommandRun:
         output = Output(pipes, self._recorder, self._span_id, self._show, order)
         unfinished = UnfinishedLines(lambda: self._run_log.log, self._task, output.unfinished, output.busy)
         output.on_change = unfinished.changed
-        self._lifeline = self._open_lifeline(self._task.latest_seq)
+        # A task that is not stored yet has no identity.
+        self._lifeline = self._open_lifeline(self._task.latest_seq if self._task.identity else None)
         loop.add_signal_handler(signal.SIGWINCH, self._resize, pipes, output)
 
         limit = self._options.time_limit
@@ -176,7 +200,7 @@ class CommandRun:
         self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause, timed_out=stopper.timed_out))
         return code
 
-    def _open_lifeline(self, since_seq: int) -> Lifeline:
+    def _open_lifeline(self, since_seq: int | None) -> Lifeline:
         loop, log = asyncio.get_running_loop(), self._run_log.log
         lifeline = Lifeline(log, self._task, self._span_id, since_seq, self._options.heartbeat_interval)
         self._recorder.on_append = lifeline.touch
