@@ -42,7 +42,7 @@ class SessionReporter:
         title = option.signalbox_title or " ".join(words.split())[:200]
         metadata = {"pytest": pytest.__version__, "root": str(config.rootpath)}
         self._task = ProgramTask(self._target, title=title, kind="pytest", metadata=metadata, joins=True)
-        self._session = TestSession(self._task)
+        self._session = TestSession(self._task, _line_of)
         self._reports: dict[str, list[pytest.TestReport]] = {}
         self._to_rerun: set[str] = set()
         self._collected: set[str] = set()
@@ -132,6 +132,11 @@ class SessionReporter:
         for test in tests:
             self._expected[_module(test)] = self._expected.get(_module(test), 0) + 1
         self._session.expect(self._expected)
+
+
+def _line_of(test: str, outcome: Outcome, message: str) -> str:
+    word = "ERROR" if outcome == "error" else "FAILED"
+    return f"{word} {test} - {message}" if message else f"{word} {test}"
 
 
 def _module(test: str) -> str:

@@ -1,7 +1,7 @@
 """A session of tests as events: a module is a phase, a test is a work item. Test runners share this.
 
 A test that fails has its report and its captured output as lines before the event that closes it. The last lines are
-the failed tests and the sum, in the words of pytest, by which pages recognise the report of a test runner.
+the failed tests and the sum, by which pages recognise the report of a test runner.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from signalbox.integrations.program import ProgramTask
+from typing import Any, Literal, Protocol
 
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"]
 
@@ -48,13 +47,31 @@ class TestResult:
     ended_at: float | None = None
 
 
+LineOf = Callable[[str, Outcome, str], str]
+
+
+class ReportedTask(Protocol):
+    """A task to which a session is reported. `ProgramTask` is one."""
+
+    @property
+    def is_own(self) -> bool: ...
+    def append(self, event_type: str, payload: dict[str, Any] | None = None, **fields: Any) -> None: ...
+    def end(self, payload: dict[str, Any] | None = None) -> None: ...
+
+
 class TestSession:
-    """Reports the tests of one session to `task`. `expected` has the number of tests of each module, if it is known."""
+    """Reports the tests of one session to `task`.
+
+    `line_of` returns the line that names a failed test, in a form that `store.diagnosis.reports` knows. `seconds` is
+    the duration of a session that is over already.
+    """
 
     __test__ = False
 
-    def __init__(self, task: ProgramTask) -> None:
+    def __init__(self, task: ReportedTask, line_of: LineOf, seconds: float | None = None) -> None:
         self.task = task
+        self._line_of = line_of
+        self._seconds = seconds
         self.counts: Counter[str] = Counter()
         self.failures: dict[str, tuple[Outcome, str]] = {}
         self._began = time.monotonic()
@@ -121,7 +138,8 @@ class TestSession:
         """The counts of the session in one line, such as `2 failed, 25 passed in 0.40s`."""
         counts = {outcome: self.counts[outcome] for outcome in _ORDER if self.counts[outcome]}
         words = [f"{number} {outcome}{'s'[: outcome == 'error' and number > 1]}" for outcome, number in counts.items()]
-        return f"{', '.join(words) or 'no tests ran'} in {time.monotonic() - self._began:.2f}s"
+        seconds = time.monotonic() - self._began if self._seconds is None else self._seconds
+        return f"{', '.join(words) or 'no tests ran'} in {seconds:.2f}s"
 
     def end(self, payload: dict[str, Any]) -> None:
         """Report the end of the session with the failed tests and the sum. `payload` is that of `runner_exit`."""
@@ -133,9 +151,7 @@ class TestSession:
             if number == MAX_LISTED:
                 self.line(f"… and {len(self.failures) - MAX_LISTED:,} further failed tests")
                 break
-            first = message.partition("\n")[0]
-            word = "ERROR" if outcome == "error" else "FAILED"
-            self.line(f"{word} {test} - {first}" if first else f"{word} {test}", level="error")
+            self.line(self._line_of(test, outcome, message.partition("\n")[0]), level="error")
         self.line(f"=== {self.sum} ===")
         self.task.end({"message": self.sum, **payload})
 

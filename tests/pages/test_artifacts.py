@@ -9,7 +9,7 @@ import pytest
 
 from signalbox.store import NewEvent, open_task
 from signalbox.store.remote import RemoteLog
-from signalbox.webapp.views.junit import NotJUnit, junit_report
+from signalbox.webapp.junit.report import NotJUnit, junit_report
 from tests.support.command import signalbox
 from tests.support.server import Server
 

@@ -1,4 +1,4 @@
-"""`signalbox import`: restores an exported run into a store."""
+"""`signalbox import`: restores an exported run into a store, or makes a run of files in another format."""
 
 from __future__ import annotations
 
@@ -8,16 +8,37 @@ import click
 import msgspec
 
 from signalbox.store import open_store
+from signalbox.webapp.cli.import_junit import junit
 from signalbox.webapp.cli.target import project_option, store_option, target
 from signalbox.webapp.export import ndjson
 
 
-@click.command("import")
+class ImportGroup(click.Group):
+    """A group whose default is the import of an export, so that `signalbox import FILE` needs no further word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["export", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("import", cls=ImportGroup)
+def import_() -> None:
+    """Restore an exported run, or make a run of files in another format.
+
+    `signalbox import FILE` is short for `signalbox import export FILE`.
+    """
+
+
+import_.add_command(junit)
+
+
+@import_.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--as", "task_id", metavar="ID", help="The id of the new task.  [default: its id in the export]")
 @project_option
 @store_option
-def import_(file: BinaryIO, task_id: str | None, project: str | None, store: str | None) -> None:
+def export(file: BinaryIO, task_id: str | None, project: str | None, store: str | None) -> None:
     """Restore a task from FILE, an NDJSON export; - reads standard input.
 
     The events keep their seqs, times and idempotency keys. The import is all or nothing, and it fails if the task

@@ -8,8 +8,8 @@ from typing import Literal
 from signalbox.store import NotFound, Reading, TaskReading
 from signalbox.store.artifacts import PIECE_BYTES, UNKNOWN_TYPE, ArtifactContent
 from signalbox.store.state import Artifact, Task
-from signalbox.webapp.views.junit import MAX_BYTES as MAX_JUNIT_BYTES
-from signalbox.webapp.views.junit import JUnitReport, NotJUnit, junit_report
+from signalbox.webapp.junit.report import MAX_BYTES as MAX_JUNIT_BYTES
+from signalbox.webapp.junit.report import JUnitReport, NotJUnit, junit_report
 
 PreviewKind = Literal["image", "html", "markdown", "junit", "text", "none"]
 

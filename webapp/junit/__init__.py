@@ -1,0 +1,1 @@
+"""JUnit XML: reading it, and making a run of it."""
