@@ -14,6 +14,7 @@ from importlib.resources import files
 from signalbox.store.errors import StoreDamaged
 from signalbox.store.sql.compatibility import check_applied, compatible_from
 from signalbox.store.sqlite.damaged import is_damage
+from signalbox.store.sqlite.kept_copy import keep_copy
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import now
 
@@ -43,7 +44,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Migrate the database to the newest schema. Several processes may do this at the same time.
 
     All missing migrations are one transaction, so that a database that cannot be migrated stays as it is, and the
-    version that wrote it can still open it.
+    version that wrote it can still open it. A copy of a database with content is kept first: see `kept_copy`.
 
     Raises SchemaTooNew if the database holds a migration that this version does not know and that is not marked as
     compatible with it, and StoreDamaged if a migration needs a damaged part of the database. Damage that only concerns
@@ -68,9 +69,12 @@ def _failed_index(connection: sqlite3.Connection, left_out: set[str]) -> str | N
     statement = ""
     connection.execute("BEGIN IMMEDIATE")
     try:
+        missing = _missing(connection)
+        if missing and applied(connection):
+            keep_copy(connection, missing[0][0])
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
         connection.execute("CREATE TABLE IF NOT EXISTS migration_marks (name TEXT PRIMARY KEY, compatible_from TEXT)")
-        for name, script in _missing(connection):
+        for name, script in missing:
             for statement in _statements(script):
                 if statement not in left_out:
                     connection.execute(statement)

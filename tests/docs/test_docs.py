@@ -22,7 +22,6 @@ from typing import Any
 import click
 import pytest
 
-from signalbox.store import open_store
 from signalbox.store.events import KNOWN_EVENTS, OLDER_SPELLINGS
 from signalbox.store.state import STATUSES
 from signalbox.webapp.api.openapi import describe
@@ -255,13 +254,3 @@ def test_every_default_of_the_browser_modules_is_documented(module: str) -> None
     assert {name: documented.get(name) for name in defaults.keys() - internal} == {
         name: value for name, value in defaults.items() if name not in internal
     }
-
-
-def test_a_backup_made_as_documented_is_readable_only_by_its_owner(tmp_path: Path) -> None:
-    operations = (ROOT / "docs" / "operations.md").read_text()
-    recipe = re.findall(r"```python\n(.*?)```", operations[operations.index("## Backups") :], re.DOTALL)[0]
-    open_store(f"sqlite:///{tmp_path}/signalbox.db").close()
-    subprocess.run([sys.executable, "-c", "import os; os.umask(0o022)\n" + recipe], cwd=tmp_path, check=True)
-    for file in tmp_path.iterdir():
-        assert file.stat().st_mode & 0o077 == 0, file
-    assert (tmp_path / "signalbox-backup.db").stat().st_size > 0

@@ -6,12 +6,13 @@ Each file of `databases/` is the dump of one, named after the newest migration o
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from signalbox.store import NewEvent, StoreDamaged, TaskQuery, open_store
+from signalbox.store import NewEvent, StoreDamaged, StoreUnavailable, TaskQuery, open_store
 from signalbox.store.contract import LogQuery
 from signalbox.store.sqlite.doctor import examine
 from signalbox.webapp.cli import run_command_line
@@ -125,3 +126,35 @@ def test_the_command_says_in_one_line_why_it_cannot_migrate(path: Path, capsys: 
     assert "nothing was changed" in line
     assert run_command_line(["doctor", "--store", f"sqlite:///{path}"]) == 1
     assert "put a backup in its place" in capsys.readouterr().out
+
+
+def test_the_database_of_before_is_kept_beside_the_migrated_one(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        before = sorted(old.execute("SELECT name FROM migrations"))
+    for _ in range(2):
+        open_store(f"sqlite:///{path}").close()
+    (kept,) = path.parent.glob("signalbox.db.before-*")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(kept)) as copy:
+        assert sorted(copy.execute("SELECT name FROM migrations")) == before
+        assert copy.execute("SELECT count(*) FROM tasks").fetchone() == (4,)
+
+
+def test_without_a_copy_nothing_is_migrated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        before = list(old.iterdump())
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("signalbox.store.sqlite.kept_copy.os.open", refuse)
+    with pytest.raises(StoreUnavailable, match=r"no copy of it can be kept: .*No space left"):
+        open_store(f"sqlite:///{path}")
+    monkeypatch.undo()
+    with closing(sqlite3.connect(path)) as old:
+        assert list(old.iterdump()) == before
+
+
+def test_a_new_database_has_no_copy(tmp_path: Path) -> None:
+    open_store(f"sqlite:///{tmp_path}/new.db").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["new.db"]

@@ -12,6 +12,7 @@ from signalbox.store import InvalidEvent, StoreError, UnknownStoreKind
 from signalbox.webapp import __version__
 from signalbox.webapp.cli.answer import answer
 from signalbox.webapp.cli.artifact import artifact
+from signalbox.webapp.cli.backup import backup
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
@@ -53,6 +54,7 @@ for command in (
     demo,
     doctor,
     mcp,
+    backup,
     migrate_store,
     user,
     token,

@@ -1,0 +1,50 @@
+"""Making a backup while programs write to the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from signalbox.store.backup.errors import BackupRefused
+from signalbox.store.backup.file import BackupContent, checked, copy_database, make_single, new_file
+from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
+from signalbox.store.moving.copy_once import copy_once
+from signalbox.store.moving.opening import open_side
+from signalbox.store.sqlite.connection import refuse_moved_file, uri
+
+
+def create_backup(url: str, path: Path, *, pause_point: Callable[[], None] = lambda: None) -> BackupContent:
+    """Write the present state of a store to the new file `path`, which only its owner can read, and check it.
+
+    `pause_point` is called every few seconds and may raise to stop. Raises BackupRefused, DamagedBackup if the store
+    itself has faults, StoreMoved, StoreUnavailable and UnknownStoreKind; then there is no file.
+    """
+    if (database := sqlite_path(url)) is None and not is_postgresql(url):
+        raise unknown_kind(url, "back up")
+    with new_file(path) as unfinished:
+        if database is not None:
+            _copy_file(database, unfinished)
+        else:
+            _copy_rows(url, unfinished, pause_point)
+        pause_point()
+        return checked(unfinished, path)
+
+
+def _copy_file(database: Path, copy: Path) -> None:
+    if not database.is_file():
+        raise BackupRefused(f"there is no database {database}")
+    with closing(sqlite3.connect(uri(database, read_only=True), uri=True)) as opened:
+        refuse_moved_file(opened)
+    copy_database(database, copy)
+
+
+def _copy_rows(url: str, copy: Path, pause_point: Callable[[], None]) -> None:
+    with (
+        closing(open_side(url, target=False)) as source,
+        closing(open_side(f"sqlite:///{copy}", target=True)) as target,
+    ):
+        copy_once(source, target, pause_point)
+    with closing(sqlite3.connect(copy)) as copied:
+        make_single(copied)

@@ -1,0 +1,45 @@
+"""The copy of a database that is kept before a migration, so that the version that wrote it can be used again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from signalbox.store.errors import StoreUnavailable
+from signalbox.store.events import new_id
+
+log = logging.getLogger("signalbox.store")
+
+
+def keep_copy(connection: sqlite3.Connection, migration: str) -> Path | None:
+    """Copy the database of this connection, which holds the write lock, to `NAME.before-MIGRATION` beside it.
+
+    Return the path. Does nothing for a database in memory, or if the copy exists. Only the owner can read the copy.
+    Raises sqlite3.DatabaseError and StoreUnavailable; then there is no copy.
+    """
+    file = connection.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0]
+    if not file:
+        return None
+    kept = Path(f"{file}.before-{migration}")
+    if kept.exists():
+        return kept
+    unfinished = kept.with_name(f"{kept.name}.{new_id()}.unfinished")
+    try:
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        # Another connection, because one with an open transaction cannot be copied.
+        with closing(sqlite3.connect(file)) as live, closing(sqlite3.connect(unfinished)) as copy:
+            live.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        unfinished.rename(kept)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the database is not migrated, because no copy of it can be kept: {error}", retry_after=30
+        ) from error
+    finally:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            unfinished.with_name(unfinished.name + ending).unlink(missing_ok=True)
+    log.info("before the migration, the database was copied to %s", kept)
+    return kept
