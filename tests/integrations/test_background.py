@@ -162,3 +162,16 @@ def test_an_unusable_target_costs_the_program_nothing(caplog: pytest.LogCaptureF
     assert not writer.flush()
     assert "cannot store events at mysql://nobody:…@example.com/x" in caplog.text
     writer.close(0)
+
+
+async def test_secrets_are_hidden_before_they_leave_the_program_if_its_environment_says_so(
+    writer: BackgroundWriter, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_REDACT_WRITES", "1")
+    writer.create_task("login", title="login --password=hunter2", metadata={"api_key": "hunter2"})
+    writer.append("login", "log", {"message": "token=hunter2", "extra": {"password": "hunter2"}})
+    assert writer.flush()
+    (task,) = await tasks_in(url)
+    (event,) = await events_in(url, "login")
+    assert "hunter2" not in f"{task} {event.payload}"
+    assert event.payload["message"] == "token=[redacted]"
