@@ -9,6 +9,7 @@ import msgspec
 
 from signalbox.store import open_store
 from signalbox.webapp.cli.import_junit import junit
+from signalbox.webapp.cli.import_transcripts import claude_code, codex
 from signalbox.webapp.cli.target import project_option, store_option, target
 from signalbox.webapp.export import ndjson
 
@@ -30,7 +31,8 @@ def import_() -> None:
     """
 
 
-import_.add_command(junit)
+for command in (junit, claude_code, codex):
+    import_.add_command(command)
 
 
 @import_.command()

@@ -1,0 +1,93 @@
+"""Writes the run of a transcript to a store, once, and continues it when the transcript has grown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from signalbox.store import Conflict, Event, NewEvent, Store, TaskRecord, UnknownTask
+from signalbox.store.events import is_task_id
+from signalbox.store.redaction.writes import write_redaction_of_environment
+from signalbox.store.state import Task
+from signalbox.store.times import now
+from signalbox.webapp.transcripts.transcript_run import TranscriptRun
+
+Outcome = Literal["imported", "continued", "unchanged"]
+
+PAGE = 1000
+SOURCE = "transcript"
+"""The value of `source` in the metadata of a task that was made from a transcript."""
+
+
+async def store_run(
+    store: Store, run: TranscriptRun, *, task_id: str | None = None, project_id: str | None = None
+) -> tuple[Task, Outcome]:
+    """Write a run as the task `task_id`, by default that of its session. Returns the task.
+
+    A task that an earlier import made gets only the events that it does not have. Raises Conflict if the task comes
+    from elsewhere, such as from the hooks of the agent, and other errors of the store.
+    """
+    chosen = task_id or run.task_id
+    if not is_task_id(chosen):
+        raise Conflict(f"the session id {run.session_id[:80]!r} cannot be the id of a task: give one with --as")
+    hide = write_redaction_of_environment()
+    events = hide.events(run.events())
+    try:
+        async with store.read() as view:
+            task = await view.task(chosen)
+    except UnknownTask:
+        metadata = {name: value for name, value in run.metadata.items() if value}
+        record = TaskRecord(
+            task_id=chosen,
+            title=hide.text(run.title or f"{run.agent} session"),
+            kind=run.agent,
+            metadata=hide.value({"session_id": run.session_id, **metadata, "source": SOURCE}),
+            created_at=events[0].occurred_at or now(),
+        )
+        logged = [_logged(chosen, seq, event) for seq, event in enumerate(events, 1)]
+        return await store.aimport_task(record, logged, project_id), "imported"
+    if task.metadata.get("source") != SOURCE or task.metadata.get("session_id") != run.session_id:
+        raise Conflict(f"the task {chosen} does not come from this transcript: give another id with --as")
+    return await _continue(store, task, events)
+
+
+async def _continue(store: Store, task: Task, events: list[NewEvent]) -> tuple[Task, Outcome]:
+    known = await _keys(store, task)
+    new = [event for event in events if event.key not in known]
+    if not new:
+        return task, "unchanged"
+    if task.ended:
+        again = {"status": "running", "message": "The transcript goes on"}
+        new.insert(0, NewEvent(event_type="status", payload=again, occurred_at=new[0].occurred_at))
+    for start in range(0, len(new), PAGE):
+        await store.aappend(task.task_id, new[start : start + PAGE], identity=task.identity)
+    async with store.read() as view:
+        return await view.task(task.task_id), "continued"
+
+
+async def _keys(store: Store, task: Task) -> set[str]:
+    keys, seq = set[str](), 0
+    while True:
+        async with store.read() as view:
+            page = await view.events(task.task_id, seq, PAGE)
+        keys.update(event.key for event in page if event.key is not None)
+        if len(page) < PAGE:
+            return keys
+        seq = page[-1].seq
+
+
+def _logged(task_id: str, seq: int, event: NewEvent) -> Event:
+    return Event(
+        event_id=0,
+        task_id=task_id,
+        seq=seq,
+        event_type=event.event_type,
+        phase=None,
+        actor=event.actor,
+        span_id=event.span_id or "",
+        parent_span_id=event.parent_span_id,
+        payload_json=msgspec.Raw(msgspec.json.encode(event.payload)),
+        created_at=event.occurred_at or now(),
+        key=event.key,
+    )
