@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
+import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.scenarios import console
 from e2e.browser import launch
 from scripts.png import smaller
 from signalbox.store import NewEvent
+from tests.support.agent_payloads import payload
 from tests.support.server import Server
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -78,6 +82,7 @@ def take_all(browser: Browser, server: Server) -> None:
         for name, page in pages.items():
             page.screenshot(path=IMAGES / f"{name}.png")
         take_views(browser, server)
+        take_coding_agent(browser, server)
     finally:
         for demo in demos:
             demo.terminate()
@@ -109,6 +114,22 @@ def take_views(browser: Browser, server: Server) -> None:
     past = browser.new_context(locale="en-GB", timezone_id="Etc/UTC", color_scheme="light", **DESKTOP).new_page()
     past.goto(f"{server.url}{audit}?at=120")
     past.screenshot(path=IMAGES / "past.png")
+
+
+def take_coding_agent(browser: Browser, server: Server) -> None:
+    """Take a question of a coding agent on a phone, as its hooks report it."""
+    for name in ("session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use"):
+        post_hook(server, payload("claude-code", name, "queue"))
+    Thread(target=post_hook, args=(server, payload("claude-code", "permission_request", "queue")), daemon=True).start()
+    page = open_page(browser, server, "/tasks/claude-code-queue", color_scheme="light", **PHONE)
+    expect(page.locator(".permission")).to_be_visible(timeout=TIMEOUT_MS)
+    page.screenshot(path=IMAGES / "coding-agent-phone.png")
+
+
+def post_hook(server: Server, given: dict[str, Any]) -> None:
+    """Report a call of a hook, and wait for its answer."""
+    with suppress(httpx.HTTPError):
+        httpx.post(f"{server.url}/api/hooks/claude-code", json=given, params={"branch": "fix/queue"}, timeout=60)
 
 
 def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:

@@ -117,7 +117,7 @@ def test_a_session_becomes_a_task_with_its_prompt_tools_and_subagents(hooks: Ser
         "claude-code",
         "done",
     )
-    assert found.tags == {"branch": "fix/queue", "model": "claude-sonnet-4-5", "folder": "app"}
+    assert found.tags == {"branch": "fix/queue", "model": "claude-sonnet-4-5"}
     assert found.metadata["cwd"] == "/srv/app"
     spans = spans_of(hooks, task)
     assert (spans["toolu_01ABC"].name, spans["toolu_01ABC"].state) == ("Bash", "done")

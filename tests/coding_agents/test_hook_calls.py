@@ -30,7 +30,7 @@ def events(agent: str, given: dict[str, Any], **state: Any) -> list[NewEvent]:
 def test_no_field_of_a_recorded_payload_is_lost(agent: str, name: str) -> None:
     given = payload(agent, name, unheard_of={"x": [1]})
     kept = json.dumps([event.payload for event in events(agent, given, spawn_seq=0)])
-    of_the_task = {"session_id", "transcript_path", "cwd", "hook_event_name", "agent_id"}
+    of_the_task = {"session_id", "transcript_path", "cwd", "hook_event_name", "agent_id", "tool_use_id"}
     for field, value in given.items():
         if field not in of_the_task and value not in ("", None):
             assert json.dumps(value)[1:-1] in kept, field

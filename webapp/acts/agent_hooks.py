@@ -132,8 +132,8 @@ class AgentHooks:
                 task = await view.task(task_id)
         except UnknownTask:
             project_id = await project_for_new(context.project)
-            facts = {name: getattr(call, name) for name in ("agent", "session_id", "cwd", "transcript_path", "model")}
-            tags = {"branch": context.branch, "model": call.model, "folder": call.cwd.rpartition("/")[2]}
+            facts = {name: getattr(call, name) for name in ("cwd", "session_id", "transcript_path")}
+            tags = {"branch": context.branch, "model": call.model}
             metadata = labelled(_given(facts), _given(tags), None, strict=False)
             metadata = redaction_on_write().value(metadata)
             task, _ = await self._store.acreate_task(task_id, kind=call.agent, metadata=metadata, project_id=project_id)

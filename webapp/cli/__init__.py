@@ -16,6 +16,8 @@ from signalbox.webapp.cli.backup import backup
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
+from signalbox.webapp.cli.hook import hook
+from signalbox.webapp.cli.hooks import hooks
 from signalbox.webapp.cli.import_ import import_
 from signalbox.webapp.cli.mcp import mcp
 from signalbox.webapp.cli.migrate_store import migrate_store
@@ -51,6 +53,8 @@ for command in (
     tail,
     spool,
     import_,
+    hook,
+    hooks,
     demo,
     doctor,
     mcp,

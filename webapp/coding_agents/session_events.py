@@ -44,7 +44,7 @@ def session_events(
 
 def denial(call: HookCall, tool_span: str, reason: str, key: str) -> NewEvent:
     """Return the event that ends the span of a tool call that was denied and therefore never runs."""
-    payload = {"tool_name": call.tool, "tool_call_id": call.tool_use_id, "error_code": "denied", "message": reason}
+    payload = {"tool_name": call.tool, "error_code": "denied", "message": reason}
     return NewEvent(event_type="tool_result", span_id=tool_span, payload=payload, key=f"{key}:denied")
 
 
@@ -89,12 +89,12 @@ class _Events:
     def _prompt(self) -> None:
         if title := readable_title(self._call.text):
             self._title(title)
-        self._add("user_message", SESSION, {"content": self._call.text, **self._rest()})
+        self._add("user_message", SESSION, {"message": self._call.text, **self._rest()})
         self._add("status", SESSION, {"status": "running", "message": "Working"}, "status")
 
     def _tool(self) -> None:
         call = self._call
-        named = {"tool_name": call.tool or "tool", "tool_call_id": call.tool_use_id}
+        named = {"tool_name": call.tool or "tool"}
         start = {**named, "arguments": call.arguments}
         starts = call.moment in ("tool_start", "permission")
         # A call whose start was not reported gets its span now. With an id of the call, its key is known otherwise.
@@ -119,7 +119,7 @@ class _Events:
             self._add("work_item_start", span, payload, parent=SESSION)
             return
         if call.text:
-            self._add("assistant_message", span, {"content": call.text}, "answer", parent=SESSION)
+            self._add("assistant_message", span, {"message": call.text}, "answer", parent=SESSION)
         self._add("work_item_complete", span, payload, parent=SESSION)
 
     def _notification(self) -> None:
@@ -127,7 +127,7 @@ class _Events:
 
     def _turn_end(self) -> None:
         if self._call.text:
-            self._add("assistant_message", SESSION, {"content": self._call.text}, "answer")
+            self._add("assistant_message", SESSION, {"message": self._call.text}, "answer")
         ends = not AGENTS[self._call.agent].ends_sessions
         status = {"status": "done"} if ends else {}
         self._add("status", SESSION, {**status, "message": WAITING, **self._rest()})
@@ -150,11 +150,11 @@ class _Events:
 
     def _rest(self) -> dict[str, Any]:
         """Return the fields without a place of their own, and a folder or model other than that of the session."""
-        call, known = self._call, self._task.metadata
+        call, task = self._call, self._task
         kept = dict(call.rest)
-        for name in ("cwd", "model"):
+        for name, known in (("cwd", task.metadata.get("cwd")), ("model", task.tags.get("model"))):
             value = getattr(call, name)
-            if value and value != known.get(name) and call.moment != "session_start":
+            if value and value != known and call.moment != "session_start":
                 kept[name] = value
         if call.agent_type and call.moment not in ("subagent_start", "subagent_end"):
             kept["agent_type"] = call.agent_type

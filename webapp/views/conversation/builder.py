@@ -321,7 +321,9 @@ class Builder:
         note.reason = text(payload, "reason") or ""
 
 
-_TOOL_KEYS = frozenset({"tool_name", "name", "status", "arguments", "message", "error_code", "tool_call_id", "call_id"})
+_TOOL_KEYS = frozenset(
+    {"tool_name", "name", "status", "arguments", "message", "error_code", "tool_call_id", "call_id", "hook"}
+)
 _RESULT_KEYS = ("result", "output", "content", "response")
 
 
