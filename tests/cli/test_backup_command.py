@@ -29,5 +29,5 @@ def test_a_backup_is_made_and_restored_into_another_database(tmp_path: Path) -> 
 def test_a_server_cannot_be_backed_up_from_outside(tmp_path: Path) -> None:
     refused = signalbox("backup", "create", str(tmp_path / "backup.db"), "--store", "https://signalbox.example.org")
     assert refused.returncode != 0
-    assert "cannot back up 'https://signalbox.example.org'" in refused.stderr
+    assert "a backup needs the database" in refused.stderr
     assert not list(tmp_path.iterdir())
