@@ -147,11 +147,13 @@ class LogRows:
         rest = _rest(payload, shown)
         if list_.excerpts:
             words = f"{list_.excerpts.before(event, words + rest)}{words}"
+        # Rows are many, so they have their whole time in UTC from the start; `time_zones` replaces it for other zones.
+        title = f' title="{at[:10]} {clock} UTC"'
         if event.occurred_at is not UNSET:
-            at, clock = _happened(event)
+            (at, clock), title = _happened(event), ""
         return (
             f'<li id="{mark}{seq}" class="row{tone}">{day}{list_.turn(event, group)}'
-            f'<time data-volatile datetime="{at}">{clock}</time><a class="seq" href="{place}#e{seq}">#{seq}</a>'
+            f'<time data-volatile datetime="{at}"{title}>{clock}</time><a class="seq" href="{place}#e{seq}">#{seq}</a>'
             f'<span class="phase">{phase}</span><span class="actor">{actor}</span>'
             f'<div class="said{cut}" dir="auto">{words}{rest}</div></li>'
         )

@@ -19,10 +19,14 @@ MAX_ZONE_CHARS = 64
 COOKIE = "signalbox_zone"
 """The cookie with the zone: `Europe/Berlin` if the viewer selected it, `auto:Europe/Berlin` if the browser did."""
 
-_TIME = re.compile(
-    r'<(time|relative-time|due-time|option)\b([^>]*?) ((?:data-)?datetime)="([^"]+)"'
-    r'(?: data-appended="([^"]+)")?([^>]*)>([^<]*)<'
+_TIME = (
+    r'<(time|relative-time|due-time|option)\b{unless}([^>]*?) ((?:data-)?datetime)="([^"]+)"'
+    r'(?: data-appended="([^"]+)")?(?: title="[^"]* UTC")?([^>]*)>([^<]*)<'
 )
+_EVERY_TIME = re.compile(_TIME.format(unless=""))
+_UNTITLED_TIME = re.compile(_TIME.format(unless='(?![^>]* title="[^"]* UTC")'))
+"""Matches times without a title in UTC. The rows of a log have one, and they are the most."""
+
 _STORED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 """A timestamp as the store writes it."""
 
@@ -92,7 +96,7 @@ def zone_of_cookie(value: str | None) -> Zone:
 
 def in_zone(html: str, zone: Zone) -> str:
     """Return a page with its times and its forms for times in `zone`, and the whole time in the title of each."""
-    page = _TIME.sub(lambda found: _time_in(found, zone), html)
+    page = (_UNTITLED_TIME if zone is UTC_ZONE else _EVERY_TIME).sub(lambda found: _time_in(found, zone), html)
     return page if zone is UTC_ZONE else _with_days(_FIELD.sub(lambda found: _field_in(found, zone), page), zone)
 
 
