@@ -76,6 +76,8 @@ def page(need: str, **fields: Any) -> Route:
     return Route(need, page=True, **fields)
 
 
+AGUI = {"threadId": "run", "runId": "1", "messages": []}
+
 ROUTES: dict[str, Route] = {
     "GET /": page("some"),
     "GET /tasks": page("some"),
@@ -191,6 +193,9 @@ ROUTES: dict[str, Route] = {
     "GET /api/sse/health/<session_id>": Route("read"),
     "POST /api/v1/login": Route("nothing", body={"email": "", "password": ""}),
     "POST /api/v1/logout": Route("some"),
+    "GET /api/agui/runs/<task_id>": Route("read"),
+    "POST /api/agui/runs/<task_id>": Route("read", body=AGUI),
+    "POST /api/agui/projects/<project_id>": Route("respond", body=AGUI),
     "GET /api/v1/projects": Route("some"),
     "GET /api/v1/projects/<project_id>": Route("read"),
     "GET /api/v1/projects/<project_id>/agent/runs": Route("read"),

@@ -24,6 +24,7 @@ async def answer_permission(
     *,
     value: Any = UNSET,
     always: bool = False,
+    key: str | None = None,
 ) -> Event:
     """Answer a permission request. An approval has the `value` that the request asks for, UNSET for none.
 
@@ -41,7 +42,7 @@ async def answer_permission(
         if always:
             await _check_allowance(task_id, permission, expected)
             fields["always"] = True
-    return await act(task_id, "permission_response", span_id=permission.span_id, value=value, **fields)
+    return await act(task_id, "permission_response", span_id=permission.span_id, key=key, value=value, **fields)
 
 
 async def _check_allowance(task_id: str, permission: Permission, expected: Expectation) -> None:

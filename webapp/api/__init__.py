@@ -28,6 +28,7 @@ def install(app: Quart) -> None:
         tasks,
         waiting,
     )
+    from signalbox.webapp.api.agui import blueprint as agui
     from signalbox.webapp.api.login import blueprint as login
     from signalbox.webapp.api.projects import blueprint as projects
     from signalbox.webapp.api.runs import blueprint as runs
@@ -55,5 +56,5 @@ def install(app: Quart) -> None:
         mcp,
     ):
         app.register_blueprint(module.blueprint)
-    for dialect in (sessions, login, projects, runs):
+    for dialect in (sessions, login, projects, runs, agui):
         app.register_blueprint(dialect)
