@@ -89,9 +89,20 @@ def test_all_waits_for_every_run(server: Server) -> None:
     assert answers[0].json()["reached"] == ["wait-first", "wait-second"]
 
 
+def test_without_a_task_the_position_is_answered_at_once(server: Server) -> None:
+    server.emit("wait-position", "one")
+    at = wait(server).json()
+    assert (at["tasks"], at["timed_out"]) == ([], False)
+    server.emit("wait-position", "two")
+    since = at["next_event_id"]
+    answer = wait(server, "wait-position", until="event", since_event_id=since, timeout=0).json()
+    assert answer["reached"] == ["wait-position"]
+
+
 def test_what_is_wrong_with_a_request_is_said(server: Server) -> None:
     server.emit("wait-known", "hello")
-    assert wait(server).json()["error"]["message"] == "task must be given 1 to 20 times, not 0"
+    many = wait(server, *(f"run-{number}" for number in range(21)))
+    assert many.json()["error"]["message"] == "task may be given at most 20 times, not 21"
     assert wait(server, "wait-unknown").status_code == 404
     assert wait(server, "wait-known@0000").status_code == 410
     assert wait(server, "wait-known", timeout=61).json()["error"]["field"] == "timeout"

@@ -9,7 +9,7 @@ from msgspec import Meta
 from quart import Blueprint, Response
 
 from signalbox.store import Conflict, Event, InvalidEvent
-from signalbox.store.events import MAX_TITLE_CHARS, is_task_id
+from signalbox.store.events import MAX_TITLE_CHARS, TaskId, check_task_id
 from signalbox.store.state import Task
 from signalbox.webapp.acts.answers import answer_permission
 from signalbox.webapp.acts.user_actions import audit, checked_reason
@@ -47,8 +47,20 @@ class RunAgentInput(msgspec.Struct, rename="camel", kw_only=True):
     parent_run_id: Id | None = None
     state: Annotated[Any, Meta(description="The state that the previous run of the thread sent.")] = None
     messages: list[Any] = []
-    forwarded_props: Any = None
     resume: Annotated[list[ResumeEntry], Meta(max_length=MAX_RESUME)] | None = None
+
+
+class StartProps(msgspec.Struct):
+    """The properties of a start. `command` is one that the project allows; by default the first of them."""
+
+    command: str | None = None
+
+
+class StartAgentInput(RunAgentInput, rename="camel", kw_only=True):
+    """The input of a run that starts a run of a project: the thread has its id."""
+
+    thread_id: TaskId
+    forwarded_props: StartProps | None = None
 
 
 class AguiParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +110,10 @@ async def run(task_id: str, query: AguiParameters, body: RunAgentInput) -> Respo
     media_type=EVENT_STREAM,
     raises=(TooManyStreams, Conflict, UnknownPermission, InvalidEvent, AgentUnavailable),
 )
-async def start(project_id: str, query: AguiParameters, body: RunAgentInput) -> Response:
+async def start(project_id: str, query: AguiParameters, body: StartAgentInput) -> Response:
     """The thread is a run with the id `threadId`. `forwardedProps` may have the name of a `command` of the project."""
-    if not is_task_id(body.thread_id):
-        raise BadRequest("threadId must be 1 to 128 characters of A-Z a-z 0-9 _ . : -, and not . or ..", "threadId")
-    props = body.forwarded_props if isinstance(body.forwarded_props, dict) else {}
-    command = props.get("command")
-    if command is not None and not isinstance(command, str):
-        raise BadRequest("command must be a text", "forwardedProps.command")
+    check_task_id(body.thread_id, "threadId")
+    command = body.forwarded_props.command if body.forwarded_props else None
     project = await project_of(project_id)
     task, new = await agents().start(project, body.thread_id, command=command, title=_title(body.messages))
     if new:
@@ -153,6 +161,10 @@ def _position(state: Any, task: Task) -> int:
 
 async def _answer(task_id: str, run_id: str, entry: ResumeEntry) -> Event:
     """Answer a permission request. The same entry of the same run, sent again, answers once."""
+    async with store().read() as view:
+        permission = await view.permission(task_id, entry.interrupt_id)
+    if permission is None:
+        raise UnknownPermission(entry.interrupt_id)
     given = {"approved": False, "reason": "cancelled"} if entry.status == "cancelled" else entry.payload
     if isinstance(given, bool):
         given = {"approved": given}
@@ -161,10 +173,6 @@ async def _answer(task_id: str, run_id: str, entry: ResumeEntry) -> Event:
     reason = given.get("reason")
     if reason is not None and not isinstance(reason, str):
         raise BadRequest("reason must be a text", "resume.payload.reason")
-    async with store().read() as view:
-        permission = await view.permission(task_id, entry.interrupt_id)
-    if permission is None:
-        raise UnknownPermission(entry.interrupt_id)
     return await answer_permission(
         task_id,
         permission,

@@ -39,8 +39,8 @@ class WaitParameters(msgspec.Struct, frozen=True, kw_only=True):
     task: Annotated[
         tuple[TaskReference, ...],
         Meta(
-            description="A task, as `ID` or `ID@IDENTITY`; required, and may be repeated.",
-            extra_json_schema={"minItems": 1, "maxItems": MAX_TASKS},
+            description="A task, as `ID` or `ID@IDENTITY`; may be repeated. Without one there is no wait.",
+            extra_json_schema={"maxItems": MAX_TASKS},
         ),
     ] = ()
     until: Annotated[
@@ -77,11 +77,14 @@ class WaitResult(msgspec.Struct, kw_only=True):
     raises=(InvalidEvent, TooManyStreams, UnknownTask, TaskReplaced),
 )
 async def wait(query: WaitParameters) -> WaitResult:
-    """The response comes as soon as the condition holds, or after `timeout` seconds."""
+    """The response comes as soon as the condition holds, or after `timeout` seconds.
+
+    Without a task it comes at once, and has the position for the first wait.
+    """
     references = list(dict.fromkeys(parse_reference(text) for text in query.task))
-    if not 1 <= len(references) <= MAX_TASKS:
-        raise BadRequest(f"task must be given 1 to {MAX_TASKS} times, not {len(references)}", "task")
-    wanted = len(references) if query.all else 1
+    if len(references) > MAX_TASKS:
+        raise BadRequest(f"task may be given at most {MAX_TASKS} times, not {len(references)}", "task")
+    wanted = len(references) if query.all else min(1, len(references))
     deadline = time.monotonic() + query.timeout
     since, had_event = query.since_event_id, set[str]()
     with hub().waiting(ticket(), [one.task_id for one in references]) as waiting:

@@ -32,7 +32,7 @@ ENDS = frozenset({"phase_exit", "work_item_complete", "work_item_failed"})
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputMessage:
     """The text message that lines of output are added to."""
 
     message_id: str
@@ -49,7 +49,7 @@ class Narration:
     tools: set[str] = field(default_factory=set)
     models: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
-    output: Output | None = None
+    output: OutputMessage | None = None
 
     def copy(self) -> Narration:
         """Return a copy that changes independently."""
@@ -110,7 +110,7 @@ class Narration:
         output, found = self.output, []
         if output is None or (output.span_id, output.stream) != (event.span_id, stream) or output.lines >= MAX_LINES:
             found = self._end_output()
-            output = Output(f"output-{event.seq}", event.span_id, stream, 0)
+            output = OutputMessage(f"output-{event.seq}", event.span_id, stream, 0)
             found.append({**_start(output.message_id), "name": stream})
         self.output = replace(output, lines=output.lines + 1)
         return [*found, _content(output.message_id, f"{message}\n")]
