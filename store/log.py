@@ -26,6 +26,8 @@ RETRY_PAUSE = 0.5
 class Remote(ABC):
     """The calls of a server's log that runs and commands use. `store.remote.RemoteLog` implements them."""
 
+    url: str
+
     @abstractmethod
     def set_notice(self, notice: Callable[[str], None]) -> None:
         """Call `notice` with a line of text when events wait on disk, and when the server answers again."""

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
+from signalbox.store.emitter.current import CurrentRun, innermost_run
 from signalbox.store.emitter.emitters import AsyncEmitter, Emitter
 from signalbox.store.emitter.failure import failure
 from signalbox.store.emitter.fit_labels import labelled
@@ -171,11 +172,13 @@ class open_task:
         spawned = emitter.emit_runner_spawn(task.task_id, new_span_id(), *self._runner, **self._spawn)
         self._add_labels(emitter, task)
         self._run = Run(emitter, task, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
+        self._step_in(self._run, task)
         return self._run
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._step_out()
         self._run.lifeline.stop()
         self._run.exit(error)
 
@@ -186,13 +189,25 @@ class open_task:
         for appended in self._add_labels(emitter, task):
             await appended
         self._arun = Run(emitter, task, spawned.span_id, self._lifeline(task, spawned), synchronous=False)
+        self._step_in(self._arun, task)
         return self._arun
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._step_out()
         await asyncio.to_thread(self._arun.lifeline.stop)
         await self._arun.exit(error)
+
+    def _step_in(self, run: Run[Any], task: Task) -> None:
+        self._outer = innermost_run.get()
+        self._current = CurrentRun(run, task.identity or None, self._log.url)
+        innermost_run.set(self._current)
+
+    def _step_out(self) -> None:
+        # A run that ends in another context than it began in must not change that context.
+        if innermost_run.get() is self._current:
+            innermost_run.set(self._outer)
 
     def _add_labels(self, emitter: Vocabulary[R], task: Task) -> list[R]:
         """Append the tags and links that a task does not have, because it existed already."""
