@@ -32,6 +32,7 @@ def install(store: str | None = None, **options: Any) -> None:
         "task_retry",
         "task_failure",
         "task_revoked",
+        "worker_init",
     ):
         getattr(signals, name).connect(getattr(hooks, name), weak=False, dispatch_uid=f"{_UID}-{name}")
 
@@ -48,8 +49,12 @@ class _Hooks:
         self._reporter = reporter
 
     @quiet
+    def worker_init(self, **_: Any) -> None:
+        self._reporter.load()  # before the pool forks, so that its processes need not
+
+    @quiet
     def before_task_publish(self, sender: Any = None, headers: Any = None, **_: Any) -> None:
-        # A retry has the header of the first attempt.
+        # A retry keeps the header of the first attempt.
         if isinstance(headers, dict) and HEADER not in headers:
             headers[HEADER] = self._reporter.origin_here().header()
 
@@ -96,7 +101,9 @@ class _Hooks:
         self._reporter.left()
 
     @quiet
-    def task_retry(self, sender: Any = None, request: Any = None, reason: Any = None, einfo: Any = None, **_: Any) -> None:
+    def task_retry(
+        self, sender: Any = None, request: Any = None, reason: Any = None, einfo: Any = None, **_: Any
+    ) -> None:
         job = self._job(sender, request, request.args, request.kwargs)
         error = reason.exc if isinstance(reason, Retry) and reason.exc is not None else reason
         failure = _failure(error, einfo)

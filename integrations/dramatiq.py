@@ -3,7 +3,7 @@
 from signalbox.integrations.dramatiq import SignalboxMiddleware
 broker.add_middleware(SignalboxMiddleware())
 
-Add it to the broker of workers and of programs that enqueue messages, after the middleware that retries.
+Add it to the broker of workers and of programs that enqueue messages, after the middleware `Retries`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from dramatiq import Middleware
-from dramatiq.errors import RateLimitExceeded, Retry
-from dramatiq.middleware import Interrupt, Shutdown, TimeLimitExceeded
+from dramatiq.middleware import Shutdown
 from dramatiq.middleware.retries import Retries
 
 from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin, quiet
 from signalbox.integrations.jobs.origin import HEADER
-
-_STARTED = "signalbox_attempt"
-"""The option of a message, in the memory of its worker only, that has the number of the running attempt."""
 
 
 class SignalboxMiddleware(Middleware):
@@ -36,7 +32,7 @@ class SignalboxMiddleware(Middleware):
     @quiet
     def after_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
         # The worker moves a message that waited for its time to the queue, and a retry is reported below.
-        if delay == 0 and message.options.get("eta") or message.options.get("retries"):
+        if (not delay and message.options.get("eta")) or message.options.get("retries"):
             return
         self._reporter.enqueued(self._job(broker, message), delay=delay / 1000 if delay else None)
 
@@ -63,3 +59,33 @@ class SignalboxMiddleware(Middleware):
     @quiet
     def after_skip_message(self, broker: Any, message: Any) -> None:
         self._reporter.cancelled(self._job(broker, message), "the message was skipped")
+
+    def _job(self, broker: Any, message: Any) -> Job:
+        options = message.options
+        limit = options.get("max_retries", broker.get_actor(message.actor_name).options.get("max_retries"))
+        return Job(
+            library="dramatiq",
+            job_id=message.message_id,
+            name=message.actor_name,
+            queue=message.queue_name.removesuffix(".DQ"),
+            arguments=self._reporter.arguments(message.args, message.kwargs),
+            attempt=int(options.get("retries", 0)) + 1,
+            max_attempts=limit + 1 if isinstance(limit, int) else None,
+            queued_at=message.message_timestamp / 1000,
+            origin=Origin.of_header(options.get(HEADER)) or Origin(),
+        )
+
+
+def _will_retry(broker: Any, message: Any, error: BaseException) -> bool:
+    """Return whether the middleware `Retries`, which decides after this one, will enqueue the message again."""
+    policy = next((each for each in broker.middleware if isinstance(each, Retries)), None)
+    actor = broker.get_actor(message.actor_name).options
+    throws = message.options.get("throws") or actor.get("throws")
+    if policy is None or (throws and isinstance(error, throws)):
+        return False
+    retries = message.options.get("retries", 0)
+    retry_when = actor.get("retry_when", policy.retry_when)
+    if retry_when is not None:
+        return bool(retry_when(retries, error))
+    max_retries = message.options.get("max_retries", actor.get("max_retries", policy.max_retries))
+    return max_retries is None or retries < max_retries

@@ -1,12 +1,15 @@
-"""The arguments and the result of a job, cut to a size that a page can show, without the values of secrets."""
+"""The arguments and the result of a job: cut to a size that a page can show, and without secrets."""
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from signalbox.integrations.snapshot import text_of
+from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
+from signalbox.store.redaction.writes import RULES_VARIABLE
 
 MAX_TEXT_CHARS, MAX_ITEMS, MAX_DEPTH = 500, 50, 6
 """Limits of the arguments: characters of a text, items of a collection, levels of nesting."""
@@ -17,28 +20,25 @@ MAX_RESULT_CHARS = 4000
 MAX_CALL_CHARS = 120
 """Characters of a call in a title."""
 
-HIDDEN = "[redacted]"
-
-_SECRET = re.compile(r"passw|passphrase|secret|token|api_?key|credential|authorization|private_?key|cookie", re.I)
-
 Redact = Callable[[str, Any], Any]
 """Gets the name of an argument (`args[0]` for one without a name) and its value, and returns the value to show."""
 
 
 def shown_arguments(args: Sequence[Any], kwargs: Mapping[str, Any], redact: Redact | None = None) -> dict[str, Any]:
-    """Return the arguments in JSON types. Values of names such as `password` are hidden; `redact` may hide more."""
+    """Return the arguments in JSON types. Secrets are hidden as in exports; `redact` may change more."""
     shown: dict[str, Any] = {}
     if args:
         shown["args"] = [_argument(f"args[{number}]", value, redact) for number, value in enumerate(args[:MAX_ITEMS])]
     if kwargs:
         items = list(kwargs.items())[:MAX_ITEMS]
         shown["kwargs"] = {str(name): _argument(str(name), value, redact) for name, value in items}
-    return shown
+    hidden: dict[str, Any] = _redaction().value(shown) if shown else shown
+    return hidden
 
 
 def shown_result(value: Any) -> Any:
-    """Return the result of a job in JSON types."""
-    return bounded(value, characters=MAX_RESULT_CHARS)
+    """Return the result of a job in JSON types, with secrets hidden."""
+    return _redaction().value({"result": bounded(value, characters=MAX_RESULT_CHARS)})["result"]
 
 
 def shown_call(name: str, arguments: Mapping[str, Any]) -> str:
@@ -50,23 +50,18 @@ def shown_call(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def bounded(value: Any, *, characters: int = MAX_TEXT_CHARS, depth: int = MAX_DEPTH) -> Any:
-    """Return `value` in JSON types and cut. Other types become text; an item of a secret's name is hidden."""
+    """Return `value` in JSON types and cut. Other types become text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if depth > 0 and isinstance(value, Mapping):
         items = list(value.items())[:MAX_ITEMS]
-        return {
-            _cut(str(key), 100): HIDDEN if _SECRET.search(str(key)) else bounded(item, characters=characters, depth=depth - 1)
-            for key, item in items
-        }
+        return {_cut(text_of(key), 100): bounded(item, characters=characters, depth=depth - 1) for key, item in items}
     if depth > 0 and isinstance(value, list | tuple | set | frozenset):
         return [bounded(item, characters=characters, depth=depth - 1) for item in list(value)[:MAX_ITEMS]]
     return _cut(text_of(value), characters)
 
 
 def _argument(name: str, value: Any, redact: Redact | None) -> Any:
-    if _SECRET.search(name):
-        return HIDDEN
     return bounded(redact(name, value) if redact is not None else value)
 
 
@@ -76,3 +71,11 @@ def _word(value: Any) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+@lru_cache(maxsize=1)
+def _redaction() -> Redaction:
+    try:
+        return Redaction(os.environ.get(RULES_VARIABLE, DEFAULT_RULES))
+    except InvalidRule:
+        return Redaction(DEFAULT_RULES)  # the server refuses such rules with a message

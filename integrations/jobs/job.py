@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.integrations.jobs.arguments import shown_call
-from signalbox.integrations.jobs.origin import Origin, Place
+from signalbox.integrations.jobs.origin import UNKNOWN, Origin, Place
 
 MAX_ID_CHARS = 110
 """Characters of a job's id in the id of its task, which also has the library and the attempt."""
@@ -32,7 +32,7 @@ class Job:
     attempt: int = 1
     max_attempts: int | None = None
     queued_at: float | None = None
-    origin: Origin = Origin()
+    origin: Origin = UNKNOWN
 
     @property
     def place(self) -> Place | None:

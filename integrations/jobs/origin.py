@@ -6,11 +6,12 @@ The process that enqueues a job knows this; the worker that runs it needs it. So
 from __future__ import annotations
 
 import json
+import sys
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from signalbox.integrations.target import Target, current_task
+from signalbox.integrations.target import ReportTarget, current_task, target
 
 if TYPE_CHECKING:
     from signalbox.integrations.jobs.job import Job
@@ -19,6 +20,9 @@ HEADER = "signalbox"
 """The name of the header, the option or the label that has the origin of a job."""
 
 MAX_HEADER_CHARS = 4000
+
+_CURRENT = "signalbox.store.emitter.current"
+"""The module with the run around the caller."""
 
 
 class Place(NamedTuple):
@@ -60,6 +64,10 @@ class Origin(NamedTuple):
         return cls(found, caller, at if isinstance(at, int | float) else None)
 
 
+UNKNOWN = Origin()
+"""The origin of a job that was enqueued by a program without this integration."""
+
+
 class RunningJob(NamedTuple):
     """A job that runs around the caller. `outer` is the run that was open around it when it began."""
 
@@ -71,39 +79,31 @@ running_job: ContextVar[RunningJob | None] = ContextVar("signalbox_running_job",
 """The job that runs around the caller in this thread or asyncio task."""
 
 
-def origin_here(chosen: Target, *, work_items: bool) -> Origin:
+def origin_here(chosen: ReportTarget, *, work_items: bool) -> Origin:
     """Return the origin of a job that the caller enqueues now. With `work_items` it belongs to the run around it."""
     now = time.time()
-    running, run = running_job.get(), _current_run()
-    inside_run = run is not None and (running is None or running.outer is not run)
-    if inside_run and run is not None and work_items and _same_log(run.log_url, chosen):
-        scope = run.scope
-        return Origin(Place(scope.task_id, run.identity, scope.span_id, scope.phase_name), None, now)
-    if running is not None and not inside_run:
+    running, run = running_job.get(), outer_run()
+    if running is not None and running.outer is run:
         job = running.job
         if job.place is not None:
             return Origin(job.place._replace(span_id=job.span_id), None, now)
         return Origin(None, job.task_id, now)
-    named = current_task(chosen) if work_items and not inside_run else None
+    if not work_items:
+        return Origin(None, None, now)
+    if run is not None and _same_log(run.log_url, chosen):
+        scope = sys.modules[_CURRENT].current_run().scope
+        return Origin(Place(scope.task_id, run.identity, scope.span_id, scope.phase_name), None, now)
+    named = current_task(chosen) if run is None else None
     return Origin(Place(named.task_id, named.identity) if named is not None else None, None, now)
 
 
 def outer_run() -> Any:
-    """Return the run around the caller, to compare it with a later one. None if there is none."""
-    run = _current_run()
-    return run
+    """Return the run that is open around the caller. None if there is none."""
+    # A program without `open_task` has not loaded this module, and needs not.
+    module = sys.modules.get(_CURRENT)
+    return module.innermost_run.get() if module is not None else None
 
 
-def _current_run() -> Any:
-    # A program without `open_task` has not loaded the module, and needs not.
-    import sys
-
-    module = sys.modules.get("signalbox.store.emitter.current")
-    return module.current_run() if module is not None else None
-
-
-def _same_log(url: str, chosen: Target) -> bool:
+def _same_log(url: str, chosen: ReportTarget) -> bool:
     """Return whether a run on the log `url` reports to the same log as the jobs."""
-    from signalbox.integrations.target import target
-
     return target(url).url.rstrip("/") == chosen.url.rstrip("/")

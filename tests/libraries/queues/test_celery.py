@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.libraries.queues.conftest import Programs
+from tests.libraries.queues.programs import Programs
 
 ENQUEUE = """
 import json
@@ -18,7 +18,6 @@ ids = {"add": add.apply_async((2, 3), {"password": "hunter2"}).id}
 for job in (flaky, slow, soft, parent, endless):
     ids[job.__name__] = job.delay().id
 ids["fail"] = fail.delay(7).id
-ids["dies"] = dies.apply_async(countdown=2).id
 ids["expired"] = add.apply_async((0, 0), expires=0.01).id
 store = open_store(os.environ["SIGNALBOX_STORE_URL"])
 with open_task(store, "release") as task:
@@ -75,7 +74,8 @@ def test_a_time_limit_is_a_failure(programs: Programs, ids: dict[str, str]) -> N
 
 
 def test_a_job_whose_process_was_killed_is_interrupted(programs: Programs, ids: dict[str, str]) -> None:
-    task = programs.stored.task(f"celery:{ids['dies']}", "interrupted")
+    job_id = programs.run("-c", "from celery_jobs import dies; print(dies.delay().id)").strip()
+    task = programs.stored.task(f"celery:{job_id}", "interrupted")
     assert programs.stored.payload(task.task_id, "runner_exit")["error_code"] == "WorkerLostError"
 
 
