@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.libraries.queues.programs import Programs
 from tests.libraries.queues.expected import check_add, check_called, check_failed, check_items, check_retried
+from tests.libraries.queues.programs import Programs
 
 ENQUEUE = """
 import json, os
