@@ -27,7 +27,7 @@ from arq.jobs import Job as ArqJob
 from arq.utils import import_string
 from arq.worker import Function, Retry, RetryJob
 
-from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin, quiet
+from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 
 _KEY = "signalbox:origin:{}"
 """The key in Redis with the origin of a job, because jobs of arq have no headers."""
@@ -37,7 +37,7 @@ _KEY_SECONDS = 7 * 86400
 _DEFAULT_MAX_TRIES = 5
 
 _CANCELLED = "signalbox_cancelled"
-"""The key in the context of a job that was cancelled, with the `Job`. Its result says why."""
+"""The key in the context of a job that was cancelled, with the `QueueJob`. Its result says why."""
 
 Settings = TypeVar("Settings", bound=type)
 
@@ -126,20 +126,20 @@ class _Hooks:
                 result = await coroutine(ctx, *args, **kwargs)
             except asyncio.CancelledError as error:
                 # A timeout, an abort, or the end of the worker: the result will tell.
-                ctx[_CANCELLED] = (job, Failure.of(error))
+                ctx[_CANCELLED] = (job, ReportedError.of(error))
                 raise
             except (Retry, RetryJob) as error:
                 self._report_retry(job, error, limit)
                 raise
             except Exception as error:
-                self._reporter.failed(job, Failure.of(error))
+                self._reporter.failed(job, ReportedError.of(error))
                 raise
             self._reporter.succeeded(job, result)
             return result
 
         return reporting
 
-    async def _started(self, ctx: dict[Any, Any], name: str, args: Any, kwargs: Any, limit: int) -> Job:
+    async def _started(self, ctx: dict[Any, Any], name: str, args: Any, kwargs: Any, limit: int) -> QueueJob:
         redis, header = ctx.get("redis"), None
         if redis is not None:
             with suppress(Exception):
@@ -154,22 +154,24 @@ class _Hooks:
         return job
 
     @quiet
-    def _report_retry(self, job: Job, error: Any, limit: int) -> None:
+    def _report_retry(self, job: QueueJob, error: Any, limit: int) -> None:
         cause = error.__cause__ or error.__context__ or error
         if not self._retries or job.attempt >= limit:
-            self._reporter.failed(job, Failure.of(cause))
+            self._reporter.failed(job, ReportedError.of(cause))
         else:
             delay = getattr(error, "defer_score", None)
-            self._reporter.retried(job, Failure.of(cause), delay=delay / 1000 if delay else None)
+            self._reporter.retried(job, ReportedError.of(cause), delay=delay / 1000 if delay else None)
 
-    async def _report_cancelled(self, ctx: dict[Any, Any], job: Job, failure: Failure) -> None:
+    async def _report_cancelled(self, ctx: dict[Any, Any], job: QueueJob, failure: ReportedError) -> None:
         info = await ArqJob(job.job_id, ctx["redis"], _queue_name=self._queue).result_info()
         if info is None:
-            self._reporter.interrupted(job, Failure("Interrupted", "the worker was stopped", failure.traceback))
+            self._reporter.interrupted(job, ReportedError("Interrupted", "the worker was stopped", failure.traceback))
         elif isinstance(info.result, asyncio.CancelledError):
             self._reporter.cancelled(job, "aborted")
         else:
-            self._reporter.failed(job, Failure(type(info.result).__name__, "the job took too long", failure.traceback))
+            self._reporter.failed(
+                job, ReportedError(type(info.result).__name__, "the job took too long", failure.traceback)
+            )
 
 
 def _job(
@@ -183,8 +185,8 @@ def _job(
     max_attempts: int | None = None,
     queued_at: float | None = None,
     origin: Origin | None = None,
-) -> Job:
-    return Job(
+) -> QueueJob:
+    return QueueJob(
         library="arq",
         job_id=job_id,
         name=name,

@@ -15,7 +15,7 @@ from typing import Any
 from celery import signals
 from celery.exceptions import Ignore, Reject, Retry, WorkerLostError
 
-from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin, quiet
+from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 from signalbox.integrations.jobs.origin import HEADER
 
 _UID = "signalbox"
@@ -66,7 +66,7 @@ class _Hooks:
             return  # `task_retry` reports the next attempt
         args, kwargs = body[:2] if isinstance(body, tuple | list) else ((), {})
         origin = Origin.of_header(headers.get(HEADER)) or Origin()
-        job = Job(
+        job = QueueJob(
             library="celery",
             job_id=str(headers["id"]),
             name=str(sender),
@@ -138,13 +138,13 @@ class _Hooks:
         job = self._job(sender, request, request.args, request.kwargs)
         self._reporter.cancelled(job, "expired" if expired else "terminated" if terminated else "revoked")
 
-    def _job(self, task: Any, request: Any, args: Any, kwargs: Any, job_id: str | None = None) -> Job:
+    def _job(self, task: Any, request: Any, args: Any, kwargs: Any, job_id: str | None = None) -> QueueJob:
         delivery, headers = request.delivery_info or {}, request.headers or {}
         origin = Origin.of_header(headers.get(HEADER))
         if origin is None:
             origin = self._reporter.origin_here() if request.is_eager else Origin()
         limit = task.max_retries
-        return Job(
+        return QueueJob(
             library="celery",
             job_id=str(job_id or request.id),
             name=str(request.shadow or task.name),
@@ -157,9 +157,13 @@ class _Hooks:
         )
 
 
-def _failure(error: Any, einfo: Any) -> Failure:
+def _failure(error: Any, einfo: Any) -> ReportedError:
     trace = str(einfo.traceback) if getattr(einfo, "traceback", None) else None
-    return Failure.of(error, trace) if isinstance(error, BaseException) else Failure("Retry", str(error), trace)
+    return (
+        ReportedError.of(error, trace)
+        if isinstance(error, BaseException)
+        else ReportedError("Retry", str(error), trace)
+    )
 
 
 def _request_of(task_id: Any) -> Any:

@@ -14,7 +14,7 @@ from dramatiq import Middleware
 from dramatiq.middleware import Shutdown
 from dramatiq.middleware.retries import Retries
 
-from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin, quiet
+from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 from signalbox.integrations.jobs.origin import HEADER
 
 
@@ -50,20 +50,20 @@ class SignalboxMiddleware(Middleware):
         if exception is None:
             self._reporter.succeeded(job, result)
         elif isinstance(exception, Shutdown):
-            self._reporter.interrupted(job, Failure.of(exception))
+            self._reporter.interrupted(job, ReportedError.of(exception))
         elif _will_retry(broker, message, exception):
-            self._reporter.retried(job, Failure.of(exception))
+            self._reporter.retried(job, ReportedError.of(exception))
         else:
-            self._reporter.failed(job, Failure.of(exception))
+            self._reporter.failed(job, ReportedError.of(exception))
 
     @quiet
     def after_skip_message(self, broker: Any, message: Any) -> None:
         self._reporter.cancelled(self._job(broker, message), "the message was skipped")
 
-    def _job(self, broker: Any, message: Any) -> Job:
+    def _job(self, broker: Any, message: Any) -> QueueJob:
         options = message.options
         limit = options.get("max_retries", broker.get_actor(message.actor_name).options.get("max_retries"))
-        return Job(
+        return QueueJob(
             library="dramatiq",
             job_id=message.message_id,
             name=message.actor_name,

@@ -13,7 +13,7 @@ from typing import Any
 from huey import signals
 from huey.exceptions import CancelExecution, TaskLockedException
 
-from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin, quiet
+from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 
 _KEY = "signalbox.{}"
 """The key in Huey's storage with the origin and the attempt of a task, because a task of Huey has no headers."""
@@ -45,7 +45,7 @@ class _Hooks:
         elif signal in _UNTIL_NOW:
             self._reporter.cancelled(self._job(task), _UNTIL_NOW[signal])
         elif signal == signals.SIGNAL_INTERRUPTED:
-            self._reporter.interrupted(self._job(task), Failure("Interrupted", "the consumer was stopped"))
+            self._reporter.interrupted(self._job(task), ReportedError("Interrupted", "the consumer was stopped"))
 
     @quiet
     def after_execution(self, task: Any, value: Any, error: BaseException | None) -> None:
@@ -56,12 +56,12 @@ class _Hooks:
         elif task.retries:
             # `retries` counts down, and `RetryTask` adds one, so the number of the attempt is kept in the storage.
             self._huey.put(_KEY.format(task.id), [job.origin.header(), job.attempt + 1])
-            self._reporter.retried(job, Failure.of(error), delay=task.retry_delay or None)
+            self._reporter.retried(job, ReportedError.of(error), delay=task.retry_delay or None)
             return
         elif isinstance(error, TaskLockedException):
             self._reporter.cancelled(job, str(error))
         elif not isinstance(error, CancelExecution):
-            self._reporter.failed(job, Failure.of(error))
+            self._reporter.failed(job, ReportedError.of(error))
         if job.attempt > 1 or job.origin != Origin():
             self._huey.delete(_KEY.format(task.id))
 
@@ -76,10 +76,10 @@ class _Hooks:
     def _kept(self, task: Any) -> Any:
         return self._huey.get(_KEY.format(task.id), peek=True)
 
-    def _job(self, task: Any) -> Job:
+    def _job(self, task: Any) -> QueueJob:
         header, attempt = self._kept(task) or (None, 1)
         origin = Origin.of_header(header) or Origin()
-        return Job(
+        return QueueJob(
             library="huey",
             job_id=str(task.id),
             name=task.name,

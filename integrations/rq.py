@@ -15,7 +15,7 @@ from rq import Queue, SimpleWorker, Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job as RqJob
 
-from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin, quiet
+from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 from signalbox.integrations.jobs.origin import HEADER
 
 _RETRIES = "signalbox_retries"
@@ -111,7 +111,7 @@ def _report_enqueued(job: Any, queue: str) -> None:
 
 
 @quiet
-def _report_started(worker: Any, job: Any) -> Job:
+def _report_started(worker: Any, job: Any) -> QueueJob:
     started = _job(job)
     _reporter().started(started, worker=worker.name)
     return started
@@ -124,7 +124,7 @@ def _keep_error(worker: Any, job: Any, exc_info: Any) -> None:
 
 
 @quiet
-def _report_ended(worker: Any, job: Any, started: Job | None) -> None:
+def _report_ended(worker: Any, job: Any, started: QueueJob | None) -> None:
     """Report the state in which the job is in Redis, where the forked process has stored it."""
     reporter = _reporter()
     reporter.left()
@@ -139,16 +139,16 @@ def _report_ended(worker: Any, job: Any, started: Job | None) -> None:
     trace = latest.exc_string if latest is not None else None
     if getattr(job, "signalbox_killed", False):
         message = "the process of the job was killed"
-        reporter.interrupted(started, Failure("WorkHorseKilled", (trace or message).strip().rstrip(";"), None))
+        reporter.interrupted(started, ReportedError("WorkHorseKilled", (trace or message).strip().rstrip(";"), None))
     elif _job(stored).attempt > started.attempt:
         kept = worker.connection.getdel(_ERROR.format(job.id))
-        reporter.retried(started, Failure.of_text(kept.decode() if kept is not None else trace, "Retry"))
+        reporter.retried(started, ReportedError.of_text(kept.decode() if kept is not None else trace, "Retry"))
     elif status == "finished":
         reporter.succeeded(started, latest.return_value if latest is not None else None)
     elif status in ("stopped", "canceled"):
         reporter.cancelled(started, status)
     else:
-        reporter.failed(started, Failure.of_text(trace))
+        reporter.failed(started, ReportedError.of_text(trace))
 
 
 @quiet
@@ -157,12 +157,12 @@ def _flush_horse() -> None:
     _reporter().writer.flush(_HORSE_FLUSH_S)
 
 
-def _job(job: Any, queue: str | None = None) -> Job:
+def _job(job: Any, queue: str | None = None) -> QueueJob:
     reporter, origin = _reporter(), Origin.of_header(job.meta.get(HEADER)) or Origin()
     enqueued = job.enqueued_at.timestamp() if job.enqueued_at is not None else origin.at
     left, first = job.retries_left, job.meta.get(_RETRIES)
     retries = (job.number_of_retries or 0) + (first - left if isinstance(first, int) and left is not None else 0)
-    return Job(
+    return QueueJob(
         library="rq",
         job_id=job.id,
         name=job.func_name or job.description or "job",

@@ -5,13 +5,13 @@ reporter.enqueued(job)
 reporter.started(job)
 reporter.succeeded(job, 42)
 
-The module of each library makes a `Job` of what its hooks get, and calls the reporter.
+The module of each library makes a `QueueJob` of what its hooks get, and calls the reporter.
 """
 
 from signalbox.integrations.jobs.arguments import shown_call
-from signalbox.integrations.jobs.failure import Failure
-from signalbox.integrations.jobs.job import Job
 from signalbox.integrations.jobs.origin import Origin
+from signalbox.integrations.jobs.queue_job import QueueJob
+from signalbox.integrations.jobs.reported_error import ReportedError
 from signalbox.integrations.jobs.reporter import JobReporter, quiet
 
-__all__ = ["Failure", "Job", "JobReporter", "Origin", "quiet", "shown_call"]
+__all__ = ["JobReporter", "Origin", "QueueJob", "ReportedError", "quiet", "shown_call"]

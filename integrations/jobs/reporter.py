@@ -14,9 +14,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from signalbox.integrations.background import BackgroundWriter, background_writer
 from signalbox.integrations.jobs.arguments import Redact, shown_arguments, shown_result
-from signalbox.integrations.jobs.failure import Failure
-from signalbox.integrations.jobs.job import Job
-from signalbox.integrations.jobs.origin import Origin, RunningJob, origin_here, outer_run, running_job
+from signalbox.integrations.jobs.caller import RunningJob, origin_here, outer_run, running_job
+from signalbox.integrations.jobs.origin import Origin
+from signalbox.integrations.jobs.queue_job import QueueJob
+from signalbox.integrations.jobs.reported_error import ReportedError
 from signalbox.integrations.target import target
 
 log = logging.getLogger("signalbox.integrations")
@@ -85,7 +86,7 @@ class JobReporter:
         import_module("signalbox.store.remote" if self.writer.target.is_server else "signalbox.store")
 
     @quiet
-    def enqueued(self, job: Job, *, delay: float | None = None) -> None:
+    def enqueued(self, job: QueueJob, *, delay: float | None = None) -> None:
         """Report that the job waits in its queue, for at least `delay` seconds if that is given."""
         if job.place is None:
             self._create(job)
@@ -93,7 +94,7 @@ class JobReporter:
             self._item(job, "job_queued", {**self._facts(job), "delay": delay})
 
     @quiet
-    def started(self, job: Job, **facts: Any) -> None:
+    def started(self, job: QueueJob, **facts: Any) -> None:
         """Report that a worker runs the job, around the caller. `facts` are further fields of the event."""
         running_job.set(RunningJob(job, outer_run()))
         facts = {**self._facts(job), **facts}
@@ -106,7 +107,7 @@ class JobReporter:
         self.writer.keep_alive(job.task_id, HEARTBEAT_INTERVAL)
 
     @quiet
-    def succeeded(self, job: Job, result: Any = None) -> None:
+    def succeeded(self, job: QueueJob, result: Any = None) -> None:
         """Report that the job has ended with `result`."""
         shown = {"result": shown_result(result)} if self._results and result is not None else {}
         if job.place is not None:
@@ -115,12 +116,12 @@ class JobReporter:
             self._end(job, "runner_exit", {"exit_code": 0, **shown})
 
     @quiet
-    def failed(self, job: Job, failure: Failure) -> None:
+    def failed(self, job: QueueJob, failure: ReportedError) -> None:
         """Report that the job has failed, and is not run again."""
         self._end_badly(job, "failed", failure.fields())
 
     @quiet
-    def retried(self, job: Job, failure: Failure, *, delay: float | None = None) -> None:
+    def retried(self, job: QueueJob, failure: ReportedError, *, delay: float | None = None) -> None:
         """Report that this attempt has failed, and that the next one waits in the queue."""
         again = replace(job, attempt=job.attempt + 1)
         more: dict[str, Any] = {"retry": again.task_id if job.place is None else None, "retry_in": delay}
@@ -128,12 +129,12 @@ class JobReporter:
         self.enqueued(again, delay=delay)
 
     @quiet
-    def cancelled(self, job: Job, message: str) -> None:
+    def cancelled(self, job: QueueJob, message: str) -> None:
         """Report that somebody revoked or stopped the job."""
         self._end_badly(job, "cancelled", {"error_code": "cancelled", "message": message})
 
     @quiet
-    def interrupted(self, job: Job, failure: Failure) -> None:
+    def interrupted(self, job: QueueJob, failure: ReportedError) -> None:
         """Report that the worker was lost or stopped before the job ended. The queue may run it again."""
         self._end_badly(job, "interrupted", failure.fields())
 
@@ -142,13 +143,13 @@ class JobReporter:
         """Note that the caller is no longer within a job."""
         running_job.set(None)
 
-    def _end_badly(self, job: Job, status: str, fields: dict[str, Any]) -> None:
+    def _end_badly(self, job: QueueJob, status: str, fields: dict[str, Any]) -> None:
         if job.place is not None:
             self._end(job, "work_item_failed", fields)
         else:
             self._end(job, "runner_exit", {"status": status, "exit_code": 1, **fields})
 
-    def _end(self, job: Job, event_type: str, fields: dict[str, Any]) -> None:
+    def _end(self, job: QueueJob, event_type: str, fields: dict[str, Any]) -> None:
         running_job.set(None)
         if job.place is not None:
             self._item(job, event_type, fields)
@@ -156,13 +157,13 @@ class JobReporter:
             self.writer.let_go(job.task_id)
             self._run(job, event_type, fields)
 
-    def _create(self, job: Job) -> None:
+    def _create(self, job: QueueJob) -> None:
         self.writer.create_task(job.task_id, title=job.title, kind=self.library, metadata=job.metadata())
 
-    def _run(self, job: Job, event_type: str, payload: dict[str, Any]) -> None:
+    def _run(self, job: QueueJob, event_type: str, payload: dict[str, Any]) -> None:
         self.writer.append(job.task_id, event_type, _known(payload))
 
-    def _item(self, job: Job, event_type: str, payload: dict[str, Any]) -> None:
+    def _item(self, job: QueueJob, event_type: str, payload: dict[str, Any]) -> None:
         place = job.place
         assert place is not None
         self.writer.append(
@@ -175,7 +176,7 @@ class JobReporter:
             phase=place.phase,
         )
 
-    def _facts(self, job: Job) -> dict[str, Any]:
+    def _facts(self, job: QueueJob) -> dict[str, Any]:
         return {
             "job": job.name,
             "job_id": job.job_id,

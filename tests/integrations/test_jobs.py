@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from signalbox.integrations.jobs import Failure, Job, JobReporter, Origin
+from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError
 from signalbox.integrations.jobs.arguments import shown_arguments, shown_call
-from signalbox.integrations.jobs.origin import Place
+from signalbox.integrations.jobs.origin import ItemPlace
 from signalbox.store import Store, open_task
 from tests.support.daemon import free_port
 from tests.support.log import log_of, spans_of, task_of, types_of
@@ -18,8 +18,8 @@ def reporter_of(store: Store, **options: Any) -> JobReporter:
     return JobReporter("msgspec", store.url, **options)
 
 
-def job(**changes: Any) -> Job:
-    return Job(**{"library": "msgspec", "job_id": "1", "name": "add", "queue": "mail", **changes})
+def job(**changes: Any) -> QueueJob:
+    return QueueJob(**{"library": "msgspec", "job_id": "1", "name": "add", "queue": "mail", **changes})
 
 
 def test_a_failed_attempt_and_its_retry_are_linked_tasks(store: Store) -> None:
@@ -27,7 +27,7 @@ def test_a_failed_attempt_and_its_retry_are_linked_tasks(store: Store) -> None:
     first = job(max_attempts=2)
     reporter.enqueued(first)
     reporter.started(first)
-    reporter.retried(first, Failure("Away", "the shop is away", "Traceback…"), delay=3)
+    reporter.retried(first, ReportedError("Away", "the shop is away", "Traceback…"), delay=3)
     assert reporter.writer.flush()
     failed, again = task_of(store, "msgspec:1"), task_of(store, "msgspec:1:2")
     assert (failed.status, failed.error) == ("failed", "the shop is away")
@@ -41,7 +41,7 @@ def test_attempts_of_a_work_item_are_attempts_of_one_span(store: Store) -> None:
         item = job(origin=reporter.origin_here())
         reporter.enqueued(item)
         reporter.started(item)
-        reporter.retried(item, Failure("Away", "the shop is away"))
+        reporter.retried(item, ReportedError("Away", "the shop is away"))
         again = job(origin=item.origin, attempt=2)
         reporter.started(again)
         reporter.succeeded(again, {"rows": 3})
@@ -73,7 +73,7 @@ def test_a_run_on_another_log_has_no_work_items_here(store: Store, tmp_path: Any
 
 
 def test_an_origin_from_elsewhere_is_ignored() -> None:
-    origin = Origin(Place("import", "7f", "span", "executing"), None, 3.5)
+    origin = Origin(ItemPlace("import", "7f", "span", "executing"), None, 3.5)
     assert Origin.of_header(origin.header()) == origin
     for wrong in (None, 7, "", "{}", "[1, 2, 3]", '[["a", 1, null, null], null, null]', "x" * 5000):
         assert Origin.of_header(wrong) is None
@@ -108,9 +108,9 @@ def test_arguments_and_results_can_be_left_out(store: Store) -> None:
 
 def test_the_type_and_the_message_of_an_error_are_read_from_a_text() -> None:
     trace = 'Traceback (most recent call last):\n  File "a.py", line 1, in b\nshop.Away: closed\nuntil nine\n'
-    assert Failure.of_text(trace) == Failure("Away", "closed\nuntil nine", trace)
-    assert Failure.of_text("killed") == Failure("Failed", "killed")
-    assert Failure.of_text(None).code == "Failed"
+    assert ReportedError.of_text(trace) == ReportedError("Away", "closed\nuntil nine", trace)
+    assert ReportedError.of_text("killed") == ReportedError("Failed", "killed")
+    assert ReportedError.of_text(None).code == "Failed"
 
 
 def test_ids_of_any_form_become_ids_of_tasks(store: Store) -> None:
@@ -137,12 +137,12 @@ def test_nothing_waits_or_raises_while_the_server_is_away() -> None:
         each = job(job_id=str(number))
         reporter.enqueued(each)
         reporter.started(each)
-        reporter.failed(each, Failure.of(ValueError("no")))
+        reporter.failed(each, ReportedError.of(ValueError("no")))
     assert time.perf_counter() - began < 2
 
 
 def test_hooks_never_raise(store: Store) -> None:
     reporter = reporter_of(store)
-    broken: Callable[[Job], None] = reporter.started
+    broken: Callable[[QueueJob], None] = reporter.started
     broken(None)  # type: ignore[arg-type]
     assert reporter.arguments(7, None) == {}  # type: ignore[arg-type]

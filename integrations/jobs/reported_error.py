@@ -15,7 +15,7 @@ MAX_TRACEBACK_CHARS = 16_000
 _LAST_LINE = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$")
 
 
-class Failure(NamedTuple):
+class ReportedError(NamedTuple):
     """An error: its type without the module, its message, and the traceback if there is one."""
 
     code: str
@@ -23,14 +23,14 @@ class Failure(NamedTuple):
     traceback: str | None = None
 
     @classmethod
-    def of(cls, error: BaseException, trace: str | None = None) -> Failure:
+    def of(cls, error: BaseException, trace: str | None = None) -> ReportedError:
         """Return the failure of an exception. `trace` replaces its traceback, for example one of another process."""
         if trace is None and error.__traceback__ is not None:
             trace = "".join(traceback.format_exception(error))
         return cls(type(error).__name__, text_of(error) or type(error).__name__, trace)
 
     @classmethod
-    def of_text(cls, trace: str | None, default: str = "Failed") -> Failure:
+    def of_text(cls, trace: str | None, default: str = "Failed") -> ReportedError:
         """Return the failure that a traceback in text form describes."""
         lines = [line for line in (trace or "").splitlines() if line.strip()]
         if not lines:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.integrations.jobs.arguments import shown_call
-from signalbox.integrations.jobs.origin import UNKNOWN, Origin, Place
+from signalbox.integrations.jobs.origin import UNKNOWN, ItemPlace, Origin
 
 MAX_ID_CHARS = 110
 """Characters of a job's id in the id of its task, which also has the library and the attempt."""
@@ -18,7 +18,7 @@ _UNUSABLE = re.compile(r"[^A-Za-z0-9_.:-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class QueueJob:
     """An attempt of a job. `attempt` is 1 for the first, `max_attempts` None if it is not limited.
 
     `arguments` are those that pages may show: see `shown_arguments`. Times are in seconds since 1970.
@@ -35,7 +35,7 @@ class Job:
     origin: Origin = UNKNOWN
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> ItemPlace | None:
         """The span of a run of which the job is a work item. None if it is a task."""
         return self.origin.place
 
