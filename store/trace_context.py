@@ -39,6 +39,9 @@ from signalbox.store.task_query import TaskQuery
 TASK_ATTRIBUTE = "signalbox.task"
 """The resource attribute with the reference to the task."""
 
+PROJECT_ATTRIBUTE = "signalbox.project"
+"""The resource attribute with the project of the tasks that are created for traces and logs."""
+
 TRACESTATE_KEY = "signalbox"
 """The member of the tracestate with the reference to the task."""
 

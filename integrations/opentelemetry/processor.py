@@ -17,7 +17,7 @@ from signalbox.integrations.opentelemetry.reading import trace_span
 from signalbox.integrations.opentelemetry.waiting_spans import WaitingSpans
 from signalbox.integrations.target import current_task, target
 from signalbox.store.identity import Reference, parse_reference
-from signalbox.store.trace_context import named_task
+from signalbox.store.trace_context import PROJECT_ATTRIBUTE, TASK_ATTRIBUTE, named_task
 from signalbox.store.traces import TraceSpan, end_events, start_event, task_id_of_trace
 
 log = logging.getLogger("signalbox.integrations")
@@ -30,6 +30,9 @@ LINGER_S = 0.1
 
 FLUSH_TIMEOUT_S = 5.0
 """Seconds for which the end of the program waits at most for the last spans."""
+
+MAX_CREATED = 1000
+"""Tasks that a processor remembers to have created."""
 
 OWN_THREADS = "signalbox-"
 """Prefix of the names of threads whose spans are not reported, because they come from reporting itself."""
@@ -161,6 +164,9 @@ class SignalboxSpanProcessor(SpanProcessor):
 
     def _append(self, span: TraceSpan, ended: bool) -> None:
         task_id, identity = self._task_of(span)
+        project = span.resource.get(PROJECT_ATTRIBUTE)
+        if isinstance(project, str) and project and task_id == task_id_of_trace(span.trace_id):
+            self._create_in(project, task_id)
         for event in end_events(span) if ended else [start_event(span)]:
             self._writer.append(
                 task_id,
@@ -174,8 +180,17 @@ class SignalboxSpanProcessor(SpanProcessor):
                 key=event.key,
             )
 
+    def _create_in(self, project: str, task_id: str) -> None:
+        """Create the task of a trace in the project that the resource names, unless it exists."""
+        if task_id not in self._created:
+            self._created[task_id] = None
+            self._writer.create_task(task_id, project_id=project)
+            if len(self._created) > MAX_CREATED:
+                del self._created[next(iter(self._created))]
+
     def _task_of(self, span: TraceSpan) -> Reference:
-        named = self._task or named_task(span.resource, span.trace_state) or self._around
+        own = {TASK_ATTRIBUTE: span.attributes.get(TASK_ATTRIBUTE)}
+        named = self._task or named_task(own) or named_task(span.resource, span.trace_state) or self._around
         return named or Reference(task_id_of_trace(span.trace_id), None)
 
     def _report_dropped(self, span: TraceSpan) -> None:
@@ -197,6 +212,7 @@ class SignalboxSpanProcessor(SpanProcessor):
         """Begin with no spans and no thread, at first and in a forked process. The parent's spans are the parent's."""
         self._spans = WaitingSpans(self._max_spans)
         self._dropped_reported = 0
+        self._created: dict[str, None] = {}
         self._wake = threading.Event()
         self._reporting = threading.Lock()
         self._starting = threading.Lock()

@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Tracer, format_span_id, format_trace_id
 
@@ -24,6 +27,7 @@ from signalbox.store.traces import end_events, events_of_span
 from tests.support.command import environment, signalbox
 from tests.support.log import log_of, spans_of, task_of, tasks_of
 from tests.support.paths import ROOT
+from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 
@@ -166,8 +170,8 @@ def test_the_spans_of_a_command_join_its_run_until_the_program_ends(url: str, st
     spans, spawn = spans_of(store, "t"), log_of(store, "t")[0]
     assert spans["by attribute"].parent_span_id == spans["by traceparent"].parent_span_id == spawn.span_id
     assert spans["in a child process"].parent_span_id == spans["by traceparent"].span_id
-    starts = [event.span_id for event in log_of(store, "t") if event.event_type in ("span_start", "span_end")]
-    assert len(starts) == len(set(starts)) == 3
+    ends = [event.span_id for event in log_of(store, "t") if event.event_type == "span_end"]
+    assert len(ends) == len(set(ends)) == 3
     assert task_of(store, "t").status == "done"
 
 
@@ -188,14 +192,17 @@ def slowest(call: Callable[[], object], times: int) -> float:
     return longest
 
 
-def test_a_program_whose_store_is_away_neither_waits_nor_fails() -> None:
+def test_a_program_whose_server_is_away_neither_waits_nor_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_SPOOL_DIR", str(tmp_path))
     program = Program("http://127.0.0.1:9", max_spans=100)
     span = program.tracer.start_span("first")
     assert slowest(lambda: program.tracer.start_span("one").end(), 1000) < 0.5
     span.end()
     assert program.processor.counts["dropped"] > 0
     begun = time.monotonic()
-    assert not program.provider.force_flush(2000)
+    program.provider.force_flush(2000)
     program.provider.shutdown()
     assert time.monotonic() - begun < 10
 
@@ -226,3 +233,32 @@ def test_the_processor_ignores_spans_of_its_own_threads(program: Program, store:
     thread.join()
     program.provider.force_flush()
     assert tasks_of(store) == []
+
+
+def test_an_otlp_exporter_beside_the_processor_adds_nothing(server: Server) -> None:
+    program = Program(server.url)
+    exporter = OTLPSpanExporter(endpoint=f"{server.url}/v1/traces")
+    program.provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with program.tracer.start_as_current_span("outer", attributes={"rows": [1, 2]}) as span:
+        program.processor.force_flush()
+        with suppress(ValueError), program.tracer.start_as_current_span("inner"):
+            raise ValueError("no more milk")
+    program.provider.shutdown()
+    task_id = format_trace_id(span.get_span_context().trace_id)
+    events = log_of(server.store, task_id)
+    assert sorted((event.event_type, event.payload.get("name", "")) for event in events) == [
+        ("log", ""),
+        ("span_end", "inner"),
+        ("span_end", "outer"),
+        ("span_start", "outer"),
+    ]
+    inner = next(event for event in events if event.payload.get("name") == "inner")
+    assert inner.payload["error_code"] == "ValueError"
+
+
+def test_a_trace_belongs_to_the_project_that_its_resource_names(url: str, store: SqliteStore) -> None:
+    store.people.add_project("web", "Web", actor="ann")
+    program = Program(url, Resource({"signalbox.project": "web"}))
+    program.tracer.start_span("one").end()
+    program.provider.shutdown()
+    assert [task.project_id for task in tasks_of(store)] == ["web"]

@@ -15,16 +15,13 @@ from signalbox.store.people import DEFAULT_PROJECT, Scope
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.state import Task
 from signalbox.store.task_query import TaskQuery
-from signalbox.store.trace_context import TASK_ATTRIBUTE, named_task, task_with_trace
+from signalbox.store.trace_context import PROJECT_ATTRIBUTE, TASK_ATTRIBUTE, named_task, task_with_trace
 from signalbox.store.traces import task_id_of_logs, task_id_of_trace
 from signalbox.store.traces.tasks import METADATA_KEY, service_of, title_of_logs
 from signalbox.webapp.auth.guard import directory, principal, project_for_new
 from signalbox.webapp.auth.principal import Principal
 from signalbox.webapp.current import redaction_on_write, settings, store
 from signalbox.webapp.http.refusals import Forbidden, UnknownProject
-
-PROJECT_ATTRIBUTE = "signalbox.project"
-"""The resource attribute with the project of new tasks."""
 
 MAX_METADATA_BYTES = 16 * 1024
 
