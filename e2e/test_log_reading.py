@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 from playwright.sync_api import BrowserContext, Page, expect
@@ -80,6 +82,19 @@ def test_a_late_event_shows_occurred_at_on_the_day_of_its_append(
     assert ", appended " in (time.get_attribute("title") or "")
     assert [row for row, _ in page.evaluate(DAYS)] == ["e1"]
     expect_equal_to_fresh(page, context)
+
+
+def test_an_event_of_the_same_day_of_another_year_shows_its_date(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    context = new_context(timezone_id="America/New_York")
+    page = context.new_page()
+    page.goto(f"{server.url}/tasks")
+    years_ago = datetime.now(UTC).replace(year=2012).strftime("%Y-%m-%dT%H:%M:%SZ")
+    server.emit("old", NewEvent(event_type="log", payload={"message": "told late"}, occurred_at=years_ago))
+    page.goto(f"{server.url}/tasks/old")
+    expect_live_at(page, 1)
+    expect(page.locator("#e1 > time")).to_have_text(re.compile(r"^\d\d-\d\d \d\d:\d\d:\d\d$"))
 
 
 def test_a_match_across_colours_is_marked(server: Server, page: Page) -> None:

@@ -55,7 +55,7 @@ function tick(root) {
 }
 
 function writeLate(node, appended) {
-  const sameDay = shortTime(new Date(node.dateTime)).slice(0, 5) === shortTime(appended).slice(0, 5);
+  const sameDay = local(new Date(node.dateTime)).slice(0, 10) === local(appended).slice(0, 10);
   write(node, node.dateTime, sameDay ? timeOfDay : shortTime);
   node.title += `, appended ${wholeTime(appended)}`;
 }
