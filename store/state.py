@@ -70,13 +70,15 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The parts from which a usage is added up: see `store/projections/usage.py`.
 
     `before` is the usage of earlier attempts. In the present attempt, `within` is the sum of the reports of the calls
-    and of the spans below, and `summary` the report of the whole. `last` is the newest report, of the call with the id
-    `call`. `waiting` has usage by the id of a parent span that the log has not named yet.
+    and of the spans below, of which `priced` have a reported cost, and `summary` is the report of the whole. `last` is
+    the newest report, of the call with the id `call`. `waiting` has usage by the id of a parent span that the log has
+    not named yet.
     """
 
     before: Usage = Usage()
     within: Usage = Usage()
     credits: int = 0
+    priced: int = 0
     summary: Usage | None = None
     last: Usage | None = None
     call: str = ""

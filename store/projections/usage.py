@@ -15,6 +15,10 @@ its key is stored once, so it counts once.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import msgspec
+
 from signalbox.store.events import Event
 from signalbox.store.model_calls.calls import AGENT_OPERATIONS, operation_of, response_id_of
 from signalbox.store.model_calls.pieces import is_piece
@@ -22,7 +26,7 @@ from signalbox.store.model_calls.usage import NOTHING, Usage
 from signalbox.store.model_calls.usage_reading import model_of, usage_of
 from signalbox.store.state import Span, Tally, Task, TaskState
 
-MAX_LEVELS = 50
+MAX_LEVELS = 200
 """Spans above a span to which its usage is added. With more, it is then added to the run directly."""
 
 MAX_WAITING = 200
@@ -53,10 +57,10 @@ def report(state: TaskState, event: Event, span: Span, kind: str) -> None:
         tally.summary = usage
     elif tally.last is not None and call and call == tally.call:
         completed = tally.last.completed_by(usage)
-        tally.within = tally.within.minus(tally.last).plus(completed)
+        _add(tally, _difference(tally.last, completed))
         tally.last = completed
     else:
-        tally.within = tally.within.plus(usage)
+        _add(tally, _difference(NOTHING, usage))
         tally.last, tally.call = usage, call
     _spread(state, span, event.seq)
 
@@ -71,8 +75,8 @@ def adopt(state: TaskState, span: Span, seq: int) -> None:
     if _is_main(state.task, span):
         _show(state, seq)
         return
-    tally.within = tally.within.minus(waiting)
-    _tally(span).within = waiting
+    _add(tally, _difference(waiting, NOTHING))
+    _add(_tally(span), _difference(NOTHING, waiting))
     _spread(state, span, seq)
 
 
@@ -81,8 +85,8 @@ def move(state: TaskState, span: Span, seq: int) -> None:
     tally = state.task.tally
     if tally is None or span.usage is None or _is_main(state.task, span):
         return
-    tally.within = tally.within.minus(span.usage)
-    _credit(state, span, span.usage, seq)
+    _add(tally, _difference(span.usage, NOTHING))
+    _credit(state, span, _difference(NOTHING, span.usage), seq)
 
 
 def begin_attempt(state: TaskState, span: Span) -> None:
@@ -111,6 +115,28 @@ def _tally(owner: Task | Span) -> Tally:
     return tally
 
 
+class _Change(NamedTuple):
+    """A change of a usage: the difference, and by how many the parts with a reported cost become more."""
+
+    usage: Usage
+    priced: int
+
+    def __bool__(self) -> bool:
+        return bool(self.usage) or self.priced != 0
+
+
+def _difference(before: Usage, after: Usage) -> _Change:
+    return _Change(after.minus(before), (after.cost is not None) - (before.cost is not None))
+
+
+def _add(tally: Tally, change: _Change) -> None:
+    tally.within = tally.within.plus(change.usage)
+    tally.priced += change.priced
+    if change.priced < 0 and tally.priced == 0:
+        # No part has a reported cost any more, as if none had ever reported one.
+        tally.within = msgspec.structs.replace(tally.within, cost=None)
+
+
 def _total(tally: Tally) -> Usage:
     present = tally.within if tally.summary is None else tally.summary.or_larger(tally.within)
     return tally.before.plus(present)
@@ -124,13 +150,13 @@ def _spread(state: TaskState, span: Span, seq: int) -> None:
     _credit(state, span, _change(span, seq), seq)
 
 
-def _change(span: Span, seq: int) -> Usage:
+def _change(span: Span, seq: int) -> _Change:
     before, span.usage = span.usage or NOTHING, _total(_tally(span))
     span.changed_seq = seq
-    return span.usage.minus(before)
+    return _difference(before, span.usage)
 
 
-def _credit(state: TaskState, span: Span, change: Usage, seq: int) -> None:
+def _credit(state: TaskState, span: Span, change: _Change, seq: int) -> None:
     task = state.task
     met = {span.span_id}
     for _ in range(MAX_LEVELS):
@@ -141,16 +167,16 @@ def _credit(state: TaskState, span: Span, change: Usage, seq: int) -> None:
         if parent is None:
             waiting = _tally(task).waiting
             if parent_id in waiting or len(waiting) < MAX_WAITING:
-                _tally(task).waiting = {**waiting, parent_id: waiting.get(parent_id, NOTHING).plus(change)}
+                _tally(task).waiting = {**waiting, parent_id: waiting.get(parent_id, NOTHING).plus(change.usage)}
             break
         tally = _tally(parent)
-        tally.within = tally.within.plus(change)
+        _add(tally, change)
         tally.credits += 1
         met.add(parent_id)
         span, change = parent, _change(parent, seq)
     if change:
         tally = _tally(task)
-        tally.within = tally.within.plus(change)
+        _add(tally, change)
         tally.credits += 1
     _show(state, seq)
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from signalbox.store.events import NewEvent
 from signalbox.store.projections import needs
-from signalbox.store.projections.usage import MAX_LEVELS
 from signalbox.store.sql import tags
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import readable, to_json
@@ -35,11 +34,11 @@ _MESSAGE = _upsert("task_messages", "task_id", "seq", "open", "changed_seq", "st
 _PERMISSION = _upsert("task_permissions", "task_id", "request_id", "seq", "open", "changed_seq", "state")
 
 _ANCESTORS = """
-WITH RECURSIVE up (span_id, parent_span_id, level) AS (
-  SELECT span_id, parent_span_id, 0 FROM task_spans WHERE task_id = ? AND {is_named}
+WITH RECURSIVE up (span_id, parent_span_id) AS (
+  SELECT span_id, parent_span_id FROM task_spans WHERE task_id = ? AND {is_named}
   UNION
-  SELECT s.span_id, s.parent_span_id, up.level + 1 FROM up
-    JOIN task_spans s ON s.task_id = ? AND s.span_id = up.parent_span_id WHERE up.level < ?
+  SELECT s.span_id, s.parent_span_id FROM up
+    JOIN task_spans s ON s.task_id = ? AND s.span_id = up.parent_span_id
 )
 SELECT {state} FROM task_spans WHERE task_id = ? AND span_id IN (SELECT span_id FROM up)
 """
@@ -68,7 +67,7 @@ def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskStat
     if needed.ancestors:
         is_named, named = db.dialect.among("span_id", sorted(needed.ancestors))
         sql = _ANCESTORS.format(state=db.dialect.stored("state"), is_named=is_named)
-        above = db.execute(sql, (task.task_id, *named, task.task_id, MAX_LEVELS, task.task_id)).fetchall()
+        above = db.execute(sql, (task.task_id, *named, task.task_id, task.task_id)).fetchall()
         state.spans.update((s.span_id, s) for s in readable(Span, above))
     if needed.interrupted:
         cut = load(Span, "task_spans", "ended_seq >= ?", task.ended_seq)

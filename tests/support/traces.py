@@ -34,7 +34,7 @@ def make_trace(spans: int, seed: int = 0, trace_id: str = TRACE) -> list[TraceSp
     end = [NOON + 600_000 * MS]
     parents: list[int | None] = [None]
     for number in range(1, spans):
-        parent = chance.randrange(max(0, number - 60), number)
+        parent = chance.randrange(number)
         parents.append(parent)
         start.append(start[parent] + number * 1000)
         end.append(max(start[-1] + 1000, end[parent] - number * 1000))

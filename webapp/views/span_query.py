@@ -16,7 +16,7 @@ MAX_KINDS = 100
 Order = Callable[[TimedSpan], Any]
 
 ORDERS: dict[str, tuple[str, Order]] = {
-    "start": ("Start", lambda timed: timed.span.started_seq),
+    "start": ("Start", lambda timed: (timed.start, timed.span.started_seq)),
     "duration": ("Duration", lambda timed: (-timed.duration, timed.span.started_seq)),
     "self": ("Self time", lambda timed: (-timed.own, timed.span.started_seq)),
     "name": ("Name", lambda timed: (timed.span.name.casefold(), timed.span.started_seq)),

@@ -71,7 +71,8 @@ class SpanForest:
         self.begin = min((span.started_at for span in spans), default=task.created_at)
         clock = _Clock(self.begin)
         newest = clock.second(task.updated_at)
-        self.all = [_timed(span, clock, newest) for span in spans]
+        # Spans of a trace may be reported in any order.
+        self.all = sorted([_timed(span, clock, newest) for span in spans], key=attrgetter("start", "span.started_seq"))
         self.by_id = {timed.span.span_id: timed for timed in self.all}
         self.length = max((timed.end for timed in self.all), default=0.0)
         self.roots = self._link()

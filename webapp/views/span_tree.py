@@ -27,7 +27,7 @@ def lines(spans: Iterable[Span], *, open_first: bool = True) -> list[SpanLine]:
 
     If spans are each other's ancestors, one of them becomes a root.
     """
-    ordered = sorted(spans, key=lambda span: (open_first and span.state != "open", span.started_seq))
+    ordered = sorted(spans, key=lambda span: (open_first and span.state != "open", span.started_at, span.started_seq))
     known = {span.span_id for span in ordered}
     children: dict[str | None, list[Span]] = {}
     for span in ordered:
