@@ -146,6 +146,7 @@ def create_app(
         health.watch(partial(loop_problems, loops))
         health.watch(lambda: [Problem(code, message) for code, message in store.problems])
         health.warn(lambda: [Problem(code, message) for code, message in store.warnings])
+        health.warn(lambda: [Problem("hook_rules_invalid", text) for text in filter(None, [hooks.rules_file.problem])])
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
         app.extensions["file_check"] = FileCheck(store, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, mcp=MountedMcp(app))

@@ -187,6 +187,32 @@ def test_a_permission_request_belongs_to_the_tool_call_that_it_is_about(hooks: S
     assert (span.state, span.error) == ("failed", "Denied by local user in Signalbox: not on Friday")
 
 
+def test_a_question_with_choices_is_a_form_and_its_answers_go_back(hooks: Server) -> None:
+    options = [{"label": "SQLite", "description": "one file"}, {"label": "PostgreSQL", "description": "a server"}]
+    questions = [
+        {"question": "Which store?", "header": "Store", "options": options, "multiSelect": False},
+        {
+            "question": "Which tests?",
+            "header": "Tests",
+            "options": [{"label": "unit"}, {"label": "e2e"}],
+            "multiSelect": True,
+        },
+    ]
+    given = payload(
+        "claude-code", "permission_request", "form", tool_name="AskUserQuestion", tool_input={"questions": questions}
+    )
+    call = Call(hooks, given)
+    request = asked(hooks, "claude-code-form")
+    page = httpx.get(f"{hooks.url}/permissions?task=claude-code-form").text
+    for text in ("Which store?", "SQLite: one file; PostgreSQL: a server", "Which tests?", "e2e"):
+        assert text in page
+    value = {"question 1": "PostgreSQL", "question 2": {"unit": True, "e2e": True}}
+    answer(hooks, "claude-code-form", request, approved=True, value=value)
+    updated = call.result()["hookSpecificOutput"]["decision"]["updatedInput"]
+    assert updated["answers"] == {"Which store?": "PostgreSQL", "Which tests?": "unit, e2e"}
+    assert updated["questions"] == questions
+
+
 def test_an_always_allowed_tool_is_not_asked_about_again(hooks: Server) -> None:
     call = Call(hooks, payload("codex", "permission_request", "always"), "codex")
     request = asked(hooks, "codex-always")

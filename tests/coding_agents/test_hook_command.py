@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -15,7 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from signalbox.integrations.agent_hook import HookOptions, branch_of, split_url
+from signalbox.integrations.agent_hook import HookOptions
+from signalbox.integrations.agent_hook_exchange import split_url
+from signalbox.integrations.agent_hook_facts import MAX_BODY, branch_of, shortened
 from signalbox.store import UnknownTask
 from tests.support.coding_agent import CodingAgent, Ran
 from tests.support.command import environment, signalbox
@@ -207,6 +210,17 @@ def test_the_branch_of_a_worktree_is_found(tmp_path: Path) -> None:
 )
 def test_an_address_is_split(url: str, parts: tuple[str, str, int, str]) -> None:
     assert split_url(url) == parts
+
+
+def test_a_long_call_is_cut_to_fit_but_its_command_stays_whole() -> None:
+    command = "echo " + "x" * 50_000
+    call = {"tool_input": {"command": command, "content": "y" * 3_000_000}, "list": ["z" * 100_000]}
+    sent = shortened(json.dumps(call).encode())
+    assert len(sent) < MAX_BODY
+    kept = json.loads(sent)
+    assert kept["tool_input"]["command"] == command
+    assert kept["tool_input"]["content"] == "y" * 20_000 + "…"
+    assert shortened(b"{}") == b"{}"
 
 
 def test_a_saved_token_is_sent_to_its_server_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.integrations import agent_hook
+from signalbox.integrations.agent_hook_exchange import DEFAULT_SERVER
 from signalbox.webapp.cli import run_command_line
 from signalbox.webapp.coding_agents.agents import AGENTS
 from signalbox.webapp.coding_agents.installing import PLACES, is_ours
@@ -61,7 +61,7 @@ def test_every_agent_gets_a_hook_for_each_of_its_events(home: Path, agent: str) 
     for event, groups in installed.items():
         (hook,) = groups[0]["hooks"]
         assert hook["timeout"] == (90 if event in PLACES[agent].asking else 10) * unit
-        assert f"hook {agent} --server {agent_hook.DEFAULT_SERVER} --wait 60" in hook["command"]
+        assert f"hook {agent} --server {DEFAULT_SERVER} --wait 60" in hook["command"]
     assert hooks("uninstall", agent, "--yes") == 0
     assert files(path) == []
 
@@ -95,7 +95,7 @@ def test_a_second_installation_changes_nothing_and_one_with_other_options_replac
     assert (path.read_bytes(), files(path)) == (first, kept)
     hooks("install", "--yes", "--server", "http://other:9000")
     assert b"http://other:9000" in path.read_bytes()
-    assert agent_hook.DEFAULT_SERVER.encode() not in path.read_bytes()
+    assert DEFAULT_SERVER.encode() not in path.read_bytes()
     hooks("uninstall", "--yes")
     assert path.read_bytes() == FOREIGN
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,22 +16,18 @@ from signalbox.store.emitter.fit_payload import fitting
 from signalbox.store.events import check_event
 from signalbox.store.permissions import Permission
 from signalbox.store.state import Task
+from signalbox.webapp.acts.agent_calls import AgentCalls
 from signalbox.webapp.acts.agent_questions import ANSWERED_ELSEWHERE, AgentQuestions
 from signalbox.webapp.auth.guard import project_for_new, require
 from signalbox.webapp.coding_agents.agents import AGENTS, HookOutcome
-from signalbox.webapp.coding_agents.hook_call import HookCall, tool_digest
+from signalbox.webapp.coding_agents.hook_call import HookCall
 from signalbox.webapp.coding_agents.path_patterns import paths_in
 from signalbox.webapp.coding_agents.real_paths import followed
 from signalbox.webapp.coding_agents.rules import ToolCall, Verdict
 from signalbox.webapp.coding_agents.rules_file import RulesFile
 from signalbox.webapp.coding_agents.session_events import SESSION, denial, session_events, span_of_subagent
+from signalbox.webapp.coding_agents.user_questions import TOOL, question_form, with_answers
 from signalbox.webapp.current import redaction_on_write
-
-MAX_REMEMBERED = 20_000
-"""Tool calls and calls of hooks that a process remembers, to join those that belong together."""
-
-SAME_CALL_SECONDS = 5.0
-"""The same JSON within this time is one call, which two settings files report."""
 
 LATE_SECONDS = 2.0
 """A call that is older when it arrives keeps its own time."""
@@ -68,8 +63,7 @@ class AgentHooks:
         self._store = store
         self.rules_file = RulesFile(rules)
         self.questions = AgentQuestions(store)
-        self._spans = _Remembered()
-        self._keys = _Remembered()
+        self._calls = AgentCalls(store)
 
     async def record(self, call: HookCall, context: HookContext) -> Recorded:
         """Append the events of a call and decide it by the rules.
@@ -84,12 +78,11 @@ class AgentHooks:
         call, task, question = recorded.call, recorded.task, recorded.question
         assert question is not None
         permission = await self.questions.ask(task.task_id, question, seconds, identity=task.identity)
-        outcome = _outcome(permission, call, editable=bool(question.payload.get("editable")))
+        outcome = _outcome(permission, call, question)
         if outcome.decision == "deny" and recorded.tool_span:
             await self._deny(recorded, outcome.reason)
         if outcome.arguments is not None:
-            # The end of the call reports the changed arguments.
-            self._spans[task.task_id, tool_digest(call.tool, outcome.arguments)] = recorded.tool_span
+            self._calls.changed(task, call, outcome.arguments, recorded.tool_span)
         return outcome
 
     def verdict(self, call: HookCall, project_id: str, context: HookContext) -> Verdict | None:
@@ -110,8 +103,8 @@ class AgentHooks:
     async def _record(self, call: HookCall, context: HookContext) -> Recorded:
         task = await self._task(call, context)
         at = context.at or datetime.now(UTC).timestamp()
-        key = self._key(task, call, at)
-        span, is_new_tool = await self._tool_span(task, call)
+        key = self._calls.key(task, call, at)
+        span, is_new_tool = await self._calls.tool_span(task, call)
         late = datetime.now(UTC).timestamp() - at > LATE_SECONDS
         occurred = datetime.fromtimestamp(at, UTC).isoformat() if late else None
         events = session_events(call, task, key=key, tool_span=span, is_new_tool=is_new_tool, at=occurred)
@@ -139,33 +132,6 @@ class AgentHooks:
             task, _ = await self._store.acreate_task(task_id, kind=call.agent, metadata=metadata, project_id=project_id)
         await require("emit", task_id)
         return task
-
-    def _key(self, task: Task, call: HookCall, at: float) -> str:
-        """Return the key of a call. The same JSON within a few seconds has the same key."""
-        known = self._keys.get((task.task_id, call.digest))
-        if known is not None and abs(at - float(known.partition(" ")[0])) < SAME_CALL_SECONDS:
-            return known.partition(" ")[2]
-        key = f"hook:{call.digest}:{int(at // SAME_CALL_SECONDS)}"
-        self._keys[task.task_id, call.digest] = f"{at} {key}"
-        return key
-
-    async def _tool_span(self, task: Task, call: HookCall) -> tuple[str, bool]:
-        """Return the span of the call's tool, and whether the log does not have its start."""
-        if not call.tool:
-            return "", False
-        digest = call.call_digest
-        if call.tool_use_id:
-            span = call.tool_use_id if call.tool_use_id.isprintable() and len(call.tool_use_id) <= 200 else digest
-            self._spans[task.task_id, digest] = span
-            return span, True
-        known = self._spans.get((task.task_id, digest))
-        if known is None and call.moment == "permission" and task.spans_open:
-            async with self._store.glance() as view:
-                opened = await view.open_spans(task.task_id)
-            known = next((one.span_id for one in reversed(opened) if (one.kind, one.name) == ("tool", call.tool)), None)
-        span = known or f"tool-{digest}"
-        self._spans[task.task_id, digest] = span
-        return span, known is None
 
     async def _close_answered(self, task: Task, call: HookCall, span: str) -> None:
         """Close the requests that were answered in the agent's own prompt: their tool ran, or the turn is over."""
@@ -197,17 +163,22 @@ class AgentHooks:
                 await self._deny(recorded, reason)
             if verdict.decision != "ask":
                 return msgspec.structs.replace(recorded, outcome=HookOutcome(decision=verdict.decision, reason=reason))
-        return msgspec.structs.replace(recorded, question=self._question(recorded, verdict))
+        form = question_form(call.arguments) if call.tool == TOOL else None
+        if call.tool == TOOL and form is None:
+            return recorded
+        return msgspec.structs.replace(recorded, question=self._question(recorded, verdict, form))
 
-    def _question(self, recorded: Recorded, verdict: Verdict | None) -> NewEvent:
+    def _question(self, recorded: Recorded, verdict: Verdict | None, form: dict[str, Any] | None) -> NewEvent:
         call, agent = recorded.call, AGENTS[recorded.call.agent]
+        editable = form is None and call.event in agent.edits and isinstance(call.arguments, dict)
         described = call.arguments.get("description") if isinstance(call.arguments, dict) else None
         reason = (verdict.rule.reason if verdict else None) or (described if isinstance(described, str) else None)
         payload = {
             "request_id": f"ask-{recorded.key.removeprefix('hook:')}",
             "tool_name": call.tool or "tool",
-            "arguments": call.arguments,
-            "editable": True if call.event in agent.edits and isinstance(call.arguments, dict) else None,
+            "arguments": call.arguments if form is None else None,
+            "editable": True if editable else None,
+            "response_schema": form,
             "reason": reason,
         }
         event = NewEvent(
@@ -217,7 +188,7 @@ class AgentHooks:
             key=f"{recorded.key}:ask",
         )
         (kept,) = _kept([event])
-        if kept.payload.get("arguments") != call.arguments:
+        if editable and kept.payload.get("arguments") != call.arguments:
             # What a person cannot see in full must not be sent back as their change.
             kept = msgspec.structs.replace(kept, payload={n: v for n, v in kept.payload.items() if n != "editable"})
         return kept
@@ -252,16 +223,6 @@ def agent_hooks() -> AgentHooks:
     return cast(AgentHooks, current_app.extensions["agent_hooks"])
 
 
-class _Remembered(OrderedDict[tuple[str, str], str]):
-    """A dict that forgets its oldest items."""
-
-    def __setitem__(self, key: tuple[str, str], value: str) -> None:
-        super().__setitem__(key, value)
-        self.move_to_end(key)
-        if len(self) > MAX_REMEMBERED:
-            self.popitem(last=False)
-
-
 def context_on_this_machine(call: HookCall, context: HookContext) -> HookContext:
     """Return the context with the links of a call's paths followed, for a call from this machine. May block."""
     folder = followed([call.cwd], "/")[:1] if call.cwd and not context.folder else ()
@@ -271,7 +232,7 @@ def context_on_this_machine(call: HookCall, context: HookContext) -> HookContext
     )
 
 
-def _outcome(permission: Permission | None, call: HookCall, *, editable: bool) -> HookOutcome:
+def _outcome(permission: Permission | None, call: HookCall, question: NewEvent) -> HookOutcome:
     state = permission.state if permission is not None else "cleared"
     if permission is None or state not in ("approved", "denied"):
         return HookOutcome(asked=True, reason="Nobody answered in Signalbox.")
@@ -279,7 +240,11 @@ def _outcome(permission: Permission | None, call: HookCall, *, editable: bool) -
     said = f"{who}: {permission.answer_reason}" if permission.answer_reason else f"{who}."
     if state == "denied":
         return HookOutcome(decision="deny", reason=said)
-    changed = permission.value if editable and permission.value != call.arguments else None
+    changed = None
+    if "response_schema" in question.payload:
+        changed = with_answers(call.arguments, permission.value)
+    elif question.payload.get("editable") and permission.value != call.arguments:
+        changed = permission.value
     return HookOutcome(decision="allow", reason=said, arguments=changed)
 
 

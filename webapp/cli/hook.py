@@ -8,13 +8,14 @@ from __future__ import annotations
 import click
 
 from signalbox.integrations import agent_hook
+from signalbox.integrations.agent_hook_exchange import DEFAULT_SERVER
 from signalbox.webapp.cli.target import SERVER_VARIABLE, TOKEN_VARIABLE
 from signalbox.webapp.coding_agents.agents import AGENTS
 
 
 @click.command()
 @click.argument("agent", type=click.Choice(list(AGENTS)))
-@click.option("--server", metavar="URL", help=f"The server.  [{SERVER_VARIABLE}, default: {agent_hook.DEFAULT_SERVER}]")
+@click.option("--server", metavar="URL", help=f"The server.  [{SERVER_VARIABLE}, default: {DEFAULT_SERVER}]")
 @click.option("--token", metavar="TEXT", help=f"The bearer token for the server.  [{TOKEN_VARIABLE}]")
 @click.option("--project", metavar="ID", help="The project of a new session.  [default: the token's, else default]")
 @click.option("--wait", type=float, default=agent_hook.WAIT_S, show_default=True, help="Seconds to wait for an answer.")

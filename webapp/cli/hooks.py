@@ -15,7 +15,8 @@ import click
 import httpx
 import msgspec
 
-from signalbox.integrations.agent_hook import DEFAULT_SERVER, WAIT_S, split_url, tokens_path
+from signalbox.integrations.agent_hook import WAIT_S, tokens_path
+from signalbox.integrations.agent_hook_exchange import DEFAULT_SERVER, split_url
 from signalbox.webapp.cli.target import SERVER_VARIABLE, TOKEN_VARIABLE
 from signalbox.webapp.coding_agents.agents import AGENTS
 from signalbox.webapp.coding_agents.installing import PLACES, entries, hook_command, is_ours, is_temporary

@@ -11,7 +11,7 @@ CHECK_SECONDS = 1.0
 
 
 class RulesFile:
-    """The present rules. `problem` says why a changed file is not used; the rules before it stay in force.
+    """The present rules. If a changed file is not valid, the rules before it stay in force.
 
     Raises InvalidRules if the first ones are not valid.
     """
@@ -21,11 +21,21 @@ class RulesFile:
         self._stamp = self._stamp_now()
         self._checked_at = time.monotonic()
         self._rules = Rules(text)
-        self.problem = ""
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """The reason why the present file is not used, or ""."""
+        self._read_if_changed()
+        return self._problem
 
     @property
     def rules(self) -> Rules:
         """The rules, of which a changed file is read at most once a second."""
+        self._read_if_changed()
+        return self._rules
+
+    def _read_if_changed(self) -> None:
         now = time.monotonic()
         if self._path is not None and now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
@@ -33,13 +43,12 @@ class RulesFile:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._read_again(self._path)
-        return self._rules
 
     def _read_again(self, path: Path) -> None:
         try:
-            self._rules, self.problem = Rules(str(path)), ""
+            self._rules, self._problem = Rules(str(path)), ""
         except InvalidRules as error:
-            self.problem = f"the hook rules in {path} are not used: {error}"
+            self._problem = f"the hook rules in {path} are not used: {error}"
 
     def _stamp_now(self) -> tuple[int, int] | None:
         try:
