@@ -33,6 +33,8 @@ RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
 SPAN_EVENTS = ("span_start", "span_end", "trace_complete")
 MESSAGE_EVENTS = ("message_sent", "message_taken")
+CONVERSATION_EVENTS = ("user_message", "assistant_message")
+"""Messages of a conversation with a model that are events of their own."""
 PEOPLE_EVENTS = frozenset(
     {"permission_response", "allowance_revoked", "message_sent", "cancel_requested", "retry_requested"}
 )
@@ -54,6 +56,7 @@ KNOWN_EVENTS = (
     *PERMISSION_EVENTS,
     "allowance_revoked",
     *MESSAGE_EVENTS,
+    *CONVERSATION_EVENTS,
     "cancel_requested",
     "retry_requested",
     *SPAN_EVENTS,

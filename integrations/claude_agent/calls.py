@@ -11,7 +11,10 @@ from signalbox.store.events import new_id
 
 
 class Call:
-    """One answer of the model, whose blocks arrive one by one. `parent` is the span above it."""
+    """One answer of the model, whose blocks arrive one by one. `parent` is the span above it.
+
+    `ended_at` is the time of the newest part, in seconds since 1970.
+    """
 
     def __init__(
         self, task: TracedTask, parent: str | None, message_id: str | None, model: str, began_at: float
@@ -19,7 +22,7 @@ class Call:
         self.message_id, self.parent = message_id, parent
         self._task, self._model = task, model
         self._span_id = message_id or new_id()
-        self._last_at = began_at
+        self.ended_at = began_at
         self._usage: dict[str, Any] = {}
         self._stop_reason: str | None = None
         self._is_ended = False
@@ -27,7 +30,7 @@ class Call:
 
     def streamed(self, event: dict[str, Any]) -> None:
         """Report an event of the API's stream."""
-        self._last_at = time.time()
+        self.ended_at = time.time()
         kind, delta = event.get("type"), event.get("delta") or {}
         if kind == "content_block_delta":
             self._task.piece(self._span_id, delta.get("text") or "")
@@ -40,7 +43,7 @@ class Call:
 
     def said(self, blocks: list[dict[str, Any]], usage: Any, stop_reason: str | None) -> None:
         """Report blocks of the answer: texts, thinking and calls of tools."""
-        self._last_at = time.time()
+        self.ended_at = time.time()
         self._stop_reason = stop_reason or self._stop_reason
         self._add_usage(usage)
         payload: dict[str, Any] = {"message": _words(blocks), "content": blocks, "model": self._model}
@@ -56,7 +59,7 @@ class Call:
         self._task.call_ended(
             self._span_id,
             self._model,
-            at=self._last_at,
+            at=self.ended_at,
             usage=self._usage or None,
             response_id=self.message_id,
             stop_reason=self._stop_reason,

@@ -61,7 +61,7 @@ class ClaudeSession:
             return
         self._prompts.append(text)
         self._times[None] = time.time()
-        self.task.event("user_message", None, None, {"message": text})
+        self.task.event("user_message", None, None, {"content": text})
 
     @harmless
     def message(self, message: Any) -> None:
@@ -119,7 +119,7 @@ class ClaudeSession:
         texts = [block["text"] for block in blocks if block["type"] == "text"]
         if place is not None and texts:
             # The prompt of a subagent. Those of the main agent are known already.
-            self.task.event("user_message", place, None, {"message": "\n\n".join(texts)})
+            self.task.event("user_message", place, None, {"content": "\n\n".join(texts)})
         self._tool_blocks(blocks, place)
 
     def _SystemMessage(self, message: Any) -> None:
@@ -215,7 +215,7 @@ class ClaudeSession:
         call = self._calls.pop(parent, None)
         if call is not None:
             call.end()
-            self._times[parent] = time.time()
+            self._times[parent] = call.ended_at
 
     def _tool_blocks(self, blocks: list[dict[str, Any]], place: str | None) -> None:
         for block in blocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,13 +14,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from signalbox.integrations.snapshot import MAX_ITEMS, MAX_TEXT_CHARS
+from signalbox.integrations.target import CALL_TIMEOUT_S, ReportTarget
 from signalbox.integrations.traces.traced_task import TracedTask
 from signalbox.integrations.traces.values import plain
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.permission import Answer
-from signalbox.store.errors import StoreError
+from signalbox.store.errors import StoreError, UnknownTask
 from signalbox.store.events import MAX_PAYLOAD_BYTES, Event, new_id
-from signalbox.store.log import Log
+from signalbox.store.log import Log, task_of
 from signalbox.store.state import Task
 from signalbox.store.times import now
 
@@ -93,27 +95,43 @@ class Question:
 
         None if the store cannot be reached, so that nobody can answer.
         """
+        return self.wait_in_thread(timeout).result()
+
+    def wait_in_thread(self, timeout: float | None = None) -> Future[Answer | None]:
+        """Do the same as `wait` in a thread of its own."""
         if self._deadline is None and timeout is not None:
             self._deadline = time.monotonic() + timeout
+        return in_thread(self._wait)
+
+    def _wait(self) -> Answer | None:
         writer = self._task.writer
         log: Log | None = None
         try:
-            if not writer.flush(self._left(REACH_TIMEOUT_S)):
-                self.withdraw()
-                return None
-            log = writer.target.open()
-            return self._answer_in(log)
+            if writer.flush(self._left(REACH_TIMEOUT_S)):
+                log = _open_directly(writer.target)
+                if asyncio.run(self._is_there(log)):
+                    return self._answer_in(log)
         except (StoreError, OSError):
-            self.withdraw()
-            return None
+            pass
         finally:
             if log is not None:
                 with suppress(Exception):
                     log.close()
+        self.withdraw()
+        return None
 
-    def wait_in_thread(self, timeout: float | None = None) -> Future[Answer | None]:
-        """Do the same as `wait` in a thread of its own."""
-        return in_thread(lambda: self.wait(timeout))
+    async def _is_there(self, log: Log) -> bool:
+        """Return whether the log has the task. The writer may have put its events into a spool on disk."""
+        deadline = time.monotonic() + self._left(REACH_TIMEOUT_S)
+        while True:
+            try:
+                task = await task_of(log, self._task.task_id)
+            except UnknownTask:
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(0.05)
+            else:
+                return self._task.identity in (None, task.identity)
 
     def _answer_in(self, log: Log) -> Answer:
         task, at = self._task, now()
@@ -161,6 +179,15 @@ def in_thread(call: Callable[[], T]) -> Future[T]:
 
     threading.Thread(target=run, name="signalbox-question", daemon=True).start()
     return future
+
+
+def _open_directly(target: ReportTarget) -> Log:
+    """Open the log without a spool on disk: an answer can come only from a server that is there."""
+    if not target.is_server:
+        return target.open()
+    from signalbox.store.remote import RemoteLog
+
+    return RemoteLog(target.url, target.token, patience=CALL_TIMEOUT_S)
 
 
 def _answer(request_id: str, event: Event) -> Answer:

@@ -63,6 +63,8 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
     "permission_request": _MESSAGE | {"tool_name", "arguments", "reason", "request_id"},
     "permission_response": _MESSAGE | {"approved", "by", "reason", "request_id", "value", "always"},
     "allowance_revoked": _MESSAGE | {"by", "tool_name"},
+    "user_message": _MESSAGE | {"content"},
+    "assistant_message": _MESSAGE | {"content"},
     "message_sent": _MESSAGE | {"by", "text"},
     "message_taken": frozenset({"message"}),
     "permission_cleared": _MESSAGE | {"by", "cause", "request_id"},

@@ -93,6 +93,24 @@ def test_a_person_answers_a_request_for_permission(
         assert result.payload["arguments"]["command"] == "rm -r build/tmp"
 
 
+def test_a_program_on_another_machine_gets_the_answer_from_the_server(
+    console: Console, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def delete(claude: FakeClaude, prompt: str) -> None:
+        for command in ("rm -r build", "rm -r dist"):
+            await claude.use("Bash", {"command": command}, "gone", asks=True)
+        await claude.finish()
+
+    monkeypatch.delenv("SIGNALBOX_STORE_URL")
+    monkeypatch.setenv("SIGNALBOX_SERVER", console.url)
+    person.will_answer({"approved": True, "value": {"command": "rm build"}}, {"approved": False, "reason": "no"})
+    claude = FakeClaude(delete)
+    run(claude, timeout=20)
+    allowed = {"behavior": "allow", "updatedInput": {"command": "rm build"}}
+    assert claude.decisions == [allowed, {"behavior": "deny", "message": "no"}]
+    assert console.task(status="done").title == PROMPT
+
+
 def test_always_allow_answers_the_later_requests_of_a_tool(console: Console, person: Person) -> None:
     async def edit_twice(claude: FakeClaude, prompt: str) -> None:
         for path in ("a.txt", "b.txt"):

@@ -330,6 +330,20 @@ def test_a_program_reports_without_a_handler(console: Console, tmp_path: Path, s
     assert console.task(status="done").title == "Hi from a program"
 
 
+def test_a_program_under_signalbox_run_reports_into_the_task_of_its_command(console: Console, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    command = [sys.executable, "-m", "signalbox.integrations.langchain", str(program)]
+    run = [sys.executable, "-m", "signalbox", "run", "--task", "wrapped-chain", "--", *command]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    [task] = console.tasks()
+    assert (task.task_id, task.status) == ("wrapped-chain", "done")
+    spans = console.spans(task)
+    assert spans["FakeListChatModel"].parent_span_id == spans["Hi from a program"].span_id
+    assert spans["Hi from a program"].state == "done"
+
+
 def test_a_graph_runs_without_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNALBOX_SERVER", "http://127.0.0.1:9")
     callbacks = {"callbacks": [SignalboxCallbackHandler()]}
