@@ -35,6 +35,7 @@ DEFAULT_PROJECT = "default"
 """The project of tasks that are created without a project."""
 
 MAX_NAME_CHARS = 128
+MAX_QUOTA = 1_000_000_000_000
 MAX_EMAIL_CHARS = 254
 """RFC 5321 limits a path to 256 characters, two of which are the angle brackets."""
 
@@ -91,7 +92,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     """The credential of a program.
 
     It has the rights of its `scopes` in the project `project_id`, or in all projects if that is None. It never has more
-    rights than its account, if it belongs to one. `expires_at` and `revoked_at` are timestamps or None.
+    rights than its account, if it belongs to one. `expires_at` and `revoked_at` are timestamps or None. The
+    quota is the number of events and of bytes that it may send per minute; None means no limit.
     """
 
     token_id: str
@@ -102,6 +104,13 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None
+    events_per_minute: int | None = None
+    bytes_per_minute: int | None = None
+
+    @property
+    def has_quota(self) -> bool:
+        """Whether the number of events or of bytes per minute is limited."""
+        return self.events_per_minute is not None or self.bytes_per_minute is not None
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +187,12 @@ def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
             f"scopes must be some of {', '.join(SCOPES)}, not {', '.join(sorted(unique)) or 'none'}", "scopes"
         )
     return tuple(scope for scope in SCOPES if scope in unique)
+
+
+def check_quota(limit: int | None, field: str) -> None:
+    """Raise InvalidEvent unless `limit` is a number of events or bytes per minute, or None for no limit."""
+    if limit is not None and not (isinstance(limit, int) and 1 <= limit <= MAX_QUOTA):
+        raise InvalidEvent(f"{field} must be a whole number between 1 and {MAX_QUOTA:,}, not {limit!r}", field)
 
 
 def check_digest(digest: str) -> str:

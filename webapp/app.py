@@ -23,11 +23,12 @@ from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
 from signalbox.webapp.api.mcp import MountedMcp
-from signalbox.webapp.auth import guard
+from signalbox.webapp.auth import guard, quota_guard
 from signalbox.webapp.auth.access import check_declared
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
 from signalbox.webapp.auth.principal import Principal
+from signalbox.webapp.auth.quotas import KINDS, Quotas
 from signalbox.webapp.dialects.session import session_event
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http import assets, compression, errors, form_posts, root_path, route_converters, security
@@ -87,6 +88,7 @@ def create_app(
     security.install(app, settings)
     form_posts.install(app)
     guard.install(app)
+    quota_guard.install(app)
     stream.install(app)
     compression.install(app)
     route_converters.install(app)
@@ -100,7 +102,10 @@ def create_app(
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous, bus=settings.bus)
         stats, loops = Stats(), Loops()
         hub = Hub(store, settings, stats, loops, session_event)
-        app.extensions["other_processes"] = hub.other_processes
+        app.extensions["other_processes"] = others = hub.other_processes
+        quotas = Quotas(others.count, others.changed, clock=lambda: time.time() + store.clock_offset)
+        others.share(KINDS, quotas.counts)
+        app.extensions["quotas"] = quotas
 
         async def recheck_callers() -> None:
             await hub.callers.recheck(directory.principal)

@@ -130,6 +130,8 @@ class People(Blocking):
         account_id: str | None = None,
         project_id: str | None = None,
         expires_at: str | None = None,
+        events_per_minute: int | None = None,
+        bytes_per_minute: int | None = None,
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> Token:
@@ -139,6 +141,20 @@ class People(Blocking):
         """
 
     add_token = blocking(aadd_token)
+
+    @abstractmethod
+    async def aset_quota(
+        self,
+        token_id: str,
+        events_per_minute: int | None,
+        bytes_per_minute: int | None,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Set the quota of a token; None means no limit. Audit: `token_quota`. Raises NotFound or InvalidEvent."""
+
+    set_quota = blocking(aset_quota)
 
     @abstractmethod
     async def arevoke_token(self, token_id: str, *, actor: str | Who | None = None, source: str | None = None) -> None:

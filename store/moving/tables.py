@@ -150,7 +150,7 @@ WHOLE = (
     _table(
         "access_tokens",
         "token_id:text name:text digest:text account_id:text? project_id:text? scopes:text created_at:text"
-        " expires_at:text? revoked_at:text?",
+        " expires_at:text? revoked_at:text? events_per_minute:int? bytes_per_minute:int?",
         "token_id",
     ),
     _table("login_sessions", "digest:text account_id:text created_at:text expires_at:text", "digest"),

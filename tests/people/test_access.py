@@ -104,6 +104,7 @@ ROUTES: dict[str, Route] = {
     "POST /admin/accounts/<account_id>/<any(link, disable, enable, remove):change>": page("administer", form={}),
     "GET /admin/tokens": page("administer"),
     "POST /admin/tokens": page("administer", form={"name": "build", "scope": "read"}),
+    "POST /admin/tokens/<token_id>/quota": page("administer", form={"events_per_minute": "100"}),
     "POST /admin/tokens/<token_id>/revoke": page("administer", form={}),
     "GET /admin/agents": page("administer"),
     "GET /admin/settings": page("administer"),

@@ -177,6 +177,9 @@ def test_a_new_task_belongs_to_the_project_of_its_creator(two_projects: TwoProje
         path = "/api/tasks" if task_id == "made" else f"/api/tasks/{task_id}/events"
         assert server.post(path, body, headers=home).status_code == 201
         assert server.get(f"/api/tasks/{task_id}", headers=two_projects.ann).json()["project_id"] == "ours"
+    emitter = token(server.store, "emitter", scopes=("emit",))
+    assert server.post("/api/tasks/emitted/events", {"event_type": "log"}, headers=emitter).status_code == 201
+    assert server.post("/api/tasks/emitted/events", {"event_type": "log"}, headers=emitter).status_code == 201
     other_project = server.post("/api/tasks", {"project_id": "theirs"}, headers=home)
     assert other_project.status_code == 403
     assert "'theirs'" in other_project.json()["error"]["message"]

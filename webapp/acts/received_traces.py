@@ -15,6 +15,7 @@ from signalbox.store import InvalidEvent, NewEvent, UnknownTask
 from signalbox.store.redaction.writes import WriteRedaction
 from signalbox.store.traces import LogRecord, TraceSpan, events_of_span, log_event
 from signalbox.webapp.acts.trace_tasks import TracePlace, TraceSource, TraceTasks
+from signalbox.webapp.auth.quota_guard import count_events
 from signalbox.webapp.current import redaction_on_write, store
 from signalbox.webapp.otlp.received import Received
 
@@ -72,6 +73,7 @@ async def _append(received: Received, tasks: TraceTasks, place: TracePlace, grou
     """Append the events of one task in the order of their times."""
     events = [event for one in group for event in one.events]
     events.sort(key=lambda event: event.occurred_at or "")
+    count_events(len(events))
     for chunk in _chunks(events, EVENTS_PER_APPEND):
         try:
             await store().aappend(place.task_id, chunk, identity=place.identity)

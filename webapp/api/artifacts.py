@@ -14,6 +14,7 @@ from signalbox.store.state import Artifact
 from signalbox.webapp.api.parameters import Identity, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import may_write_to, task_identity
+from signalbox.webapp.auth.quota_guard import count_events
 from signalbox.webapp.current import settings, store
 from signalbox.webapp.http.artifact_response import artifact_response
 from signalbox.webapp.http.endpoint import Result, endpoint
@@ -67,6 +68,7 @@ async def add(task_id: str, query: NewArtifact) -> Event:
         await view.head(task_id)
     with await receive_file() as file:
         await may_write_to(task_id)
+        count_events(1)
         return await store().aadd_artifact(
             task_id,
             file,

@@ -14,6 +14,7 @@ from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_by
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Identity, IdentityParameter, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import creates_task, may_write_to, project_for_new, require, task_identity
+from signalbox.webapp.auth.quota_guard import count_events
 from signalbox.webapp.current import redaction_on_write, store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.health import HealthReport, health_result, problems, store_problem
@@ -125,6 +126,7 @@ async def append(task_id: str, query: IdentityParameter, body: NewEvent | list[N
         await require("emit", task_id)
         identity = task.identity
     await may_write_to(task_id)
+    count_events(len(body) if isinstance(body, list) else 1)
     events = redaction_on_write().events(body if isinstance(body, list) else [body])
     stored = await store().aappend(task_id, events, identity=identity)
     return stored if isinstance(body, list) else stored[0]

@@ -16,6 +16,7 @@ from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.webapp.acts.agent_hooks import HookContext, Recorded, agent_hooks, context_on_this_machine
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new
+from signalbox.webapp.auth.quota_guard import count_events
 from signalbox.webapp.coding_agents.agents import AGENTS, Agent, HookOutcome
 from signalbox.webapp.coding_agents.hook_answers import hook_answer
 from signalbox.webapp.coding_agents.hook_call import HookCall, InvalidCall
@@ -81,6 +82,7 @@ async def receive(agent: str, query: HookParameters, body: HookBody) -> Result[d
     `hook_wait`; until then the response consists of spaces.
     """
     call, context = _call(_agent(agent), body), await _context(agent, query, body)
+    count_events(1)
     recorded = await agent_hooks().record(call, context)
     if recorded.question is None:
         return Result(hook_answer(call, recorded.outcome))

@@ -34,6 +34,10 @@ def watch(app: Quart) -> None:
             "1 while this process supervises the runs.",
             lambda: float("supervisor" in app.extensions and app.extensions["supervisor"].active),
         ),
+        "requests_over_quota": (
+            "Requests of tokens that had used up their quota.",
+            lambda: app.extensions["quotas"].refused,
+        ),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }
     registry = cast(Stats, app.extensions["stats"]).registry

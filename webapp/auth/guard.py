@@ -173,7 +173,10 @@ async def may_write_to(task_id: str) -> None:
     caller = await principal()
     if caller.projects("respond") is None:
         return
-    place = g.get("place") or await directory().task_summary(task_id)
+    try:
+        place = g.get("place") or await directory().task_summary(task_id)
+    except UnknownTask:
+        return  # The append creates the task, or fails.
     if is_reserved_kind(place.kind):
         _allow(caller, "respond", place.project_id)
 

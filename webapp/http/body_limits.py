@@ -32,7 +32,10 @@ MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 
 
 class BoundedBody(Body):
-    """A body of limited size, received only when it is awaited. `coding` is its content coding, "" for none."""
+    """A body of limited size, received only when it is awaited. `coding` is its content coding, "" for none.
+
+    `received` is the number of bytes that have arrived.
+    """
 
     def __init__(self, expected: int | None, max_bytes: int | None) -> None:
         super().__init__(expected, max_bytes)
@@ -40,6 +43,11 @@ class BoundedBody(Body):
         self.max_bytes = max_bytes
         self.coding = ""
         self.wanted = asyncio.Event()
+        self.received = 0
+
+    def append(self, data: bytes) -> None:
+        self.received += len(data)
+        super().append(data)
 
     def set_limit(self, max_bytes: int) -> None:
         """Limit the body to `max_bytes` bytes."""

@@ -32,6 +32,7 @@ from signalbox.webapp.http.refusals import (
     NotLoggedIn,
     NotOtlp,
     NotYet,
+    QuotaExceeded,
     TooManyLogins,
     TooManyStreams,
     UnknownAgent,
@@ -76,6 +77,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     UnsupportedMediaType: Refusal(415, "unsupported_media_type", "The body must be JSON; see `Content-Type`."),
     NotOtlp: Refusal(415, "unsupported_media_type", "The body must be protobuf or JSON; see `Content-Type`."),
     WrongHost: Refusal(421, "wrong_host", "The server does not answer under this host name."),
+    QuotaExceeded: Refusal(429, "quota_exceeded", "The token has used up its quota of this minute; see `Retry-After`."),
     TooManyLogins: Refusal(429, "too_many_logins", "Too many attempts to log in; see `Retry-After`."),
     ExtraMissing: Refusal(501, "extra_missing", "An optional library is not installed; the message names it."),
     StoreDamaged: Refusal(

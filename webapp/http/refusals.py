@@ -108,6 +108,14 @@ class LoginsBusy(Exception):
         super().__init__("too many people are logging in at once; try again in a few seconds")
 
 
+class QuotaExceeded(Exception):
+    """A token has used up its quota of this minute. `retry_after` is in seconds."""
+
+    def __init__(self, name: str, limits: str, retry_after: float) -> None:
+        super().__init__(f"the token {name} may send {limits} per minute, and has sent them; see Retry-After")
+        self.retry_after = retry_after
+
+
 class TooManyStreams(Exception):
     """A limit on open streams is reached, or the server is about to stop. `retry_after` is in seconds, with jitter.
 

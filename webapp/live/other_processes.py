@@ -45,8 +45,9 @@ class OtherProcesses:
         self.process_id = new_id()
         self.number = 0
         self._processes = store.processes
-        self._own_counts = own_counts
         self._counts: Mapping[CountKey, int] = {}
+        self._kinds: tuple[str, ...] = (CALLER, STREAMS[0])
+        self._shared: list[Callable[[], Mapping[CountKey, int]]] = [own_counts]
         self._reported: dict[CountKey, int] | None = None
         self._changed = False
         self._now = asyncio.get_running_loop().time
@@ -55,6 +56,11 @@ class OtherProcesses:
         self._woken.set()
         self._watch = self._processes.watch(self._woken.set)
         self._task = asyncio.create_task(loop.run(self._turn), name="signalbox-other-processes")
+
+    def share(self, kinds: tuple[str, ...], counts: Callable[[], Mapping[CountKey, int]]) -> None:
+        """Also share the counts of these kinds, which `counts` returns."""
+        self._kinds += kinds
+        self._shared.append(counts)
 
     def count(self, key: CountKey) -> int:
         """Return a count of the other processes, as of about a second ago. Never waits."""
@@ -98,7 +104,7 @@ class OtherProcesses:
                 await asyncio.sleep(SETTLE_TIME if self._reported is not None else 0)
         self._woken.clear()
         try:
-            found = await self._processes.others(self.process_id, (CALLER, STREAMS[0]))
+            found = await self._processes.others(self.process_id, self._kinds)
             if self.number and not found.processes:
                 # If the processes were suspended, each may find the report of the other outdated. Report once more, so
                 # that not both wait for the other.
@@ -127,7 +133,7 @@ class OtherProcesses:
         now, self._changed = self._now(), False
         # Another process may have deleted the row of a process that was suspended or alone.
         before = self._reported if now - self._reported_at < LIFETIME else None
-        counts = {key: count for key, count in self._own_counts().items() if count}
+        counts = {key: count for shared in self._shared for key, count in shared().items() if count}
         known = before or {}
         changes = {key: count for key, count in counts.items() if known.get(key) != count}
         changes |= {key: 0 for key in known if key not in counts}

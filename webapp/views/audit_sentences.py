@@ -39,6 +39,7 @@ SENTENCES = {
     "user_enable": "enabled the account {email}",
     "user_remove": "removed the account {email}",
     "token_create": "created the token {name} with the scopes {scopes}",
+    "token_quota": "set the quota of the token {token_id}",
     "token_revoke": "revoked the token {token_id}",
     "project_add": "created the project {project_id}",
     "project_agent": "set the agent of {project_id} to {kind}",
@@ -70,6 +71,7 @@ LABELS = {
     "project_remove": "Project removed",
     "project_member": "Member changed",
     "token_create": "Token created",
+    "token_quota": "Quota of a token set",
     "password_change_failed": "Password change failed",
 }
 """The names of actions in the filter, where they are not the words of the action itself."""

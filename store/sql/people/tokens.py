@@ -8,13 +8,16 @@ from typing import Any
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, NotFound
 from signalbox.store.events import check_text, new_id
-from signalbox.store.people import MAX_NAME_CHARS, Scope, Session, Token, check_digest, checked_scopes
+from signalbox.store.people import MAX_NAME_CHARS, Scope, Session, Token, check_digest, check_quota, checked_scopes
 from signalbox.store.reserved import check_token_name
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.people.base import Audit, Tables, email_of, exists, need_project
 from signalbox.store.times import check_time, now
 
-_TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
+_TOKEN = (
+    "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at,"
+    " events_per_minute, bytes_per_minute"
+)
 
 
 class Tokens(Tables):
@@ -29,6 +32,8 @@ class Tokens(Tables):
         account_id: str | None = None,
         project_id: str | None = None,
         expires_at: str | None = None,
+        events_per_minute: int | None = None,
+        bytes_per_minute: int | None = None,
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> Token:
@@ -38,6 +43,7 @@ class Tokens(Tables):
         if expires_at is not None:
             check_time(expires_at, "expires_at")
         sorted_scopes = checked_scopes(scopes)
+        quota = _checked_quota(events_per_minute, bytes_per_minute)
 
         def work(db: Database, audit: Audit) -> Token:
             email = email_of(db, account_id) if account_id is not None else None
@@ -53,11 +59,16 @@ class Tokens(Tables):
                 scopes=sorted_scopes,
                 created_at=db.now(),
                 expires_at=expires_at,
+                events_per_minute=events_per_minute,
+                bytes_per_minute=bytes_per_minute,
             )
             words = " ".join(token.scopes)
             db.execute(
-                f"INSERT INTO access_tokens ({_TOKEN}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (token.token_id, name, account_id, project_id, words, token.created_at, expires_at, None, digest),
+                f"INSERT INTO access_tokens ({_TOKEN}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(token.token_id, name, account_id, project_id, words, token.created_at, expires_at, None),
+                    *(events_per_minute, bytes_per_minute, digest),
+                ),
             )
             audit(
                 "token_create",
@@ -67,10 +78,30 @@ class Tokens(Tables):
                 project_id=project_id,
                 email=email,
                 expires_at=expires_at,
+                **{name: limit for name, limit in quota.items() if limit is not None},
             )
             return token
 
         return await self._write(work, actor, source)
+
+    async def aset_quota(
+        self,
+        token_id: str,
+        events_per_minute: int | None,
+        bytes_per_minute: int | None,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        quota = _checked_quota(events_per_minute, bytes_per_minute)
+
+        def work(db: Database, audit: Audit) -> None:
+            sql = "UPDATE access_tokens SET events_per_minute = ?, bytes_per_minute = ? WHERE token_id = ?"
+            if not db.execute(sql, (events_per_minute, bytes_per_minute, token_id)).rowcount:
+                raise NotFound(f"there is no token {token_id!r}")
+            audit("token_quota", token_id=token_id, **quota)
+
+        await self._write(work, actor, source)
 
     async def arevoke_token(self, token_id: str, *, actor: str | Who | None = None, source: str | None = None) -> None:
         def work(db: Database, audit: Audit) -> None:
@@ -146,4 +177,12 @@ def _token(row: Sequence[Any]) -> Token:
         created_at=row[5],
         expires_at=row[6],
         revoked_at=row[7],
+        events_per_minute=row[8],
+        bytes_per_minute=row[9],
     )
+
+
+def _checked_quota(events_per_minute: int | None, bytes_per_minute: int | None) -> dict[str, int | None]:
+    check_quota(events_per_minute, "events_per_minute")
+    check_quota(bytes_per_minute, "bytes_per_minute")
+    return {"events_per_minute": events_per_minute, "bytes_per_minute": bytes_per_minute}

@@ -45,6 +45,7 @@ CHANGES: dict[str, Callable[[Store, Person], Change]] = {
             "new", digest_of("new"), scopes=("read",), account_id=ann.account.account_id, **by
         )
     ),
+    "token_quota": lambda store, ann: lambda **by: store.people.aset_quota(ann.token.token_id, 100, None, **by),
     "token_revoke": lambda store, ann: lambda **by: store.people.arevoke_token(ann.token.token_id, **by),
     "log_in": lambda store, ann: (
         lambda **by: store.people.aadd_session(ann.account.account_id, digest_of("two"), FUTURE, **by)

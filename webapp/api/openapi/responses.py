@@ -21,6 +21,7 @@ from signalbox.webapp.http.refusals import (
     CrossSite,
     Forbidden,
     NotLoggedIn,
+    QuotaExceeded,
     UnknownProject,
     UnsupportedMediaType,
     WrongHost,
@@ -117,6 +118,8 @@ def _raised(rule: Rule, declared: Endpoint, access: Access) -> Iterator[type[Exc
         yield BadRequest
     if declared.body is not None:
         yield from (RequestTimeout, RequestEntityTooLarge, UnsupportedEncoding, UnsupportedMediaType)
+        if access.scope is not None:
+            yield QuotaExceeded
     if (rule.methods or set()) & {"POST", "PUT", "DELETE"}:
         yield CrossSite
     if rule.arguments & {"task_id", "session_id", "run_id"} and not access.may_create:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from quart import Blueprint, Response, redirect, request
@@ -14,6 +15,7 @@ from signalbox.store.times import now
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.actor import audit_arguments
 from signalbox.webapp.auth.guard import directory
+from signalbox.webapp.auth.quota_guard import quotas
 from signalbox.webapp.auth.secrets import new_token
 from signalbox.webapp.current import store
 from signalbox.webapp.http.refusal_table import refusal_of
@@ -47,11 +49,26 @@ async def create() -> Response:
             scopes=checked_scopes(form.getlist("scope")),
             project_id=form.get("project_id") or None,
             expires_at=_after(int(days)) if days else None,
+            events_per_minute=_limit(form, "events_per_minute"),
+            bytes_per_minute=_limit(form, "bytes_per_minute"),
             **await audit_arguments(),
         )
     except (InvalidEvent, NotFound) as error:
         return await _page(refusal_of(error).status, refused=f"The token was not created: {error}.", name=name)
     return await _page(201, secret=secret, secret_name=name)
+
+
+@blueprint.post("/<token_id>/quota")
+@needs("admin", everywhere=True)
+async def set_quota(token_id: str) -> Response | Redirect:
+    try:
+        form = await request.form
+        events, size = _limit(form, "events_per_minute"), _limit(form, "bytes_per_minute")
+        await store().people.aset_quota(token_id, events, size, **await audit_arguments())
+    except (InvalidEvent, NotFound) as error:
+        return await _page(refusal_of(error).status, refused=f"The quota was not set: {error}.")
+    await directory().changed()
+    return redirect(at_root("/admin/tokens"), 303)
 
 
 @blueprint.post("/<token_id>/revoke")
@@ -70,13 +87,21 @@ async def _page(status: int = 200, **messages: str) -> Response:
         "tokens",
         "tokens",
         status,
-        tokens=[(one, emails.get(one.account_id or "", "")) for one in tokens],
+        tokens=[(one, emails.get(one.account_id or "", ""), quotas().used(one)) for one in tokens],
         projects=[one.project_id for one in await people.projects()],
         scopes=SCOPES,
         lives=TOKEN_LIFETIMES,
         now=now(),
         **{"secret": "", "secret_name": "", "name": "", **messages},
     )
+
+
+def _limit(form: Mapping[str, str], name: str) -> int | None:
+    """Return a limit of a quota; an empty field means no limit. Raises InvalidEvent."""
+    text = form.get(name, "").strip().replace(",", "")
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 13):
+        raise InvalidEvent(f"{name} must be a whole number, not {text[:40]!r}", name)
+    return int(text) if text else None
 
 
 def _after(days: int) -> str:
