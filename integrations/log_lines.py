@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 from signalbox.integrations.program import ProgramTask, program_task
 from signalbox.integrations.snapshot import MAX_TEXT_CHARS, snapshot
 from signalbox.integrations.target import target
+from signalbox.integrations.writer_thread import delivering
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 LINE_BYTES = 400
 """The estimated size of a line besides its message."""
 
-OWN_LOGGER = "signalbox"
-"""The logger of Signalbox itself. Reporting its lines could cause further ones."""
+OWN_LOGGER, OWN_THREADS = "signalbox", "signalbox-"
+"""The logger of Signalbox itself, and the beginning of the names of its threads."""
 
 _NOWHERE: dict[str, str | None] = {}
 
@@ -57,7 +59,7 @@ class LogLines:
 
         Within a step that the program opened in this task, the line belongs to that step.
         """
-        if logger and logger.startswith(OWN_LOGGER) and logger[len(OWN_LOGGER) :][:1] in ("", "."):
+        if _is_own(logger):
             return
         payload: dict[str, Any] = {"message": message, "level": _LEVELS.get(level) or level.lower()}
         size = LINE_BYTES + len(message)
@@ -86,6 +88,14 @@ class LogLines:
         if step is None or step.task_id != self.task.task_id:
             return _NOWHERE
         return {"span_id": step.span_id, "parent_span_id": step.parent_span_id, "phase": step.phase_name}
+
+
+def _is_own(logger: str | None) -> bool:
+    """Whether a line is about the delivery of lines. Each such line would cause another one, without end."""
+    if logger and logger.startswith(OWN_LOGGER) and logger[len(OWN_LOGGER) :][:1] in ("", "."):
+        return True
+    # The HTTP client and the driver of a database log too.
+    return threading.current_thread().name.startswith(OWN_THREADS) or threading.get_ident() in delivering
 
 
 def with_traceback(message: str, info: ExceptionInfo) -> str:

@@ -5,6 +5,7 @@ With pytest-xdist only the controller reports, so everything is reported once.
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import Any
 
@@ -38,8 +39,7 @@ class SessionReporter:
     def __init__(self, config: pytest.Config) -> None:
         option = config.option
         self._target: ReportTarget = target(option.signalbox_store, project=option.signalbox_project)
-        words = shlex.join(["pytest", *config.invocation_params.args])
-        title = option.signalbox_title or " ".join(words.split())[:200]
+        title = option.signalbox_title or _command(config.invocation_params.args)
         metadata = {"pytest": pytest.__version__, "root": str(config.rootpath)}
         self._task = ProgramTask(self._target, title=title, kind="pytest", metadata=metadata, joins=True)
         self._session = TestSession(self._task, _line_of)
@@ -134,6 +134,16 @@ class SessionReporter:
         self._session.expect(self._expected)
 
 
+def _command(arguments: tuple[str | os.PathLike[str], ...]) -> str:
+    """Return the command line in one line, without the option that loads this plugin."""
+    words = ["pytest", *map(str, arguments)]
+    for at, word in enumerate(words):
+        if word == "-p" and words[at + 1 :][:1] == [__name__]:
+            del words[at : at + 2]
+            break
+    return " ".join(shlex.join(words).split())[:200]
+
+
 def _line_of(test: str, outcome: Outcome, message: str) -> str:
     word = "ERROR" if outcome == "error" else "FAILED"
     return f"{word} {test} - {message}" if message else f"{word} {test}"
@@ -166,7 +176,7 @@ def _result(reports: list[Any], outcome: Outcome) -> TestResult:
         result.message = str(getattr(reports[-1], "wasxfail", ""))
         return result
     if outcome in ("failed", "error", "rerun"):
-        crash = getattr(getattr(decisive.longrepr, "reprcrash", None), "message", "") or decisive.longreprtext
+        crash = getattr(getattr(decisive.longrepr, "reprcrash", None), "message", "") or _last_error(decisive)
         result.report = decisive.longreprtext
         result.message = _shortened(crash)
         result.error_code = _error_name(crash)
@@ -175,6 +185,12 @@ def _result(reports: list[Any], outcome: Outcome) -> TestResult:
     else:
         result.message = _reason(decisive)
     return result
+
+
+def _last_error(report: Any) -> str:
+    """Return the last line that names an error, or the whole report if none does."""
+    errors = [line for line in report.longreprtext.splitlines() if line.startswith("E  ")]
+    return str(errors[-1][1:].strip() if errors else report.longreprtext)
 
 
 def _reason(report: Any) -> str:

@@ -28,6 +28,10 @@ REPORT_INTERVAL_S = 1.0
 """Seconds between two events that say how many events were dropped."""
 
 
+delivering: set[int] = set()
+"""The idents of threads of the program that deliver events themselves, because no thread can be started any more."""
+
+
 class Heartbeat:
     """Says when a task needs a sign of life: `interval` seconds after `last`, in the time of `time.monotonic`."""
 
@@ -114,11 +118,14 @@ class WriterThread:
             self._starting.release()
 
     def _deliver_in_this_thread(self, deadline: float) -> bool:
+        delivering.add(threading.get_ident())
         try:
             while (batch := self._batch()) and time.monotonic() < deadline:
                 self.delivery.send(batch)
         except Exception as error:
             self._report_failure(error)
+        finally:
+            delivering.discard(threading.get_ident())
         return not len(self.queue)
 
     # in the thread

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from signalbox.integrations.structlog import SignalboxProcessor
 from signalbox.store import open_store, open_task
 from tests.support.command import signalbox
 from tests.support.reporting import events_in, run_python, tasks_in
+from tests.support.server import Server
 
 
 @pytest.fixture
@@ -51,6 +52,23 @@ async def test_a_record_becomes_a_line_with_all_that_it_says(logger: logging.Log
     assert failed["exception"] == "ValueError"
     assert failed["message"].startswith("order failed\nTraceback (most recent call last):\n")
     assert failed["message"].endswith("\nValueError: no such customer")
+
+
+def test_the_delivery_of_lines_causes_no_further_lines(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    handler = SignalboxHandler(server=server.url, task="loop")
+    client = logging.getLogger("httpx")
+    client.addHandler(handler)
+    client.setLevel(logging.DEBUG)
+    try:
+        for _ in range(3):
+            client.info("a request of the program")
+            assert handler.wait()
+    finally:
+        client.removeHandler(handler)
+        client.setLevel(logging.NOTSET)
+    events = server.get("/api/tasks/loop/events").json()["events"]
+    assert [event["payload"]["message"] for event in events] == ["a request of the program"] * 3
 
 
 async def test_lines_belong_to_the_step_that_the_program_has_open(logger: logging.Logger, url: str) -> None:

@@ -72,7 +72,7 @@ async def test_a_session_is_a_task_with_its_tests_each_reported_once(workers: li
     (task,) = await tasks_in(url)
     assert f"signalbox: task {task.task_id} at {url}" in done.stdout
     assert (task.kind, task.status) == ("pytest", "failed")
-    assert task.title == " ".join(["pytest", *PLUGIN[2:], *workers, "--continue-on-collection-errors"])
+    assert task.title == " ".join(["pytest", "-p no:cacheprovider", *workers, "--continue-on-collection-errors"])
     events = await events_in(url, task.task_id)
     sum_of_tests = "1 failed, 5 passed, 1 skipped, 1 xfailed, 1 xpassed, 2 errors, 1 rerun"
     assert sum_of_tests in done.stdout
@@ -98,6 +98,11 @@ async def test_a_session_is_a_task_with_its_tests_each_reported_once(workers: li
     phases = [event.phase for event in events if event.event_type == "phase_exit"]
     assert sorted(map(str, phases)) == ["test_broken.py", "test_orders.py", "test_users.py"]
 
+    broken = ends_of_tests(events)["test_broken.py"][0].payload
+    assert (broken["error_code"], broken["message"]) == (
+        "ModuleNotFoundError",
+        "ModuleNotFoundError: No module named 'no_such_module'",
+    )
     failed = [event for event in events if event.span_id == "test_orders.py::test_total"]
     lines = [event.payload for event in failed if event.event_type == "log"]
     assert {"message": "computing the total", "stream": "stdout"} in lines
