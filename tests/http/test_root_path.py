@@ -91,7 +91,9 @@ def test_no_page_links_outside_the_prefix(server_below_prefix: Server) -> None:
                 else:
                     text = response.read().decode()
                     addresses = [link for link in ADDRESS.findall(text) if link and not link.startswith(("#", "data:"))]
-                    assert not re.search(r'["(= ]/(?:tasks|static|api|sse|live|login)\b', text), url
+                    # The docs name addresses without the prefix in their texts.
+                    words = text.partition('<div class="markdown manual-text">')[0]
+                    assert not re.search(r'["(= ]/(?:tasks|static|api|sse|live|login)\b', words), url
             out += [f"{url}: {link}" for link in addresses if leaves_prefix(url, link)]
             links = [urljoin(url, unescape(link)).partition("#")[0] for link in addresses]
             waiting += [link for link in links if link.startswith(f"{origin}/") and "/logout" not in link]

@@ -94,7 +94,7 @@ class FakeClaude(Transport):
 
     async def hook(self, event: str, **fields: Any) -> None:
         """Call the hooks of an event."""
-        common = {"hook_event_name": event, "session_id": SESSION, "transcript_path": "/tmp/t.jsonl", "cwd": "/srv"}
+        common = {"hook_event_name": event, "session_id": SESSION, "transcript_path": "/srv/t.jsonl", "cwd": "/srv"}
         for callback in self._hooks.get(event, ()):
             await self.request(subtype="hook_callback", callback_id=callback, input={**common, **fields})
 
