@@ -1,8 +1,8 @@
 """Calls of language models, as events report them: who said what, which tools were called, and what the call cost.
 
 Pure functions from a payload to values. They read the message formats of the OpenAI and Anthropic APIs, OpenTelemetry's
-`gen_ai.*` attributes with their current and older names, and OpenInference's `llm.*` attributes. Attributes may be
-nested or dotted keys, at the top of the payload or under `attributes`.
+`gen_ai.*` attributes with their current and older names, OpenInference's `llm.*` attributes, and Traceloop's
+`traceloop.*` attributes. Attributes may be nested or dotted keys, at the top of the payload or under `attributes`.
 """
 
 from signalbox.store.model_calls.calls import ModelCall, ToolUse, model_call_of

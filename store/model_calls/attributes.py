@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-PREFIXES = ("gen_ai.", "llm.", "tool.", "tool_call.", "input.", "output.", "openinference.")
+PREFIXES = ("gen_ai.", "llm.", "tool.", "tool_call.", "input.", "output.", "openinference.", "traceloop.")
 """The beginnings of dotted keys that are attributes of a model call."""
 
 MAX_PARTS = 12

@@ -15,6 +15,9 @@ from signalbox.store.model_calls.usage_reading import model_of, usage_of
 AGENT_OPERATIONS = frozenset({"invoke_agent", "create_agent", "invoke_workflow", "agent", "chain"})
 """Operations that contain model calls, so their usage is the sum of those calls."""
 
+_ARGUMENTS = ("gen_ai.tool.call.arguments", "tool.parameters", "input.value", "traceloop.entity.input")
+"""The attributes that may have the arguments of a tool."""
+
 _MESSAGE_EVENTS: dict[str, Role] = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -92,7 +95,8 @@ def model_call_of(event_type: str, payload: Mapping[str, Any], model: str | None
 def operation_of(payload: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> str:
     """Return the operation that the attributes name, in lower case, or ""."""
     attributes = attributes_of(payload) if attributes is None else attributes
-    return (line(first(attributes, "gen_ai.operation.name", "openinference.span.kind")) or "").lower()
+    names = ("gen_ai.operation.name", "openinference.span.kind", "traceloop.span.kind")
+    return (line(first(attributes, *names)) or "").lower()
 
 
 def response_id_of(payload: Mapping[str, Any], attributes: Mapping[str, Any] | None = None) -> str:
@@ -161,10 +165,12 @@ def _message_event(
 def _tool(payload: Mapping[str, Any], attributes: Mapping[str, Any]) -> ToolUse | None:
     name = line(first(attributes, "gen_ai.tool.name", "tool.name"))
     kind = operation_of(payload, attributes)
+    if name is None and line(first(attributes, "traceloop.span.kind")) == "tool":
+        name = line(first(attributes, "traceloop.entity.name"))
     if name is None or kind not in ("", "execute_tool", "tool"):
         return None
-    arguments = first(attributes, "gen_ai.tool.call.arguments", "tool.parameters", "input.value")
-    result = first(attributes, "gen_ai.tool.call.result", "output.value")
+    arguments = first(attributes, *_ARGUMENTS)
+    result = first(attributes, "gen_ai.tool.call.result", "output.value", "traceloop.entity.output")
     return ToolUse(
         name=name,
         call_id=line(first(attributes, "gen_ai.tool.call.id", "tool_call.id")) or "",

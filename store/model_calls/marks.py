@@ -15,7 +15,7 @@ KEYS = frozenset({"messages", "model", "tool_calls", "usage", "cost_usd", "delta
 TYPES = TOKEN_EVENTS | {"system_message", "user_message", "assistant_message"}
 """Types of events that concern a model call, whatever their payload."""
 
-DOTTED = ("gen_ai.", "llm.", "openinference.")
+DOTTED = ("gen_ai.", "llm.", "openinference.", "traceloop.")
 """The beginnings of dotted keys that do."""
 
 WORK_TYPES = frozenset({"llm", "llm_call", "model", "model_call", "generation", "chat", "completion"})
@@ -24,7 +24,9 @@ WORK_TYPES = frozenset({"llm", "llm_call", "model", "model_call", "generation", 
 PLAIN = frozenset({"message", "stream", "level", "at", "explanation", "error_code", "progress", "status"})
 """Keys of the payload of most log lines. A payload with only these concerns no model call."""
 
-_IN_JSON = re.compile(rb'"(?:messages|model|tool_calls|usage|cost_usd|delta|gen_ai|llm|tool\.name|openinference)')
+_IN_JSON = re.compile(
+    rb'"(?:messages|model|tool_calls|usage|cost_usd|delta|gen_ai|llm|tool\.name|openinference|traceloop)'
+)
 
 
 def concerns_model(event: NewEvent | Event) -> bool:
