@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-LIMIT_S = 0.15
+LIMIT_S = 0.17
 """Seconds from the start of this process until a response must have begun."""
 
 LEAST_S = 0.04

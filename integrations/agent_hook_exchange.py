@@ -85,7 +85,9 @@ class HookExchange(threading.Thread):
 
     def _exchange(self) -> None:
         scheme, host, port, prefix = split_url(self._server)
-        with socket.create_connection((host, port), timeout=SILENCE_S) as plain:
+        # A name as bytes spares the import of the codec for international names.
+        name: str | bytes = host.encode() if host.isascii() else host
+        with socket.create_connection((name, port), timeout=SILENCE_S) as plain:  # type: ignore[arg-type]
             connection = plain
             if scheme == "https":
                 import ssl

@@ -56,7 +56,7 @@ def hooks() -> None:
 @click.option(
     "--limit",
     type=click.FloatRange(0.02, 30),
-    help="Seconds until the server must have begun to answer.  [default: 0.15, counted from the start of the hook]",
+    help="Seconds until the server must have begun to answer.  [default: 0.17, counted from the start of the hook]",
 )
 @yes_flag
 def install(
@@ -234,14 +234,18 @@ def _save_token(server: str, token: str) -> None:
 
 
 def _try_server(server: str) -> None:
-    started = time.monotonic()
+    times = []
     try:
-        httpx.get(f"{server}/healthz", timeout=2)
+        for _ in range(3):
+            # Each hook opens a connection of its own.
+            with httpx.Client(timeout=2) as client:
+                started = time.monotonic()
+                client.get(f"{server}/healthz")
+                times.append(time.monotonic() - started)
     except httpx.HTTPError:
         notice(f"{server} does not answer now: until it does, the agent works as if it had no hooks")
         return
-    taken = time.monotonic() - started
-    if taken > SLOW_SERVER_S:
+    if (taken := min(times)) > SLOW_SERVER_S:
         notice(f"{server} took {taken:.2f} s to answer: give the hooks more time, such as --limit {3 * taken:.1f}")
 
 
