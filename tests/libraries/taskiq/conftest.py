@@ -1,4 +1,4 @@
-"""The fixtures of the other queues. arq needs an older client of Redis than taskiq, so taskiq has its own environment."""
+"""The fixtures of the other queues. taskiq has an environment of its own: arq needs an older client of Redis."""
 
 from __future__ import annotations
 
