@@ -1,7 +1,7 @@
 """taskiq: each task is a task of Signalbox, or a work item of the run that enqueued it.
 
-from signalbox.integrations.taskiq import SignalboxMiddleware
-broker = broker.with_middlewares(SignalboxMiddleware())
+from signalbox.integrations.taskiq import SignalboxTaskiqMiddleware
+broker = broker.with_middlewares(SignalboxTaskiqMiddleware())
 
 Add it to the broker of workers and of programs that enqueue tasks. Its place among other middleware does not matter.
 """
@@ -18,7 +18,7 @@ from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedE
 from signalbox.integrations.jobs.origin import HEADER
 
 
-class SignalboxMiddleware(TaskiqMiddleware):
+class SignalboxTaskiqMiddleware(TaskiqMiddleware):
     """Reports the tasks of a broker. The options are those of `JobReporter`."""
 
     def __init__(self, store: str | None = None, **options: Any) -> None:

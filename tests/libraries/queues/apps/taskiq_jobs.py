@@ -6,10 +6,10 @@ import os
 from taskiq import SimpleRetryMiddleware
 from taskiq_redis import ListQueueBroker
 
-from signalbox.integrations.taskiq import SignalboxMiddleware
+from signalbox.integrations.taskiq import SignalboxTaskiqMiddleware
 
 broker = ListQueueBroker(os.environ["TEST_REDIS"] + "/6", queue_name="mail").with_middlewares(
-    SimpleRetryMiddleware(), SignalboxMiddleware()
+    SimpleRetryMiddleware(), SignalboxTaskiqMiddleware()
 )
 
 
