@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from quart import Quart
 
@@ -44,7 +45,11 @@ from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
 
+if TYPE_CHECKING:
+    from signalbox.webapp.telemetry.telemetry import Telemetry
+
 CLOSE_ORDER = (
+    ("telemetry", "stop"),
     ("store", "aclose"),
     ("directory", "close"),
     ("tail", "stop"),
@@ -84,6 +89,7 @@ def create_app(
     app.extensions["prices"] = prices = Prices(settings.prices)
     app.extensions["budgets"] = budgets = Budgets(settings.budgets)
     app.extensions["fragments"] = Fragments(assets.asset, settings.root_path, prices, budgets)
+    telemetry = start_telemetry(app) if settings.telemetry else None
     errors.install(app)
     security.install(app, settings)
     form_posts.install(app)
@@ -101,6 +107,8 @@ def create_app(
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous, bus=settings.bus)
         stats, loops = Stats(), Loops()
+        if telemetry is not None:
+            telemetry.observe(store, stats)
         hub = Hub(store, settings, stats, loops, session_event)
         app.extensions["other_processes"] = others = hub.other_processes
         quotas = Quotas(others.count, others.changed, clock=lambda: time.time() + store.clock_offset)
@@ -175,3 +183,12 @@ def create_app(
                     closing.push_async_callback(getattr(app.extensions[name], close))
 
     return app
+
+
+def start_telemetry(app: Quart) -> Telemetry:
+    """Start to report this process to the operator's collector, and stop with the app."""
+    from signalbox.webapp.telemetry.telemetry import Telemetry
+
+    telemetry = app.extensions["telemetry"] = Telemetry(app.extensions["process_info"].id)
+    telemetry.attach(app)
+    return telemetry

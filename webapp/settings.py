@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Any
 
@@ -16,6 +17,9 @@ from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redactio
 from signalbox.webapp.coding_agents.rules import InvalidRules, Rules
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import InvalidPrices, Prices
+
+TELEMETRY_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+"""The modules of the extra `opentelemetry`, without which the setting `telemetry` cannot be on."""
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
@@ -126,6 +130,10 @@ class Settings:
         high=86400,
     )
 
+    telemetry: bool = _setting(
+        False, "Report the server's own spans and logs to the OTLP collector that the OTEL_ variables name."
+    )
+
     prices: str = _setting(
         "", "Prices of models: a JSON file, or the JSON itself. By them the cost of calls that report none is computed."
     )
@@ -191,6 +199,10 @@ class Settings:
         except InvalidRule as error:
             raise InvalidSetting(f"redact (SIGNALBOX_REDACT): {error}") from None
 
+        if self.telemetry and any(_is_missing(module) for module in TELEMETRY_MODULES):
+            extra = "pip install 'signalbox-console[opentelemetry]'"
+            raise InvalidSetting(f"telemetry (SIGNALBOX_TELEMETRY) needs the extra opentelemetry: {extra}")
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
         """Return the settings. `given` takes precedence over `SIGNALBOX_…` variables, and these over defaults.
@@ -217,6 +229,13 @@ class Settings:
     def loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+def _is_missing(module: str) -> bool:
+    try:
+        return find_spec(module) is None
+    except ModuleNotFoundError:
+        return True
 
 
 def variable(spec: Field[Any]) -> str:

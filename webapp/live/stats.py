@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,6 +24,12 @@ COUNTERS = {
 }
 
 
+class Observer(Protocol):
+    """Observes amounts, as a histogram does."""
+
+    def observe(self, amount: float) -> None: ...
+
+
 class Stats:
     """Counters and histograms of one app. Counters are plain numbers, because they are on the hot path."""
 
@@ -40,9 +47,9 @@ class Stats:
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
             return Histogram(f"signalbox_{name}", text, buckets=buckets, registry=self.registry)
 
-        self.flush_seconds = histogram("flush_seconds", "Duration of one flush of a lane.", SECONDS)
+        self.flush_seconds: Observer = histogram("flush_seconds", "Duration of one flush of a lane.", SECONDS)
         self.flush_events = histogram("flush_events", "New events in one flush of a lane.", SIZES)
-        self.wake_seconds = histogram(
+        self.wake_seconds: Observer = histogram(
             "wake_seconds", "Time from a wake of the tail to the delivery of its events.", SECONDS
         )
         self.registry.register(_Counters(self))
