@@ -21,6 +21,7 @@ from bench.scenarios.cut import cut
 from bench.scenarios.fanout import fanout
 from bench.scenarios.history import history
 from bench.scenarios.latency import latency
+from bench.scenarios.logging import logging
 from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
 from bench.scenarios.spans import spans
@@ -38,6 +39,7 @@ SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "console": console,
     "latency": latency,
     "spans": spans,
+    "logging": logging,
     "cut": cut,
     "fanout": fanout,
     "capacity": capacity,

@@ -46,13 +46,13 @@ class EventQueue:
         self._lock = threading.RLock()
         self._lines: deque[QueuedEvent] = deque()
         self._others: deque[QueuedEvent] = deque()
-        self._bytes = 0
+        self._bytes = self._length = 0
         self._dropped: dict[str, tuple[str | None, int]] = {}
         self.last_number = 0
         self.total_dropped = 0
 
     def __len__(self) -> int:
-        return len(self._lines) + len(self._others)
+        return self._length
 
     @property
     def has_dropped(self) -> bool:
@@ -66,10 +66,9 @@ class EventQueue:
             item.number = self.last_number
             (self._lines if item.event_type == "log" else self._others).append(item)
             self._bytes += item.size
-            while self._is_too_full():
-                dropped = (self._lines or self._others).popleft()
-                self._bytes -= dropped.size
-                self._count_dropped(dropped)
+            self._length += 1
+            if self._length > self._max_items or self._bytes > self._max_bytes:
+                self._make_room()
 
     def take(self, limit: int, max_bytes: int) -> list[QueuedEvent]:
         """Remove and return the oldest items: at most `limit`, and one or those that have `max_bytes` together."""
@@ -78,6 +77,7 @@ class EventQueue:
             while len(taken) < limit and max_bytes > 0 and (queue := self._oldest()):
                 item = queue.popleft()
                 self._bytes -= item.size
+                self._length -= 1
                 max_bytes -= item.size
                 taken.append(item)
         return taken
@@ -88,8 +88,12 @@ class EventQueue:
             dropped, self._dropped = self._dropped, {}
         return dropped
 
-    def _is_too_full(self) -> bool:
-        return len(self) > self._max_items or (self._bytes > self._max_bytes and len(self) > 1)
+    def _make_room(self) -> None:
+        while self._length > self._max_items or (self._bytes > self._max_bytes and self._length > 1):
+            dropped = (self._lines or self._others).popleft()
+            self._bytes -= dropped.size
+            self._length -= 1
+            self._count_dropped(dropped)
 
     def _oldest(self) -> deque[QueuedEvent]:
         lines, others = self._lines, self._others

@@ -54,12 +54,15 @@ class LogLines:
         *,
         error: type[BaseException] | None = None,
         at: float | None = None,
+        thread: str | None = None,
     ) -> None:
         """Append a line. `message` has the traceback of `error`, if there is one; `at` is in seconds since 1970.
 
+        `thread` is the name of the thread that wrote it, by default this one.
+
         Within a step that the program opened in this task, the line belongs to that step.
         """
-        if _is_own(logger):
+        if _is_own(logger, thread):
             return
         payload: dict[str, Any] = {"message": message, "level": _LEVELS.get(level) or level.lower()}
         size = LINE_BYTES + len(message)
@@ -90,12 +93,13 @@ class LogLines:
         return {"span_id": step.span_id, "parent_span_id": step.parent_span_id, "phase": step.phase_name}
 
 
-def _is_own(logger: str | None) -> bool:
+def _is_own(logger: str | None, thread: str | None) -> bool:
     """Whether a line is about the delivery of lines. Each such line would cause another one, without end."""
     if logger and logger.startswith(OWN_LOGGER) and logger[len(OWN_LOGGER) :][:1] in ("", "."):
         return True
     # The HTTP client and the driver of a database log too.
-    return threading.current_thread().name.startswith(OWN_THREADS) or threading.get_ident() in delivering
+    name = threading.current_thread().name if thread is None else thread
+    return name.startswith(OWN_THREADS) or (bool(delivering) and threading.get_ident() in delivering)
 
 
 def with_traceback(message: str, info: ExceptionInfo) -> str:

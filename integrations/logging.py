@@ -53,7 +53,9 @@ class SignalboxHandler(logging.Handler):
             if record.exc_info:
                 error = record.exc_info[0]
             message = record.getMessage() if self._is_plain(record) else self.format(record)
-            self._lines.report(message, record.levelname, record.name, extra, error=error, at=record.created)
+            report = self._lines.report
+            name, at, thread = record.name, record.created, record.threadName
+            report(message, record.levelname, name, extra, error=error, at=at, thread=thread)
         except Exception:
             self.handleError(record)
 
