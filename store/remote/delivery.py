@@ -13,8 +13,9 @@ from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.errors import error_of, is_signalbox_error
 from signalbox.store.remote.responses import NotSignalbox, decoded, identity_option, path_of, task_in
 from signalbox.store.spool.records import Dropped, Record, notice_event
+from signalbox.store.spool.sender import ServerFault
 
-TOO_LARGE = 413
+INTERNAL_ERROR, TOO_LARGE = 500, 413
 
 FOREIGN_PAUSE_S = 5.0
 """Seconds before the next request after an answer that did not come from a Signalbox server."""
@@ -70,4 +71,6 @@ def _post(connection: Connection, path: str, task_id: str | None, options: dict[
     error: StoreError = error_of(response, task_id)
     if not error.retryable and not is_signalbox_error(response) and response.status_code != TOO_LARGE:
         raise StoreUnavailable(str(error), FOREIGN_PAUSE_S)
+    if response.status_code == INTERNAL_ERROR and is_signalbox_error(response):
+        raise ServerFault(str(error), 0)
     raise error

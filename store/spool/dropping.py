@@ -26,6 +26,9 @@ def make_room(db: sqlite3.Connection, bound: int) -> None:
         if excess > 0:
             which = f"importance = {importance} AND kind <> 'notice' AND {_NOT_SENDING}"
             excess -= _drop(db, "records", which, excess)
+    if excess > 0:
+        # Nothing but the notices of many tasks is left.
+        _drop(db, "records", f"kind = 'notice' AND {_NOT_SENDING}", excess, report=False)
 
 
 def grow(db: sqlite3.Connection, size: int) -> int:
@@ -40,7 +43,7 @@ def delete(db: sqlite3.Connection, table: str, rows: Sequence[tuple[int, int]]) 
     grow(db, -sum(size for _, size in rows))
 
 
-def _drop(db: sqlite3.Connection, table: str, which: str, excess: int) -> int:
+def _drop(db: sqlite3.Connection, table: str, which: str, excess: int, *, report: bool = True) -> int:
     """Drop the oldest records until at least `excess` bytes are free, if there are enough. Returns the freed bytes."""
     dropped, freed = [], 0
     sql = f"SELECT number, size, task_id, identity, is_line FROM {table} WHERE {which} ORDER BY number"
@@ -50,7 +53,7 @@ def _drop(db: sqlite3.Connection, table: str, which: str, excess: int) -> int:
         if freed >= excess:
             break
     delete(db, table, [(number, size) for number, size, *_ in dropped])
-    if table == "records":
+    if table == "records" and report:
         db.execute("UPDATE state SET dropped = dropped + ?", (len(dropped),))
         by_task: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
         for row in dropped:

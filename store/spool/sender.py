@@ -33,6 +33,9 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 5.0
 LOCK_PAUSE_S = 0.2
 """Seconds between two looks while another process sends."""
 
+MAX_FAULTS = 5
+"""How often the server may answer 500 before its faults are put down to single records."""
+
 MAX_BATCH_EVENTS, MAX_BATCH_BYTES = 500, 256 * 1024
 """The events in one request, at most."""
 
@@ -40,10 +43,14 @@ REFUSALS = (InvalidEvent, Conflict, NotAllowed, UnknownTask, StoreDamaged)
 """The answers of a server that a repetition does not change."""
 
 
+class ServerFault(StoreUnavailable):
+    """The server failed on the request, which may be the fault of one of its records."""
+
+
 class Send(Protocol):
     """Sends records of one task and one kind in one request, and returns once the server has stored them.
 
-    Raises one of `REFUSALS`, StoreClosed, or StoreUnavailable for everything that may pass.
+    Raises one of `REFUSALS`, StoreClosed, ServerFault, or StoreUnavailable for everything that may pass.
     """
 
     def __call__(self, records: Sequence[Record]) -> None: ...
@@ -60,7 +67,7 @@ class Sender:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._failures = 0
+        self._faults = 0
         self._away = False
 
     @property
@@ -128,12 +135,24 @@ class Sender:
 
     def _send_window(self) -> bool:
         """Send the first records, and return whether there were any. Raises StoreUnavailable."""
-        window = self._file.window()
+        window, works = self._file.window(), False
+        faulty: dict[str, tuple[list[Record], ServerFault]] = {}
         for batch in batches(window):
-            self._send_batch(batch)
-            self._report_back()
-            if self._stopped:
-                break
+            task_id = batch[0].task_id
+            if self._stopped or task_id in faulty:
+                continue
+            try:
+                self._send_batch(batch)
+            except ServerFault as error:
+                faulty[task_id] = batch, error
+            else:
+                works = True
+                self._report_back()
+        self._faults = self._faults + 1 if faulty else 0
+        for batch, fault in faulty.values():
+            if self._faults < MAX_FAULTS:
+                raise fault
+            self._isolate(batch, fault, works=works)
         return bool(window)
 
     def _send_batch(self, batch: list[Record]) -> None:
@@ -145,11 +164,31 @@ class Sender:
                 for record in batch:
                     self._send_batch([record])
                 return
-            count = "1 event" if len(batch) == 1 else f"{len(batch):,} events"
-            self._notice(f"the server refuses {count} of the task {batch[0].task_id}: {error}")
-            self._file.refuse(batch, reason_of(error))
+            self._refuse(batch, error)
         else:
             self._file.remove(batch)
+
+    def _refuse(self, batch: list[Record], error: StoreError) -> None:
+        count = "1 event" if len(batch) == 1 else f"{len(batch):,} events"
+        self._notice(f"the server refuses {count} of the task {batch[0].task_id}: {error}")
+        self._file.refuse(batch, reason_of(error))
+
+    def _isolate(self, batch: list[Record], fault: ServerFault, *, works: bool) -> None:
+        """Send records one by one, and set those aside on which a server fails that otherwise works.
+
+        Raises `fault` if it fails on all of them: then they are not the cause.
+        """
+        faulty = []
+        for record in batch:
+            try:
+                self._send_batch([record])
+                works = True
+            except ServerFault:
+                faulty.append(record)
+        if not works:
+            raise fault
+        for record in faulty:
+            self._refuse([record], fault)
 
     def _end(self) -> bool:
         """Return whether the thread may end, because no record is left. A later `wake` starts another one."""

@@ -22,6 +22,7 @@ from signalbox.store.remote import delivery, spooled
 from signalbox.store.remote.spooled import SpooledLog
 from signalbox.store.spool import sender
 from signalbox.store.spool.place import BYTES_VARIABLE, FOLDER_VARIABLE
+from signalbox.store.spool.sender import ServerFault
 from tests.support.chaos import Chaos
 from tests.support.command import signalbox
 from tests.support.log import log_of, task_of, types_of, wait_for_event
@@ -225,6 +226,41 @@ def test_refused_events_are_set_aside_and_the_others_arrive(
     assert sorted(refused.values()) == [1, 1]
     assert any("key must not begin with" in reason for reason in refused)
     assert sum("the server refuses 1 event" in text for text in notices) == 2
+
+
+def test_an_event_on_which_the_server_fails_does_not_block_the_others(
+    server: Server, proxy: Proxy, log: SpooledLog, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_on_poison(connection: Any, records: Any) -> None:
+        if any(b"poison" in record.body for record in records):
+            raise ServerFault("the server answered 500", 0)
+        send_records(connection, records)
+
+    send_records = delivery.send_records
+    monkeypatch.setattr(spooled, "send_records", fail_on_poison)
+    proxy.shut()
+    for text in ("one", "poison", "two"):
+        log.append(task, line(text))
+    log.append(f"{task}-other", line("other"))
+    proxy.listen()
+    sent(log)
+    assert lines_of(server, task) == ["one", "two"]
+    assert lines_of(server, f"{task}-other") == ["other"]
+    assert log.spool.file is not None
+    assert log.spool.file.contents().refused == {"the server answered 500": 1}
+
+
+def test_a_server_that_fails_on_everything_loses_nothing(
+    server: Server, proxy: Proxy, log: SpooledLog, task: str
+) -> None:
+    proxy.shut()
+    log.append(task, line("one"))
+    proxy.respond("500 Internal Server Error", body='{"error": {"code": "error", "message": "oh"}}')
+    proxy.listen()
+    wait_until(lambda: len(proxy.requests) > 2 * sender.MAX_FAULTS)
+    proxy.heal()
+    sent(log)
+    assert lines_of(server, task) == ["one"]
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "403 Forbidden", "404 Not Found", "200 OK"])

@@ -13,7 +13,7 @@ from signalbox.store import Conflict, StoreError, Who
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import new_id
 from signalbox.store.identity import Reference, check_identity, parse_reference
-from signalbox.store.log import Log, link_retry, task_of
+from signalbox.store.log import Log, Remote, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
 from signalbox.webapp.cli.artifact import store_artifacts
@@ -31,6 +31,7 @@ from signalbox.webapp.cli.target import (
     target_options,
 )
 from signalbox.webapp.process.command import Options, run_command
+from signalbox.webapp.process.notice import notice
 from signalbox.webapp.process.run_facts import readable_command, title_of
 from signalbox.webapp.views.retries import next_attempt_metadata
 
@@ -193,6 +194,8 @@ async def _run(chosen: Target, task_id: str, task_options: TaskOptions, command:
         log = chosen.open(patience=CALL_TIMEOUT_S, spool=True)
     except StoreError as error:
         raise _not_started(error) from None
+    if isinstance(log, Remote):
+        log.set_notice(notice)
     try:
         task = await _task(log, task_id, task_options, command)
     except StoreError as error:

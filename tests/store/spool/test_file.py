@@ -125,6 +125,15 @@ def test_a_spool_of_important_events_only_is_bounded_too(file: SpoolFile) -> Non
     assert msgspec.json.decode(file.window()[-1].body)["payload"] == {"exit_code": 999}
 
 
+def test_the_notices_of_many_tasks_are_bounded_too(path: Path) -> None:
+    small = SpoolFile(path, URL, 20_000)
+    for number in range(500):
+        small.keep(records("line", task=f"task-{number}"))
+    assert small.contents().bytes <= 20_000
+    assert small.window()[-1].task_id == "task-499"
+    small.close()
+
+
 def test_records_that_are_being_sent_are_not_dropped(file: SpoolFile) -> None:
     file.keep(records("one", "two"))
     sending = file.window()
