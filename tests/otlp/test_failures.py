@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from google.rpc.status_pb2 import Status
-from quart.typing import TestClientProtocol
 
 from signalbox.webapp.app import create_app
 from signalbox.webapp.settings import Settings
 from tests.otlp.test_requests import span, traces
+
+if TYPE_CHECKING:
+    from quart.typing import TestClientProtocol
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 

@@ -7,7 +7,7 @@ trace. A log record belongs to the task of its trace, or without a trace to the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +22,10 @@ from signalbox.webapp.otlp.received import Received
 EVENTS_PER_APPEND = 500
 """Events of one append, so that the events of a large request do not delay other writers."""
 
+CONCURRENT_TASKS = 8
+"""Tasks of one request whose spans are stored at the same time."""
+
+S = TypeVar("S")
 T = TypeVar("T", TraceSpan, LogRecord)
 
 
@@ -57,16 +61,35 @@ async def _store(received: Received, items: Sequence[T], events_of: Callable[[T]
     tasks = TraceTasks()
     by_place: dict[TracePlace, list[_Mapped]] = {}
     refusals: list[Exception] = []
-    for source, group in mapped.items():
+
+    async def find(source: TraceSource) -> None:
         try:
-            by_place.setdefault(await tasks.place_of(source), []).extend(group)
+            by_place.setdefault(await tasks.place_of(source), []).extend(mapped[source])
         except tasks.REFUSALS as error:
             refusals.append(error)
-            received.reject(str(error), len(group))
+            received.reject(str(error), len(mapped[source]))
+
+    async def append(place: TracePlace) -> None:
+        await _append(received, tasks, place, by_place[place])
+
+    await _for_each(mapped, find)
     if not by_place:
         raise refusals[0]
-    for place, group in by_place.items():
-        await _append(received, tasks, place, group)
+    await _for_each(by_place, append)
+
+
+async def _for_each(items: Iterable[S], do: Callable[[S], Awaitable[None]]) -> None:
+    """Call `do` for each item, a few at a time, so that their writes share commits."""
+    rest = iter(list(items))
+
+    async def work() -> None:
+        for item in rest:
+            await do(item)
+
+    # Not a TaskGroup, which raises a group of errors: the response depends on the type of the first error.
+    results = await asyncio.gather(*(work() for _ in range(CONCURRENT_TASKS)), return_exceptions=True)
+    for error in filter(None, results):
+        raise error
 
 
 async def _append(received: Received, tasks: TraceTasks, place: TracePlace, group: list[_Mapped]) -> None:
