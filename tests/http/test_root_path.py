@@ -94,6 +94,8 @@ def test_no_page_links_outside_the_prefix(server_below_prefix: Server) -> None:
                     # The docs name addresses without the prefix in their texts.
                     words = text.partition('<div class="markdown manual-text">')[0]
                     assert not re.search(r'["(= ]/(?:tasks|static|api|sse|live|login)\b', words), url
+            if "/help/docs/" in url:
+                addresses = [link for link in addresses if "://" not in link]  # The docs link to other sites.
             out += [f"{url}: {link}" for link in addresses if leaves_prefix(url, link)]
             links = [urljoin(url, unescape(link)).partition("#")[0] for link in addresses]
             waiting += [link for link in links if link.startswith(f"{origin}/") and "/logout" not in link]
