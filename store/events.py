@@ -33,6 +33,8 @@ RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
 SPAN_EVENTS = ("span_start", "span_end", "trace_complete")
 MESSAGE_EVENTS = ("message_sent", "message_taken")
+AGENT_EVENTS = ("rule_applied", "notification", "session_continued")
+"""Events of coding agents: see `webapp/coding_agents`. They change nothing in the state of the task."""
 CONVERSATION_EVENTS = ("user_message", "assistant_message")
 """Messages of a conversation with a model that are events of their own."""
 PEOPLE_EVENTS = frozenset(
@@ -60,6 +62,7 @@ KNOWN_EVENTS = (
     "cancel_requested",
     "retry_requested",
     *SPAN_EVENTS,
+    *AGENT_EVENTS,
     *LABEL_EVENTS,
 )
 """The event types that pages can render. The vocabulary is open: other types are stored and shown unchanged."""

@@ -194,16 +194,14 @@ class AgentHooks:
         return kept
 
     async def _applied(self, recorded: Recorded, verdict: Verdict) -> None:
-        word = {"allow": "Allowed", "deny": "Denied", "ask": "Asked"}[verdict.decision]
-        reason = f": {verdict.rule.reason}" if verdict.rule.reason else ""
         payload = {
-            "message": f"{word} by {verdict.words}{reason}",
             "decision": verdict.decision,
             "rule": verdict.words,
             "tool_name": recorded.call.tool,
+            "reason": verdict.rule.reason,
         }
         span = recorded.tool_span or SESSION
-        event = NewEvent(event_type="rule_applied", span_id=span, payload=payload, key=f"{recorded.key}:rule")
+        event = NewEvent(event_type="rule_applied", span_id=span, payload=_given(payload), key=f"{recorded.key}:rule")
         await self._store.aappend_audited(
             recorded.task.task_id,
             event,

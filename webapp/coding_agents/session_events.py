@@ -89,7 +89,7 @@ class _Events:
     def _prompt(self) -> None:
         if title := readable_title(self._call.text):
             self._title(title)
-        self._add("user_message", SESSION, {"message": self._call.text, **self._rest()})
+        self._add("user_message", SESSION, {"content": self._call.text, **self._rest()})
         self._add("status", SESSION, {"status": "running", "message": "Working"}, "status")
 
     def _tool(self) -> None:
@@ -114,20 +114,20 @@ class _Events:
     def _subagent(self) -> None:
         call = self._call
         span, name = span_of_subagent(call.agent_id or "unknown"), call.agent_type or "subagent"
-        payload = {"work_item_id": name, "work_type": "subagent", **self._rest()}
+        payload = {"name": name, "work_type": "subagent", **self._rest()}
         if call.moment == "subagent_start":
-            self._add("work_item_start", span, payload, parent=SESSION)
+            self._add("span_start", span, payload, parent=SESSION)
             return
         if call.text:
-            self._add("assistant_message", span, {"message": call.text}, "answer", parent=SESSION)
-        self._add("work_item_complete", span, payload, parent=SESSION)
+            self._add("assistant_message", span, {"content": call.text}, "answer", parent=SESSION)
+        self._add("span_end", span, payload, parent=SESSION)
 
     def _notification(self) -> None:
         self._add("notification", SESSION, {"message": self._call.text, **self._rest()})
 
     def _turn_end(self) -> None:
         if self._call.text:
-            self._add("assistant_message", SESSION, {"message": self._call.text}, "answer")
+            self._add("assistant_message", SESSION, {"content": self._call.text}, "answer")
         ends = not AGENTS[self._call.agent].ends_sessions
         status = {"status": "done"} if ends else {}
         self._add("status", SESSION, {**status, "message": WAITING, **self._rest()})

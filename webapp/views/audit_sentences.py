@@ -16,7 +16,7 @@ SENTENCES = {
     "cancel_requested": "asked {task} to stop",
     "retry_requested": "retried {task} as {retry}",
     "run_started": "started {task}",
-    "rule_applied": "decided {tool_name} in {task} by {rule}",
+    "rule_applied": "decided about {tool_name} in {task}: {rule}",
     "tags_changed": "changed the tags of {task}",
     "links_changed": "changed the links of {task}",
     "task_archived": "archived {task}",
@@ -76,7 +76,9 @@ LABELS = {
 }
 """The names of actions in the filter, where they are not the words of the action itself."""
 
-_QUIET = frozenset(("by", "request_id", "approved", "identity", "admin", "purpose", "status", "events", "data"))
+_QUIET = frozenset(
+    ("by", "request_id", "approved", "identity", "admin", "purpose", "status", "events", "data", "decision")
+)
 """Fields of the detail that a sentence leaves out, because it says them in words or they say little."""
 
 _FIELD = re.compile(r"\{(\w+)\}")
