@@ -16,7 +16,6 @@ import msgspec
 
 from signalbox.store.events import NewEvent
 from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
-from signalbox.store.redaction.shapes import HIDDEN
 
 RULES_VARIABLE, WRITES_VARIABLE = "SIGNALBOX_REDACT", "SIGNALBOX_REDACT_WRITES"
 
@@ -79,20 +78,3 @@ def write_redaction_of_environment(environ: Mapping[str, str] = os.environ) -> W
     except InvalidRule as error:
         logging.getLogger("signalbox").warning("%s: %s; the default rules are used", RULES_VARIABLE, error)
         return write_redaction(DEFAULT_RULES)
-
-
-def restored(edited: Any, shown: Any, original: Any) -> Any:
-    """Return `edited`, a changed copy of `shown`, with the values that redaction hid in `shown` taken from `original`.
-
-    For arguments that a person edits: what was hidden from them and left alone gets its true value again.
-    """
-    if isinstance(shown, dict) and isinstance(edited, dict) and isinstance(original, dict):
-        return {
-            key: restored(value, shown[key], original[key]) if key in shown and key in original else value
-            for key, value in edited.items()
-        }
-    if isinstance(shown, list) and isinstance(edited, list) and isinstance(original, list):
-        if len(edited) == len(shown) == len(original):
-            return [restored(*three) for three in zip(edited, shown, original, strict=True)]
-        return original if edited == shown else edited
-    return original if edited == shown and isinstance(shown, str) and HIDDEN in shown else edited

@@ -23,6 +23,7 @@ from signalbox.integrations.opentelemetry import SignalboxSpanProcessor, run_con
 from signalbox.integrations.opentelemetry.reading import trace_span
 from signalbox.store import Event, open_task
 from signalbox.store.sqlite import SqliteStore
+from signalbox.store.trace_context import traceparent_of
 from signalbox.store.traces import end_events, events_of_span
 from tests.support.command import environment, signalbox
 from tests.support.log import log_of, spans_of, task_of, tasks_of
@@ -148,6 +149,7 @@ import os
 from opentelemetry.sdk.trace import TracerProvider
 from signalbox.integrations.opentelemetry import SignalboxSpanProcessor, run_context
 
+print(*(os.environ[name] for name in ("TRACEPARENT", "TRACESTATE", "OTEL_RESOURCE_ATTRIBUTES")))
 provider = TracerProvider()
 provider.add_span_processor(SignalboxSpanProcessor())
 tracer = provider.get_tracer("tests")
@@ -163,11 +165,19 @@ with tracer.start_as_current_span("by traceparent", run_context()):
 """
 
 
+OUTSIDE = {"TRACEPARENT": "", "TRACESTATE": "", "OTEL_RESOURCE_ATTRIBUTES": ""}
+"""The environment of a program outside of any trace."""
+
+
 def test_the_spans_of_a_command_join_its_run_until_the_program_ends(url: str, store: SqliteStore) -> None:
-    done = signalbox("run", "--store", url, "--task", "t", "--", sys.executable, "-c", PROGRAM)
-    assert done.stdout == ""
-    assert [task.task_id for task in tasks_of(store)] == ["t"]
-    spans, spawn = spans_of(store, "t"), log_of(store, "t")[0]
+    done = signalbox("run", "--store", url, "--task", "t", "--no-tty", "--", sys.executable, "-c", PROGRAM, **OUTSIDE)
+    (task,), spans, spawn = tasks_of(store), spans_of(store, "t"), log_of(store, "t")[0]
+    reference = f"t@{task.identity}"
+    assert done.stdout.split() == [
+        traceparent_of("t", spawn.span_id),
+        f"signalbox={reference}",
+        f"signalbox.task={reference}",
+    ]
     assert spans["by attribute"].parent_span_id == spans["by traceparent"].parent_span_id == spawn.span_id
     assert spans["in a child process"].parent_span_id == spans["by traceparent"].span_id
     ends = [event.span_id for event in log_of(store, "t") if event.event_type == "span_end"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 from signalbox.store import open_task
 from signalbox.store.events import new_id
@@ -11,8 +10,6 @@ from signalbox.store.identity import Reference
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task
 from signalbox.store.trace_context import named_task, task_with_trace, trace_id_of, trace_variables, traceparent_of
-from tests.support.command import signalbox
-from tests.support.log import log_of, task_of
 
 CI = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -76,19 +73,6 @@ def test_a_run_within_a_run_has_its_own_trace() -> None:
 def test_an_invalid_traceparent_in_the_environment_is_replaced() -> None:
     for bad in ("", "00-0-0-01", CI.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32)):
         assert trace_variables("t", "s", {"TRACEPARENT": bad})["TRACEPARENT"] == traceparent_of("t", "s")
-
-
-def test_the_command_of_a_run_gets_the_trace_and_the_reference_of_its_task(url: str, store: SqliteStore) -> None:
-    code = "import os; print(*(os.environ[n] for n in ('TRACEPARENT', 'TRACESTATE', 'OTEL_RESOURCE_ATTRIBUTES')))"
-    command = ["run", "--store", url, "--task", "t", "--no-tty", "--", sys.executable, "-c", code]
-    printed = signalbox(*command, TRACEPARENT="", TRACESTATE="", OTEL_RESOURCE_ATTRIBUTES="").stdout.split()
-    reference = f"t@{task_of(store, 't').identity}"
-    spawn = log_of(store, "t")[0]
-    assert printed == [
-        traceparent_of("t", spawn.span_id),
-        f"signalbox={reference}",
-        f"signalbox.task={reference}",
-    ]
 
 
 def test_a_python_run_gives_the_traceparent_of_its_innermost_step(store: SqliteStore) -> None:
