@@ -40,7 +40,7 @@ class SessionReporter:
         option = config.option
         self._target: ReportTarget = target(option.signalbox_store, project=option.signalbox_project)
         title = option.signalbox_title or _command(config.invocation_params.args)
-        metadata = {"pytest": pytest.__version__, "root": str(config.rootpath)}
+        metadata = {"pytest": pytest.__version__}
         self._task = ProgramTask(self._target, title=title, kind="pytest", metadata=metadata, joins=True)
         self._session = TestSession(self._task, _line_of)
         self._reports: dict[str, list[pytest.TestReport]] = {}

@@ -16,6 +16,7 @@ from signalbox.integrations.target import ReportTarget
 from signalbox.store import open_store
 from tests.support.reporting import events_in, run_program, tasks_in
 from tests.support.server import Server
+from tests.support.shared_postgres import create_database
 from tests.support.waiting import wait_until
 
 
@@ -175,3 +176,28 @@ async def test_secrets_are_hidden_before_they_leave_the_program_if_its_environme
     (event,) = await events_in(url, "login")
     assert "hunter2" not in f"{task} {event.payload}"
     assert event.payload["message"] == "token=[redacted]"
+
+
+def test_a_forked_process_reports_to_postgresql_too(tmp_path: Path) -> None:
+    url = create_database()
+    done = run_program(
+        """
+        from multiprocessing import get_context
+        from signalbox.integrations.background import background_writer
+        from signalbox.integrations.target import target
+
+        writer = background_writer(target())
+        writer.create_task("forks", title="Forks")
+        writer.append("forks", "log", {"message": "parent"})
+        writer.flush()
+        def child():
+            background_writer(target()).append("forks", "log", {"message": "child"})
+        process = get_context("fork").Process(target=child)
+        process.start()
+        process.join(30)
+        """,
+        cwd=tmp_path,
+        SIGNALBOX_STORE_URL=url,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [event.payload["message"] for event in asyncio.run(events_in(url, "forks"))] == ["parent", "child"]
