@@ -23,9 +23,9 @@ from signalbox.webapp.drawing.links import EXTERNAL_ATTRIBUTES
 
 FOLDER = Path(signalbox.__file__).parent / "docs"
 ORDER = (
-    "command", "python", "integrations", "opentelemetry", "coding-agents", "mcp", "events", "pages", "agents", "people",
-    "settings", "operations", "deployment", "postgresql", "api", "streams", "dialects", "browser", "architecture",
-    "glossary",
+    "command", "python", "integrations", "job-queues", "orchestrators", "opentelemetry", "coding-agents", "mcp",
+    "events", "pages", "agents", "people", "settings", "operations", "deployment", "postgresql", "api", "streams",
+    "dialects", "browser", "architecture", "glossary",
 )  # fmt: skip
 """The files of the manual in the order of the list; a file that is not named here is left out."""
 
