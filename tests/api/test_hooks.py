@@ -213,6 +213,26 @@ def test_a_question_with_choices_is_a_form_and_its_answers_go_back(hooks: Server
     assert updated["questions"] == questions
 
 
+def test_a_cancelled_session_stops_at_its_next_tool_call_and_a_prompt_starts_it_again(hooks: Server) -> None:
+    post(hooks, payload("claude-code", "user_prompt_submit", "stop"))
+    assert httpx.post(f"{hooks.url}/api/tasks/claude-code-stop/cancel", json={}).status_code == 201
+    given = post(hooks, payload("claude-code", "pre_tool_use", "stop"))
+    assert (given["continue"], given["hookSpecificOutput"]["permissionDecision"]) == (False, "deny")
+    assert task_of(hooks.store, "claude-code-stop").status == "cancelled"
+    post(hooks, payload("claude-code", "user_prompt_submit", "stop", prompt="Go on"))
+    assert task_of(hooks.store, "claude-code-stop").status == "running"
+    assert post(hooks, payload("claude-code", "pre_tool_use", "stop", tool_use_id="toolu_8")) == {}
+
+
+def test_cancelling_a_session_ends_its_question(hooks: Server) -> None:
+    call = Call(hooks, payload("claude-code", "permission_request", "cancel"))
+    asked(hooks, "claude-code-cancel")
+    assert httpx.post(f"{hooks.url}/api/tasks/claude-code-cancel/cancel", json={}).status_code == 201
+    decision = call.result()["hookSpecificOutput"]["decision"]
+    assert (decision["behavior"], decision["interrupt"]) == ("deny", True)
+    assert task_of(hooks.store, "claude-code-cancel").status == "cancelled"
+
+
 def test_an_always_allowed_tool_is_not_asked_about_again(hooks: Server) -> None:
     call = Call(hooks, payload("codex", "permission_request", "always"), "codex")
     request = asked(hooks, "codex-always")

@@ -17,7 +17,7 @@ from signalbox.store.events import check_event
 from signalbox.store.permissions import Permission
 from signalbox.store.state import Task
 from signalbox.webapp.acts.agent_calls import AgentCalls
-from signalbox.webapp.acts.agent_questions import ANSWERED_ELSEWHERE, AgentQuestions
+from signalbox.webapp.acts.agent_questions import ANSWERED_ELSEWHERE, CANCELLED, AgentQuestions
 from signalbox.webapp.auth.guard import project_for_new, require
 from signalbox.webapp.coding_agents.agents import AGENTS, HookOutcome
 from signalbox.webapp.coding_agents.hook_call import HookCall
@@ -78,6 +78,8 @@ class AgentHooks:
         call, task, question = recorded.call, recorded.task, recorded.question
         assert question is not None
         permission = await self.questions.ask(task.task_id, question, seconds, identity=task.identity)
+        if permission is not None and permission.cause == CANCELLED:
+            return await self._cancelled(recorded)
         outcome = _outcome(permission, call, question)
         if outcome.decision == "deny" and recorded.tool_span:
             await self._deny(recorded, outcome.reason)
@@ -152,6 +154,8 @@ class AgentHooks:
     async def _decided(self, recorded: Recorded, verdict: Verdict | None) -> Recorded:
         call, agent = recorded.call, AGENTS[recorded.call.agent]
         early = call.moment == "tool_start"
+        if recorded.task.cancel_requested and call.moment in ("tool_start", "permission"):
+            return msgspec.structs.replace(recorded, outcome=await self._cancelled(recorded))
         if verdict is None and (early or call.moment != "permission"):
             return recorded
         if verdict is not None and verdict.decision == "allow" and early and not agent.allows_early:
@@ -210,6 +214,16 @@ class AgentHooks:
             source=request.remote_addr,
             identity=recorded.task.identity,
         )
+
+    async def _cancelled(self, recorded: Recorded) -> HookOutcome:
+        """Deny a tool call because a person cancelled the session, and end its task."""
+        task, said = recorded.task, "A person cancelled this session in Signalbox."
+        await self._deny(recorded, said)
+        if not task.ended:
+            payload = {"status": "cancelled", "message": said}
+            end = NewEvent(event_type="runner_exit", span_id=SESSION, payload=payload, key=f"{recorded.key}:cancelled")
+            await self._store.aappend(task.task_id, end, identity=task.identity)
+        return HookOutcome(decision="deny", reason=said, stop=True)
 
     async def _deny(self, recorded: Recorded, reason: str) -> None:
         event = denial(recorded.call, recorded.tool_span, reason, recorded.key)

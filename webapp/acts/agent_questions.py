@@ -19,6 +19,9 @@ MAX_WAITING = 2000
 CHECK_SECONDS = 5.0
 """Seconds between two reads of a request while no event about it arrives."""
 
+CANCELLED = "cancelled"
+"""The cause of a request of a session that a person cancelled meanwhile."""
+
 ANSWERED_ELSEWHERE = "answered_elsewhere"
 """The cause of a request that the agent's own prompt answered."""
 
@@ -90,6 +93,9 @@ class AgentQuestions:
                 left = deadline - asyncio.get_running_loop().time()
                 if permission is None or permission.state != "open":
                     return permission
+                if await self._is_cancelled(task_id):
+                    await self.close_request(task_id, request_id, span_id, CANCELLED, "the session was cancelled")
+                    return await self._read(task_id, request_id)
                 if left <= 0:
                     await self.close_request(task_id, request_id, span_id, "expired", "nobody answered here in time")
                     return await self._read(task_id, request_id)
@@ -99,6 +105,10 @@ class AgentQuestions:
             said = "the agent no longer waits for an answer here"
             self._in_background(self.close_request(task_id, request_id, span_id, ANSWERED_ELSEWHERE, said))
             raise
+
+    async def _is_cancelled(self, task_id: str) -> bool:
+        async with self._store.glance() as view:
+            return (await view.task(task_id)).cancel_requested
 
     async def _read(self, task_id: str, request_id: str) -> Permission | None:
         with suppress(NotFound):

@@ -36,12 +36,14 @@ class HookOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The decision about a tool call, for the agent. `none`: the agent decides as if there were no hook.
 
     `arguments` are set if a person changed them. `asked` says that a rule wants a question, which nobody answered here.
+    With `stop` the agent should also end its turn, because a person cancelled the session.
     """
 
     decision: Literal["allow", "deny", "none"] = "none"
     reason: str = ""
     arguments: Any = None
     asked: bool = False
+    stop: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

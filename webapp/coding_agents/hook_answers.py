@@ -31,7 +31,8 @@ def _claude_code(call: HookCall, outcome: HookOutcome) -> dict[str, Any]:
     if decision == "none":
         return {}
     said = {"permissionDecision": decision, "permissionDecisionReason": outcome.reason or None}
-    return _specific(call, said | {"updatedInput": outcome.arguments if decision == "allow" else None})
+    specific = _specific(call, said | {"updatedInput": outcome.arguments if decision == "allow" else None})
+    return {"continue": False, "stopReason": outcome.reason, **specific} if outcome.stop else specific
 
 
 def _codex(call: HookCall, outcome: HookOutcome) -> dict[str, Any]:
@@ -52,7 +53,8 @@ def _gemini_cli(call: HookCall, outcome: HookOutcome) -> dict[str, Any]:
     if call.moment != "tool_start" or outcome.decision == "none":
         return {}
     if outcome.decision == "deny":
-        return {"decision": "deny", "reason": outcome.reason or DENIED}
+        stop = {"continue": False, "stopReason": outcome.reason} if outcome.stop else {}
+        return {**stop, "decision": "deny", "reason": outcome.reason or DENIED}
     changed = {"hookSpecificOutput": {"tool_input": outcome.arguments}} if outcome.arguments is not None else {}
     return {"decision": "allow", **changed}
 
@@ -62,7 +64,7 @@ def _permission_request(outcome: HookOutcome, *, edits: bool) -> dict[str, Any]:
         return {}
     decision: dict[str, Any] = {"behavior": outcome.decision}
     if outcome.decision == "deny":
-        decision["message"] = outcome.reason or DENIED
+        decision |= {"message": outcome.reason or DENIED} | ({"interrupt": True} if edits and outcome.stop else {})
     elif edits and outcome.arguments is not None:
         decision["updatedInput"] = outcome.arguments
     return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}

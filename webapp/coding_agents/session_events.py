@@ -61,6 +61,9 @@ class _Events:
             self._start()
         elif not task.spawn_seq:
             self._add("runner_spawn", SESSION, {"runner_version": call.agent, "cwd": call.cwd}, "begin")
+        elif task.cancel_requested:
+            if call.moment == "prompt":
+                self._add("runner_spawn", SESSION, {"runner_version": call.agent, "cwd": call.cwd}, "again")
         elif task.ended and call.moment in BEGINS_WORK:
             self._add("status", SESSION, {"status": "running", "message": "The session continues"}, "again")
         if call.moment in ("tool_start", "permission", "tool_end", "tool_failure", "permission_denied"):
