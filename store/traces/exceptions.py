@@ -13,21 +13,22 @@ ATTRIBUTES = ("exception.type", "exception.message", "exception.stacktrace", "ex
 
 
 def exception_payload(attributes: Mapping[str, Any], message: str = "") -> dict[str, Any]:
-    """Return the fields for an exception: `error_code` is its type, and `message` its traceback, after a log `message`.
-
-    `reason` is the message of the exception alone.
-    """
-    kind, reason = _text(attributes, "exception.type"), _text(attributes, "exception.message")
+    """Return the fields for an exception: its type, and as `message` its traceback, after the `message` of a log."""
+    name, reason = named_exception(attributes)
     traceback = _text(attributes, "exception.stacktrace").rstrip("\n")
-    name = kind.rpartition(".")[2] if kind.startswith("builtins.") else kind
     spoken = traceback or ": ".join(filter(None, (name, reason))) or "an exception without a description"
     rest = {name: value for name, value in attributes.items() if name not in ATTRIBUTES}
     return {
         "message": f"{message}\n{spoken}" if message else spoken,
-        "error_code": name or "Exception",
-        **({"reason": reason} if reason else {}),
+        "exception": name or "Exception",
         **({"attributes": rest} if rest else {}),
     }
+
+
+def named_exception(attributes: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the type and the message of an exception. Either may be empty."""
+    kind = _text(attributes, "exception.type")
+    return kind.removeprefix("builtins."), _text(attributes, "exception.message")
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str:

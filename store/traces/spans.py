@@ -11,7 +11,7 @@ from signalbox.store.emitter.fit_payload import fitting, number
 from signalbox.store.events import NewEvent
 from signalbox.store.terminal_escapes import plain
 from signalbox.store.times import from_nanoseconds
-from signalbox.store.traces.exceptions import EXCEPTION, exception_payload
+from signalbox.store.traces.exceptions import EXCEPTION, exception_payload, named_exception
 from signalbox.store.traces.logs import level_of
 from signalbox.store.traces.tasks import service_of
 from signalbox.store.traces.values import SpanEvent, TraceSpan
@@ -126,10 +126,10 @@ def _described(span: TraceSpan) -> dict[str, Any]:
 def _error(span: TraceSpan) -> dict[str, Any]:
     """Return the fields that say why a span has failed: its status message, else its last exception."""
     raised = next((event for event in reversed(span.events) if event.name == EXCEPTION), None)
-    thrown = exception_payload(raised.attributes) if raised else {}
+    thrown, reason = named_exception(raised.attributes) if raised else ("", "")
     http = number(span.attributes.get("http.response.status_code", span.attributes.get("http.status_code")))
-    code = thrown.get("error_code") or span.attributes.get("error.type") or (f"HTTP {http:g}" if http else "error")
-    message = span.status_message or thrown.get("reason") or ""
+    code = thrown or span.attributes.get("error.type") or (f"HTTP {http:g}" if http else "error")
+    message = span.status_message or reason
     return {"error_code": str(code)[:256], **({"message": message[:MAX_ERROR_CHARS]} if message else {})}
 
 

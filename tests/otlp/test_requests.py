@@ -64,7 +64,7 @@ def test_a_stock_program_without_our_code_appears_on_the_page(server: Server) ->
     task = task_of(server.store, task_id)
     assert (task.title, task.kind, task.status, task.spans_total) == ("POST /gifts", "gift-shop", "running", 4)
     failed = [event.payload for event in log_of(server.store, task_id) if event.payload.get("level") == "error"]
-    assert [(one["error_code"], "Traceback" in one["message"]) for one in failed] == [("ValueError", True)]
+    assert [(one["exception"], "Traceback" in one["message"]) for one in failed] == [("ValueError", True)]
 
 
 def test_spans_of_two_services_make_one_task_and_a_repeated_batch_changes_nothing(server: Server) -> None:

@@ -50,7 +50,7 @@ def test_an_exception_is_an_error_with_its_traceback_before_the_end_of_the_span(
     error, end = end_events(
         span(status="error", events=[{"name": "exception", "time_ns": NOON + MS, "attributes": raised}])
     )
-    assert (error.event_type, error.payload["level"], error.payload["error_code"]) == ("log", "error", "ValueError")
+    assert (error.event_type, error.payload["level"], error.payload["exception"]) == ("log", "error", "ValueError")
     assert error.payload["message"].endswith("ValueError: bad")
     assert (end.payload["error_code"], end.payload["message"]) == ("ValueError", "bad")
 
