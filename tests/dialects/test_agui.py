@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -12,7 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from signalbox import open_task
 from signalbox.store import NewEvent
+from tests.support.paths import ROOT
 from tests.support.people import project, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.waiting import wait_until
@@ -263,3 +266,24 @@ def test_a_thread_starts_a_run_of_the_project_and_answers_need_the_right(start_s
     resume = [{"interruptId": "r1", "status": "resolved", "payload": True}]
     with pytest.raises(AssertionError, match="right to answer"):
         AguiClient(own, "runs/thread-1", reader).run(resume=resume)
+
+
+@pytest.mark.parametrize(("words", "shown"), [("yes", "it was allowed"), ("no", "it was refused")])
+def test_the_example_answers_a_question_and_shows_the_run(server: Server, words: str, shown: str) -> None:
+    task_id = f"agui-example-{words}"
+
+    def work() -> None:
+        with open_task(server.store, task_id) as task, task.phase("executing"), task.tool("rm", {"path": "x"}) as call:
+            allowed = call.ask_permission("rm", {"path": "x"}, reason="Delete x?")
+            call.result(result=f"it was {'allowed' if allowed else 'refused'}")
+
+    server.store.create_task(task_id)
+    running = threading.Thread(target=work)
+    running.start()
+    example = [sys.executable, str(ROOT / "examples" / "agui_client.py"), task_id, "--server", server.url]
+    result = subprocess.run([*example, "--answer", words], capture_output=True, text=True, timeout=60)
+    running.join(20)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[:2] == ["— executing", '→ rm {"path":"x"}']
+    assert f"← {shown}" in result.stdout
+    assert result.stdout.endswith("success\n")

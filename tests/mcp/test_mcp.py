@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +21,9 @@ from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types import ResourceUpdatedNotification
 
 from signalbox.store import NewEvent
+from signalbox.webapp.app import create_app
+from signalbox.webapp.cli import run_command_line
+from signalbox.webapp.settings import Settings
 from tests.support.command import environment
 from tests.support.paths import ROOT
 from tests.support.people import project, revoke, token, wait_until_guarded
@@ -72,7 +75,9 @@ async def over_http(server: Server, name: str, mode: str = "auto", **options: An
 @asynccontextmanager
 async def over_stdio(*arguments: str, mode: str = "auto", **options: Any) -> AsyncIterator[Client]:
     """Start `signalbox mcp` as a coding agent does."""
-    parameters = StdioServerParameters(command=sys.executable, args=["-m", "signalbox", "mcp", *arguments])
+    environment = {"SIGNALBOX_LOG_LEVEL": "debug"}
+    command = ["-m", "signalbox", "mcp", *arguments]
+    parameters = StdioServerParameters(command=sys.executable, args=command, env=environment)
     async with Client(stdio_client(parameters), mode=mode, **options) as client:
         yield client
 
@@ -213,10 +218,13 @@ async def test_stdio_serves_a_database_to_an_older_client(guarded: Server) -> No
     guarded.store.create_task("followed", project_id="ours")
     guarded.emit("followed", NewEvent(event_type="runner_spawn"))
     changed: asyncio.Queue[str] = asyncio.Queue()
+    foreign: list[Exception] = []
 
     async def handle(message: Any) -> None:
         if isinstance(message, ResourceUpdatedNotification):
             await changed.put(str(message.params.uri))
+        elif isinstance(message, Exception):
+            foreign.append(message)
 
     async with over_stdio("--store", guarded.store_url, mode="legacy", message_handler=handle) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -238,6 +246,7 @@ async def test_stdio_serves_a_database_to_an_older_client(guarded: Server) -> No
         assert await asyncio.wait_for(changed.get(), 10) == uri
         with pytest.warns(MCPDeprecationWarning):
             await client.unsubscribe_resource(uri)
+    assert not foreign, "a line of stdout is no message of the protocol"
 
 
 async def assert_told_of_changes(client: Client, server: Server) -> None:
@@ -263,32 +272,6 @@ async def test_subscriptions_work_over_http_and_end_with_the_rights(guarded: Ser
                 async with asyncio.timeout(10):
                     while True:
                         await anext(aiter(subscription))
-
-
-def test_stdout_of_stdio_has_only_messages_and_the_end_of_stdin_ends_the_command(guarded: Server) -> None:
-    environment = {**os.environ, "SIGNALBOX_LOG_LEVEL": "debug"}
-    command = [sys.executable, "-m", "signalbox", "mcp", "--store", guarded.store_url]
-    hello = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    }
-    messages = [
-        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_runs", "arguments": {}}},
-    ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(b"".join(json.dumps(one).encode() + b"\n" for one in messages) + b"this is no JSON\n")
-        process.stdin.flush()
-        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
-        process.stdin.close()
-        rest = process.stdout.read().splitlines()
-        assert process.wait(10) == 0
-    assert answers[0]["result"]["serverInfo"]["name"] == "signalbox"
-    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in rest)
 
 
 @pytest.fixture(scope="module")
@@ -327,9 +310,23 @@ def test_the_example_prints_why_the_newest_failed_run_failed(guarded: Server) ->
     assert third.endswith("stderr: no space left")
 
 
-def test_what_is_missing_is_said_in_one_line(tmp_path: Any) -> None:
-    command = [sys.executable, "-m", "signalbox", "mcp", "--store", f"sqlite:///{tmp_path}/none.db"]
-    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
-    assert (result.returncode, result.stdout) == (1, "")
-    assert f"there is no database {tmp_path}/none.db" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+def test_what_is_missing_is_said_in_one_line(
+    guarded: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_command_line(["mcp", "--store", f"sqlite:///{tmp_path}/none.db"]) == 1
+    monkeypatch.setattr(sys.modules["signalbox.webapp.cli.mcp"], "find_spec", lambda name: None)
+    assert run_command_line(["mcp", "--server", guarded.url]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    first, second = output.err.splitlines()
+    assert f"there is no database {tmp_path}/none.db" in first
+    assert "pip install 'signalbox-console[mcp]'" in second
+
+
+async def test_a_server_without_the_extra_says_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signalbox.webapp.api.mcp.find_spec", lambda name: None)
+    app = create_app(Settings(store=url))
+    async with app.test_app() as running:
+        answer = await running.test_client().post("/mcp", json={}, headers={"Host": "localhost"})
+    assert answer.status_code == 501
+    assert "pip install 'signalbox-console[mcp]'" in (await answer.get_json())["error"]["message"]

@@ -117,7 +117,7 @@ def wants_json() -> bool:
 
 def is_programs(path: str) -> bool:
     """Return whether only programs use this path, so that its errors are always JSON."""
-    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/", OTLP_PREFIX, *PROBES))
+    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/", "/mcp", OTLP_PREFIX, *PROBES))
 
 
 def too_large(asked: Any, error: HTTPException) -> str:

@@ -97,9 +97,11 @@ class _Part:
     def add(self, event: Event) -> bool:
         """Add the line of an event. Return False if there is no room for it."""
         line = self._console.texts.log_line(event)
-        if self.lines and (len(self.lines) >= self._limit or len(line) + 1 > self._left):
+        # Some characters take more room as JSON.
+        size = len(msgspec.json.encode(line).decode())
+        if self.lines and (len(self.lines) >= self._limit or size > self._left):
             return False
-        self._left -= len(line) + 1
+        self._left -= size
         self.lines.append((event.seq, line))
         self.continues_after = event.seq
         return True

@@ -20,15 +20,15 @@ from signalbox.webapp.mcp.values import (
     Status,
 )
 
-MAX_RUNS = 50
-MAX_SPANS = 30
-MAX_PERMISSIONS = 10
+MAX_RUNS = 40
+MAX_SPANS = 25
+MAX_PERMISSIONS = 5
 MAX_TESTS = 20
 MAX_UNFINISHED = 4
 GRAPH_SPANS = 1000
 """Spans that are read to choose those of an answer."""
 
-SHORT = 300
+SHORT = 160
 """Characters of a title, a message or an error in a row."""
 
 Json = dict[str, Any]

@@ -59,8 +59,8 @@ def listed() -> list[types.Tool]:
             name=tool.name,
             title=tool.title,
             description=tool.description,
-            input_schema=_without_titles(tool.parameters),
-            output_schema=_without_titles(tool.output_schema),
+            input_schema=_short(tool.parameters),
+            output_schema=_short(tool.output_schema, answers=True),
             annotations=tool.annotations,
         )
         for tool in TOOLS.values()
@@ -96,12 +96,20 @@ def _wrong_arguments(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:5])
 
 
-def _without_titles(schema: Any) -> Any:
-    """Return a JSON Schema without the titles that repeat names, which an agent would have to read."""
-    if isinstance(schema, dict):
-        kept = {name: value for name, value in schema.items() if not (name == "title" and isinstance(value, str))}
-        return {name: _without_titles(value) for name, value in kept.items()}
-    return [_without_titles(one) for one in schema] if isinstance(schema, list) else schema
+def _short(schema: Any, *, answers: bool = False) -> Any:
+    """Return a JSON Schema without the titles that repeat names, which an agent would have to read.
+
+    In the schemas of `answers` a field that may be null is one that may be absent.
+    """
+    if isinstance(schema, list):
+        return [_short(one, answers=answers) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: value for name, value in schema.items() if not (name == "title" and isinstance(value, str))}
+    choices = kept.get("anyOf")
+    if answers and isinstance(choices, list) and len(choices) == 2 and choices[1] == {"type": "null"}:
+        kept = choices[0] | {name: value for name, value in kept.items() if name not in ("anyOf", "default")}
+    return {name: _short(value, answers=answers) for name, value in kept.items()}
 
 
 def _failed(message: str) -> types.CallToolResult:
