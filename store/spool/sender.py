@@ -108,7 +108,7 @@ class Sender:
             thread.join(1.0)
 
     def _run(self) -> None:
-        pause = FIRST_PAUSE_S
+        pause, fault = FIRST_PAUSE_S, ""
         while not self._stopped:
             try:
                 with locked(self._file.path.with_name("sending.lock")) as is_ours:
@@ -127,7 +127,12 @@ class Sender:
                 self._pause(max(pause, error.retry_after))
                 pause = min(pause * 2, MAX_PAUSE_S)
             except (sqlite3.Error, OSError) as error:
-                self._notice(f"the spool {self._file.path} cannot be used: {error}")
+                if not self._file.path.exists():
+                    # Somebody deleted the spool. A later record begins a new one.
+                    self._file.close()
+                if str(error) != fault:
+                    fault = str(error)
+                    self._notice(f"the spool {self._file.path} cannot be used: {fault}")
                 self._pause(MAX_PAUSE_S)
             except Exception as error:
                 report(logging.ERROR, "the spool could not send", error)

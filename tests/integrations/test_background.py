@@ -54,7 +54,10 @@ async def test_values_are_those_of_the_moment_of_the_report(writer: BackgroundWr
     assert event.payload == {"numbers": [1, 2], "row": "<Row>", "when": "�", "infinite": None}
 
 
-def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(start_server: Callable[..., Server]) -> None:
+def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(
+    start_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_SPOOL_BYTES", "0")  # with a spool the queue is emptied to the disk
     server = start_server()
     server.kill()
     writer = BackgroundWriter(ReportTarget(server.url), max_events=100)

@@ -86,6 +86,8 @@ def test_requests_over_a_quota_are_refused_before_their_body_is_read(guarded: Se
     refused = guarded.post("/api/tasks/quota/events", json=LINE, headers=ci)
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota_exceeded")
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    exported = guarded.post("/v1/traces", json={"resourceSpans": []}, headers=ci)
+    assert (exported.status_code, "Retry-After" in exported.headers) == (429, True)
     assert guarded.get("/api/tasks/quota", headers=ci).json()["latest_seq"] == 5
     with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as sent:
         head = "POST /api/tasks/quota/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -148,6 +150,7 @@ def test_the_page_of_tokens_shows_and_sets_quotas(guarded: Server) -> None:
     assert guarded.post("/admin/tokens", data=form, headers=origin).status_code == 201
     page = guarded.get("/admin/tokens", headers=browser).text
     assert "0 of 6,000 events" in page
+    assert "of tokens over their quota refused" in guarded.get("/admin/health", headers=browser).text
     token_id = re.findall(r"/admin/tokens/(\w+)/quota", page)[0]
     change = {"events_per_minute": "", "bytes_per_minute": "500"}
     assert guarded.post(f"/admin/tokens/{token_id}/quota", data=change, headers=origin).status_code == 303

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -315,6 +316,21 @@ async def test_calls_that_wait_for_the_server_do_not_delay_appends(proxy: Proxy,
         assert isinstance(one, StoreUnavailable)
 
 
+def test_a_deleted_spool_is_reported_once_and_begun_again(
+    server: Server, proxy: Proxy, log: SpooledLog, folder: Path, task: str, notices: list[str]
+) -> None:
+    proxy.shut()
+    log.append(task, line("lost"))
+    shutil.rmtree(folder)
+    wait_until(lambda: any("cannot be used" in text for text in notices))
+    wait_until(lambda: not log.spool.in_use())
+    log.append(task, line("kept"))
+    proxy.listen()
+    sent(log)
+    assert lines_of(server, task) == ["kept"]
+    assert sum("cannot be used" in text for text in notices) == 1
+
+
 def test_a_forked_process_has_a_spool_of_its_own(server: Server, proxy: Proxy, log: SpooledLog, task: str) -> None:
     proxy.shut()
     log.append(task, line("parent"))
@@ -362,7 +378,6 @@ def test_a_command_runs_while_the_server_is_away_and_its_output_is_sent_later(
     assert "wait on disk until the server is back: see `signalbox spool`" in done.stderr
     shown = signalbox("spool", **variables).stdout
     assert proxy.url in shown
-    assert signalbox("spool", "flush", "--server", proxy.url, **variables).returncode == 1
     proxy.listen()
     flushed = signalbox("spool", "flush", "--server", proxy.url, **variables)
     assert flushed.stdout.endswith(" sent, 0 waiting, 0 refused\n")

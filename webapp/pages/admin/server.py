@@ -10,6 +10,7 @@ from signalbox.store.redaction.rules import Redaction
 from signalbox.store.urls import without_password
 from signalbox.webapp import __version__
 from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.quota_guard import quotas
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.health import health, store_problem
 from signalbox.webapp.pages.admin.page import admin_page
@@ -71,6 +72,7 @@ def _facts() -> list[tuple[str, str]]:
         ("Watched tasks", plural(streams.watched_tasks, "task")),
         ("Delay of streams", f"99 of 100 streams are at most {plural(int(behind), 'event')} behind"),
         ("Waiting writes", plural(stats.waiting, "write")),
+        ("Quotas", f"{plural(quotas().refused, 'request')} of tokens over their quota refused since the start"),
         ("Transactions", f"{count(stats.commits)} committed by this process since its start"),
     ]
 
