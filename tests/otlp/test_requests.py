@@ -200,11 +200,14 @@ def test_a_trace_of_a_run_joins_the_run(server: Server) -> None:
             {"key": name, "value": {"stringValue": text}} for name, text in named.items()
         ]
         assert post(server, document).json() == {}
+        one = [{"key": "signalbox.task", "value": {"stringValue": run.task_id}}]
+        assert post(server, traces(span("d6" * 16, 10, attributes=one), span("d6" * 16, 11))).json() == {}
         assert post(server, traces(span("d5" * 16, 9, traceState=f"x=1,signalbox={run.task_id}"))).json() == {}
     spans = spans_of(server.store, run.task_id)
-    assert {spans[f"step {number}"].parent_span_id for number in (7, 8, 9)} == {parent}
+    assert {spans[f"step {number}"].parent_span_id for number in (7, 8, 9, 10)} == {parent}
+    assert list(spans_of(server.store, "d6" * 16)) == ["step 11"]
     task = task_of(server.store, run.task_id)
-    assert (task.title, task.status, task.spans_total) == ("the run", "done", 4)
+    assert (task.title, task.status, task.spans_total) == ("the run", "done", 5)
 
 
 def test_a_pending_span_runs_until_its_end_arrives(server: Server) -> None:

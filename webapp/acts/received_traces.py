@@ -127,8 +127,8 @@ def _mapped(
         key = (id(item.resource), item.trace_id, state)
         source = sources.get(key)
         if source is None:
-            source = sources[key] = TraceSource.of(item.resource, item.trace_id, state, _named(item.attributes))
-        elif named := _named(item.attributes):
+            source = sources[key] = TraceSource.of(item.resource, item.trace_id, state, "")
+        if named := _named(item.attributes):
             source = source._replace(named=named)
         found.setdefault(source, []).append(_Mapped(source, redaction.events(events_of(item))))
     return found
