@@ -41,6 +41,9 @@ class WriteRedaction:
         payload = self.value(event.payload)
         if event.event_type == "permission_request":
             payload |= {name: event.payload[name] for name in _VALUE_RULES if name in event.payload}
+            if payload.get("arguments") != event.payload.get("arguments"):
+                # The answer would have the hidden values, and the run would use them.
+                payload.pop("editable", None)
         return event if payload == event.payload else msgspec.structs.replace(event, payload=payload)
 
     def value(self, value: Any) -> Any:

@@ -39,6 +39,14 @@ def test_values_that_an_answer_must_match_stay() -> None:
     assert payload["arguments"] == {"token": HIDDEN}
 
 
+def test_arguments_with_a_hidden_value_cannot_be_edited_because_the_run_would_get_them_back() -> None:
+    asked = {"arguments": {"url": "https://example.org", "token": "abc"}, "editable": True}
+    request = NewEvent(event_type="permission_request", payload=asked)
+    assert "editable" not in HIDE.event(request).payload
+    harmless = NewEvent(event_type="permission_request", payload={"arguments": {"url": "a"}, "editable": ["url"]})
+    assert HIDE.event(harmless).payload["editable"] == ["url"]
+
+
 def test_without_rules_nothing_is_hidden() -> None:
     assert WriteRedaction("").event(LOGIN) is LOGIN
     assert WriteRedaction("").text("token=abc") == "token=abc"
