@@ -69,8 +69,9 @@ def configure(settings: Settings, worker: int = 0) -> None:
         logger.handlers = []
         logger.propagate = True
     logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))
-    # At level INFO httpx logs the URLs of agents with their query strings.
-    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
+    # At level INFO httpx logs the URLs of agents with their query strings, and mcp each request that it refuses.
+    for name in ("httpx", "mcp"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

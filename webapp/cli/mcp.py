@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ def mcp(port: int | None, store: str | None, server: str | None, token: str | No
     if find_spec("mcp") is None:
         raise click.ClickException("this command needs the extra mcp: pip install 'signalbox-console[mcp]'")
     if port is None:
+        # A thread that waits for standard input would delay the end after Ctrl-C until the next line.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         return asyncio.run(_serve_stdio(chosen))
     return _serve_http(chosen, port)
 
