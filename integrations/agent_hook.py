@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 LIMIT_S = 0.17
-"""Seconds from the start of this process until a response must have begun."""
+"""Seconds from the start of this process until a response must start."""
 
 LEAST_S = 0.04
 """Seconds for the response even if the process itself took long to start."""

@@ -19,7 +19,7 @@ from signalbox.webapp.coding_agents.agents import AGENTS
 @click.option("--token", metavar="TEXT", help=f"The bearer token for the server.  [{TOKEN_VARIABLE}]")
 @click.option("--project", metavar="ID", help="The project of a new session.  [default: the token's, else default]")
 @click.option("--wait", type=float, default=agent_hook.WAIT_S, show_default=True, help="Seconds to wait for an answer.")
-@click.option("--limit", type=float, help="Seconds until the server must have begun to answer.")
+@click.option("--limit", type=float, help="Seconds until the server must start to answer.")
 def hook(agent: str, **options: object) -> None:
     """Pass a call of a hook of AGENT from standard input to the server, and print the answer.
 

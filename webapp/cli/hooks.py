@@ -56,7 +56,7 @@ def hooks() -> None:
 @click.option(
     "--limit",
     type=click.FloatRange(0.02, 30),
-    help="Seconds until the server must have begun to answer.  [default: 0.17, counted from the start of the hook]",
+    help="Seconds until the server must start to answer.  [default: 0.17, counted from the start of the hook]",
 )
 @yes_flag
 def install(
@@ -246,7 +246,7 @@ def _try_server(server: str) -> None:
         notice(f"{server} does not answer now: until it does, the agent works as if it had no hooks")
         return
     if (taken := min(times)) > SLOW_SERVER_S:
-        notice(f"{server} took {taken:.2f} s to answer: give the hooks more time, such as --limit {3 * taken:.1f}")
+        notice(f"{server} answers after {taken:.2f} s: give the hooks more time, such as --limit {3 * taken:.1f}")
 
 
 def _payload(file: Any, tool: str | None, arguments: str | None, folder: str | None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def endpoint(
     """Declare a route of the API; see Endpoint. With another `media_type` than JSON it returns a Response."""
 
     def declare(view: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Response]]:
-        hints = get_type_hints(view)
+        hints = get_type_hints(view, include_extras=True)
         given = inspect.signature(view).parameters
         result = hints.get("return")
         if get_origin(result) is Result:
