@@ -116,6 +116,11 @@ class BackgroundWriter:
         """
         return self._thread.flush(timeout)
 
+    def send_kept(self, timeout: float) -> None:
+        """Send what earlier programs or this one kept on disk while the server was away, for at most `timeout` s."""
+        if self.target.is_server:
+            self._thread.delivery.send_kept(timeout)
+
     def close(self, timeout: float = EXIT_TIMEOUT_S) -> bool:
         """Flush, and end the thread. Returns whether everything is stored. A later event starts a new thread."""
         until, thread = time.monotonic() + timeout, self._thread
@@ -126,11 +131,16 @@ class BackgroundWriter:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of events that are `waiting`, `written`, `dropped` for want of room, and `refused` by the log."""
+        """The numbers of events by what became of them.
+
+        They are `waiting`, `written`, `kept` on disk until the server is back, `dropped` for want of room, or `refused`
+        by the log.
+        """
         queue, delivery = self._thread.queue, self._thread.delivery
         return {
             "waiting": self._thread.waiting,
             "written": delivery.written,
+            "kept": delivery.kept,
             "dropped": queue.total_dropped,
             "refused": delivery.refused,
         }
@@ -185,6 +195,7 @@ def _flush_all() -> None:
         if len(_deadlines) == 1 or not writer.is_down:
             with suppress(Exception):
                 writer.flush(max(0.0, deadline - time.monotonic()))
+                writer.send_kept(max(0.0, deadline - time.monotonic()))
 
 
 def _before_fork() -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("signalbox.integrations")
 
+KEPT_PATIENCE_S = 0.5
+"""Seconds for which the end of a program waits for a server that is away."""
+
 MAX_KNOWN_TASKS = 10_000
 """Tasks of which the identity is remembered, so that no event reaches a later task with the same id."""
 
@@ -30,7 +33,7 @@ class Delivery:
         self._log: Log | None = None
         self._identities: OrderedDict[str, str | None] = OrderedDict()
         self._prefix = os.urandom(8).hex()
-        self.written = self.refused = 0
+        self.written = self.kept = self.refused = 0
 
     def send(self, pending: list[QueuedEvent]) -> None:
         """Append the items, and remove those that are done from `pending`.
@@ -54,6 +57,13 @@ class Delivery:
         if self._log is None:
             self._log = self._target.open()
         return self._log
+
+    def send_kept(self, timeout: float) -> None:
+        """Send what is kept on disk, for at most `timeout` seconds, or half a second if the server is still away."""
+        from signalbox.store.remote import RemoteLog
+
+        if isinstance(self._log, RemoteLog):
+            self._log.wait(self._log.aflush(timeout, min(timeout, KEPT_PATIENCE_S)))
 
     def close(self) -> None:
         """Close the log."""
@@ -109,7 +119,10 @@ class Delivery:
         stored = opened.append(first.task_id, events, identity=identity)
         if identity is None and stored:
             self._remember(first.task_id, stored[-1].identity or None)
-        self.written += len(events)
+        # An event without a seq is kept on disk until the server is back: see `store.spool`.
+        kept = sum(event.seq == 0 for event in stored)
+        self.kept += kept
+        self.written += len(events) - kept
 
     def _remember(self, task_id: str, identity: str | None) -> None:
         self._identities[task_id] = identity

@@ -95,6 +95,9 @@ class SessionReporter:
         if self._target.is_server:
             shown = f"{self._target.url.rstrip('/')}/tasks/{self._task.task_id}"
         terminalreporter.write_line(f"signalbox: {shown}")
+        if counts["kept"]:
+            kept = "on disk until the server is back: see `signalbox spool`"
+            terminalreporter.write_line(f"signalbox: {counts['kept']:,} events are kept {kept}", yellow=True)
         if lost := counts["dropped"] + counts["refused"] + (0 if stored else counts["waiting"]):
             terminalreporter.write_line(f"signalbox: {lost:,} events are not stored", yellow=True)
 

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,7 +37,7 @@ async def test_events_are_stored_once_in_order_with_their_own_times(writer: Back
     assert [event.payload["message"] for event in events] == [f"line {number}" for number in range(1000)]
     assert events[1].happened_at < events[0].happened_at
     assert task.latest_seq == 1200
-    assert writer.counts == {"waiting": 0, "written": 1201, "dropped": 0, "refused": 0}
+    assert writer.counts == {"waiting": 0, "written": 1201, "kept": 0, "dropped": 0, "refused": 0}
 
 
 async def test_values_are_those_of_the_moment_of_the_report(writer: BackgroundWriter, url: str) -> None:
@@ -54,32 +53,46 @@ async def test_values_are_those_of_the_moment_of_the_report(writer: BackgroundWr
     assert event.payload == {"numbers": [1, 2], "row": "<Row>", "when": "�", "infinite": None}
 
 
-def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(
-    start_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SIGNALBOX_SPOOL_BYTES", "0")  # with a spool the queue is emptied to the disk
-    server = start_server()
-    server.kill()
-    writer = BackgroundWriter(ReportTarget(server.url), max_events=100)
+async def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/later/signalbox.db"
+    writer = BackgroundWriter(ReportTarget(url), max_events=100)
     writer.append("busy", "work_item_start", {"work_item_id": "a"}, span_id="a")
-    wait_until(lambda: writer.is_down)  # the thread has taken it, and keeps trying to send it
+    wait_until(lambda: writer.is_down)  # the thread has taken it, and keeps trying to store it
     for number in range(150):
         writer.append("busy", "log", {"message": str(number)})
     writer.append("busy", "work_item_complete", {"work_item_id": "a"}, span_id="a")
     assert writer.counts["dropped"] == 51
-    server.start()
+    (tmp_path / "later").mkdir()
+    assert wait_until(writer.flush)
+    events = await events_in(url, "busy")
     report = "51 events were dropped, because too many were waiting to be sent"
-    events = wait_until(lambda: writer.flush() and (read := events_at(server, "busy"))[-1]["payload"] and read)
-    lines = [event["payload"]["message"] for event in events if event["event_type"] == "log"]
+    lines = [event.payload["message"] for event in events if event.event_type == "log"]
     assert lines == [report, *map(str, range(51, 150))]
-    assert events[0]["event_type"] == "work_item_start"
-    assert "work_item_complete" in [event["event_type"] for event in events]
+    assert (events[0].event_type, events[-1].event_type) == ("work_item_start", "work_item_complete")
     writer.close()
 
 
-def events_at(server: Server, task_id: str) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = server.get(f"/api/tasks/{task_id}/events?limit=1000").json()["events"]
-    return events
+def test_events_reach_a_server_that_was_away(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = start_server()
+    server.kill()
+    code = """
+        from signalbox.integrations.background import background_writer
+        from signalbox.integrations.target import target
+
+        writer = background_writer(target())
+        writer.append("away", "log", {"message": "kept"})
+        print(writer.flush(), writer.counts["kept"])
+        """
+    variables = {"SIGNALBOX_SERVER": server.url, "SIGNALBOX_SPOOL_DIR": str(tmp_path / "spool")}
+    assert run_program(code, cwd=tmp_path, **variables).stdout == "True 1\n"
+    server.start()
+    assert run_program(code.replace('kept"}', 'now"}'), cwd=tmp_path, **variables).returncode == 0
+
+    def messages() -> list[str]:
+        events = server.get("/api/tasks/away/events").json().get("events", [])
+        return [event["payload"]["message"] for event in events]
+
+    assert wait_until(lambda: len(messages()) == 2 and messages()) == ["kept", "now"]
 
 
 def test_a_fork_reports_for_itself_and_the_parent_goes_on(url: str, tmp_path: Path) -> None:
@@ -125,7 +138,8 @@ def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path:
     # Nobody answers: the connection stays open until the system gives up, after minutes.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started = time.monotonic()
-        done = run_program(code, cwd=tmp_path, SIGNALBOX_SERVER=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        away = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        done = run_program(code, cwd=tmp_path, SIGNALBOX_SERVER=away, SIGNALBOX_SPOOL_DIR=str(tmp_path / "spool"))
         assert done.returncode == 0
         assert time.monotonic() - started < 10
 

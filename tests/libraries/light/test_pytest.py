@@ -27,9 +27,17 @@ async def test_a_worker_that_crashes_fails_its_test(tmp_path: Path, url: str) ->
     assert "crashed" in failed.payload["message"]
 
 
-async def test_a_session_without_a_store_runs_as_ever_and_says_that_nothing_is_stored(tmp_path: Path) -> None:
+async def test_a_session_without_its_server_runs_as_ever_and_says_where_its_events_are(tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text("def test_one(): pass")
-    done = run_python(*PLUGIN, cwd=tmp_path, SIGNALBOX_SERVER="http://127.0.0.1:9")
+    spool = str(tmp_path / "spool")
+    done = run_python(*PLUGIN, cwd=tmp_path, SIGNALBOX_SERVER="http://127.0.0.1:9", SIGNALBOX_SPOOL_DIR=spool)
+    assert done.returncode == 0
+    assert "events are kept on disk until the server is back" in done.stdout
+
+
+async def test_a_session_without_its_database_says_that_nothing_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text("def test_one(): pass")
+    done = run_python(*PLUGIN, cwd=tmp_path, SIGNALBOX_STORE_URL="sqlite:///missing/signalbox.db")
     assert done.returncode == 0
     assert "events are not stored" in done.stdout
 
