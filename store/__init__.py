@@ -79,7 +79,8 @@ def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None,
       the extra `signalbox-console[redis]`. Without it PostgreSQL wakes them. SQLite needs no bus and ignores it.
 
     - `https://HOST` or `http://HOST`: the store of a Signalbox server, with the rights of `token`. It has the writes of
-      runs and the reads that the API offers: see `store.remote.store`.
+      runs and the reads that the API offers: see `store.remote.store`. Events wait on disk while the server is away:
+      see `store.remote.spooled`.
 
     Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable, and InvalidEvent for a bad URL of a server or token.
     """
