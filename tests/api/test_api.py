@@ -245,7 +245,7 @@ def test_the_openapi_document_describes_every_route(server: Server) -> None:
         (re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith(("/api/", "/sse/", "/ws/", "/metrics", "/healthz", "/readyz"))
+        if rule.rule.startswith(("/api/", "/v1/", "/sse/", "/ws/", "/metrics", "/healthz", "/readyz"))
         or (rule.rule.endswith(exports) and "/artifacts/" not in rule.rule)
     }
     document = server.get("/api/openapi.json").json()

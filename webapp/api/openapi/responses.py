@@ -16,6 +16,7 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
 from signalbox.webapp.http.endpoint import JSON, Endpoint
 from signalbox.webapp.http.errors import is_programs
+from signalbox.webapp.http.otlp_status import PROTOBUF, is_otlp
 from signalbox.webapp.http.refusal_table import Refusal, refusals_of
 from signalbox.webapp.http.refusals import (
     CrossSite,
@@ -67,25 +68,39 @@ class Error(msgspec.Struct):
     error: ErrorDetail
 
 
-ERROR_TYPES = (Error,)
+class Status(msgspec.Struct):
+    """An error of OTLP: `google.rpc.Status`, in the encoding of the request. `code` is one of gRPC."""
+
+    code: int
+    message: str
+
+
+ERROR_TYPES = (Error, Status)
 
 
 def responses(rule: Rule, declared: Endpoint, access: Access, schema_of: Callable[[Any], Spec]) -> Spec:
     """Return the `responses` object of an operation, by status."""
     found: Spec = {str(status): _success(status, declared, schema_of) for status in declared.statuses}
     for status, refusals in _refusals(rule, declared, access).items():
-        error: Spec = {"$ref": "#/components/schemas/Error"}
+        error: Spec = {"$ref": f"#/components/schemas/{'Status' if is_otlp(rule.rule) else 'Error'}"}
         known = found.get(str(status))
         if known is not None:
             error = {"anyOf": [known["content"][JSON]["schema"], error]}
         found[str(status)] = {
             "description": " ".join(dict.fromkeys(f"`{one.code}`: {one.meaning}" for one in refusals)),
-            "content": {JSON: {"schema": error}, **({} if is_programs(rule.rule) else _PAGE)},
+            "content": {JSON: {"schema": error}, **_other_content(rule)},
             **({"headers": _RETRY_AFTER} if status in (429, 503) else {}),
         }
     if access.scope is not None and not is_programs(rule.rule):
         found["303"] = _LOGIN
     return dict(sorted(found.items()))
+
+
+def _other_content(rule: Rule) -> Spec:
+    """Return the content of errors besides JSON: protobuf, a page, or none."""
+    if is_otlp(rule.rule):
+        return {PROTOBUF: {"schema": {"type": "string", "format": "binary"}}}
+    return {} if is_programs(rule.rule) else _PAGE
 
 
 def _success(status: int, declared: Endpoint, schema_of: Callable[[Any], Spec]) -> Spec:
