@@ -111,7 +111,8 @@ async def test_a_program_is_a_task_with_its_name_and_its_end(url: str, tmp_path:
 
 async def test_a_program_below_signalbox_run_reports_to_that_run(url: str, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(PROGRAM)
-    done = signalbox("run", "--store", url, "--task", "training", "--", sys.executable, str(tmp_path / "train.py"))
+    words = ("run", "--store", url, "--task", "training", "--", sys.executable, str(tmp_path / "train.py"))
+    done = signalbox(*words, SIGNALBOX_SERVER="http://127.0.0.1:9")  # the option takes precedence
     assert done.returncode == 0, done.stderr
     (task,) = await tasks_in(url)
     assert (task.task_id, task.status) == ("training", "done")

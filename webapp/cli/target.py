@@ -61,7 +61,9 @@ class Target(msgspec.Struct, frozen=True):
         """The variables that give another `signalbox` command the same target, whatever its working directory."""
         if self.server is not None:
             return {SERVER_VARIABLE: self.server} | ({TOKEN_VARIABLE: self.token} if self.token else {})
-        return variables(self.store, self.bus)
+        # A server in the environment would take precedence over the store that an option chose.
+        no_server = {SERVER_VARIABLE: ""} if os.environ.get(SERVER_VARIABLE) else {}
+        return variables(self.store, self.bus) | no_server
 
 
 def store_option(command: F) -> F:
