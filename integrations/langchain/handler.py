@@ -177,7 +177,7 @@ class SignalboxCallbackHandler(_Base):
         if run is None:
             return
         if isinstance(error, GraphBubbleUp):
-            run.task.tool_ended(run.span_id, run.name, status_text="interrupted")
+            run.task.tool_ended(run.span_id, run.name, message="interrupted")
         else:
             run.task.tool_ended(run.span_id, run.name, failure(error))
             self._end_root(run, error)

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from signalbox.integrations.snapshot import MAX_ITEMS, MAX_TEXT_CHARS
 from signalbox.integrations.target import CALL_TIMEOUT_S, ReportTarget
 from signalbox.integrations.traces.traced_task import TracedTask
 from signalbox.integrations.traces.values import plain
@@ -22,6 +21,7 @@ from signalbox.store.emitter.permission import Answer
 from signalbox.store.errors import StoreError, UnknownTask
 from signalbox.store.events import MAX_PAYLOAD_BYTES, Event, new_id
 from signalbox.store.log import Log, task_of
+from signalbox.store.redaction.writes import write_redaction_of_environment
 from signalbox.store.state import Task
 from signalbox.store.times import now
 
@@ -39,7 +39,7 @@ class Question:
 
     `seconds` is the time limit, None for none. The request offers `choices`, expects a value of a `response_schema`, or
     lets people change the `arguments` with `editable`: see "Answers with a value" in docs/events.md. Arguments that are
-    too large for the log cannot be changed, because the log has only a part of them.
+    too large for the log, or of which the redaction hides a value, cannot be changed: the log has only a part of them.
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class Question:
         **fields: Any,
     ) -> None:
         self.request_id = new_id()
-        self.arguments = plain(arguments)
+        given = plain(arguments)
+        # An answer would bring back what the redaction has hidden.
+        is_whole = isinstance(given, dict) and write_redaction_of_environment().value(given) == given
         self._task, self._span_id = task, span_id
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._since_seq = 0
@@ -65,12 +67,12 @@ class Question:
         self._payload = {
             "request_id": self.request_id,
             "tool_name": tool_name,
-            "arguments": self.arguments,
+            "arguments": given,
             "reason": reason,
             "expires_at": None if seconds is None else _in_seconds(seconds),
             "choices": list(choices) if choices else None,
             "response_schema": response_schema,
-            "editable": (editable and isinstance(self.arguments, dict) and _fits(self.arguments)) or None,
+            "editable": (editable and is_whole and _fits(given)) or None,
             **fields,
         }
 
@@ -203,15 +205,6 @@ def _answer(request_id: str, event: Event) -> Answer:
 
 def _fits(arguments: dict[str, Any]) -> bool:
     """Return whether the log stores these arguments unchanged."""
-    texts: list[Any] = [arguments]
-    while texts:
-        value = texts.pop()
-        if isinstance(value, str) and len(value) > MAX_TEXT_CHARS:
-            return False
-        if isinstance(value, dict | list):
-            if len(value) > MAX_ITEMS:
-                return False
-            texts += value.values() if isinstance(value, dict) else value
     return len(msgspec.json.encode(arguments)) < MAX_PAYLOAD_BYTES // 2
 
 

@@ -83,6 +83,7 @@ class TracedTask:
         """Report the end."""
         for span_id in list(self._pieces):
             self._flush(span_id)
+        self._is_ended = True
         if not self.is_own:
             self.step_ended(self.root, self.title, WORKFLOW, error, **fields)
             return
@@ -91,7 +92,6 @@ class TracedTask:
             payload = {"exit_code": 130, "status": "cancelled", "message": "cancelled", **fields}
         elif error:
             payload |= {"exit_code": 1, "status": "failed", **error}
-        self._is_ended = True
         self.event("runner_exit", self.root, None, payload)
         self.writer.let_go(self.task_id)
 
@@ -103,13 +103,16 @@ class TracedTask:
 
     def stop_waiting(self, reason: str) -> None:
         """Report that the task ends without the answers that it waits for."""
-        if self.is_own and not self._is_ended:
-            self.end(cancelled=True, message=reason)
+        if not self._is_ended:
+            self.end({"error_code": "cancelled", "message": reason}, cancelled=True, message=reason)
 
     def resume(self, library: str) -> None:
         """Report that the task runs again after `pause`, or after its end."""
-        if self.is_own and self._is_ended:
+        was_ended, self._is_ended = self._is_ended, False
+        if was_ended and self.is_own:
             self.continued(library)
+        elif was_ended:
+            self.step(self.root, self._outer, self.title, WORKFLOW)
         elif self.is_own:
             self.event("runner_heartbeat", self.root, None, {"heartbeat_interval": HEARTBEAT_INTERVAL_S})
             self.writer.keep_alive(self.task_id, HEARTBEAT_INTERVAL_S, identity=self.identity)
