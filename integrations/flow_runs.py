@@ -99,7 +99,9 @@ class FlowReporter:
 
     @quiet
     def step_started(self, run: FlowRun, step_id: str, name: str, *, parent: str | None = None, **facts: Any) -> None:
-        """Report the start of a step, or of another attempt of it."""
+        """Report the start of a step, or of another attempt of it, if `attempt` is more than 1."""
+        if facts.get("attempt") == 1:
+            facts = {name: value for name, value in facts.items() if name not in ("attempt", "max_attempts")}
         self._step(run, "work_item_start", step_id, name, facts, parent)
 
     @quiet

@@ -22,7 +22,7 @@ Reported = TypeVar("Reported")
 
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 _LEVELS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
-_OWN_WORDS = ("Running hook", "Hook ", "Created task run", "Created subflow run")
+_OWN_WORDS = ("Running hook", "Hook ", "Created task run", "Created subflow run", "Finished in state Completed")
 """The beginnings of lines of Prefect that the work items say better."""
 
 _reporters: list[FlowReporter] = []

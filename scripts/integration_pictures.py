@@ -42,6 +42,8 @@ PICTURES = (
     Picture("openai-agents", "agents", "openai_agents_travel.py", "openai-agents", "done", "/conversation"),
     Picture("langgraph", "agents", "langgraph_release.py", "langgraph", "waiting"),
     Picture("claude-agent", "agents", "claude_agent_fix.py", "claude-agent", "waiting"),
+    Picture("celery-items", "queues", "celery_orders.py", "catalogue", "done"),
+    Picture("prefect", "prefect", "prefect_backup.py", "prefect", "done"),
 )
 
 

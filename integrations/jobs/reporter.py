@@ -91,7 +91,14 @@ class JobReporter:
         if job.place is None:
             self._create(job)
         elif job.attempt == 1:
-            self._item(job, "job_queued", {**self._facts(job), "delay": delay})
+            # Within the span around it: the item begins when a worker begins it.
+            place, wait = job.place, f" for {delay:g} s" if delay else ""
+            line = {
+                "message": f"{job.title} waits in the queue {job.queue or self.library}{wait}",
+                "job_id": job.job_id,
+            }
+            where = {"span_id": place.span_id, "phase": place.phase}
+            self.writer.append(place.task_id, "log", line, identity=place.identity, **where)
 
     @quiet
     def started(self, job: QueueJob, **facts: Any) -> None:
@@ -177,15 +184,14 @@ class JobReporter:
         )
 
     def _facts(self, job: QueueJob) -> dict[str, Any]:
-        return {
-            "job": job.name,
-            "job_id": job.job_id,
+        facts: dict[str, Any] = {
             "queue": job.queue,
-            "attempt": job.attempt,
-            "max_attempts": job.max_attempts,
             "arguments": dict(job.arguments) or None,
             "queued_at": _iso(job.queued_at),
         }
+        if job.attempt > 1:
+            facts |= {"attempt": job.attempt, "max_attempts": job.max_attempts}
+        return facts if job.place is None else {"job_id": job.job_id, **facts}
 
 
 def _known(payload: dict[str, Any]) -> dict[str, Any]:
