@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -27,14 +28,22 @@ FIRST_DELAY, MAX_DELAY = 0.1, 5.0
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 
 
+def _host_of(url: str) -> str:
+    """Return the host of a server's URL. It is empty if the URL is not one."""
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+        usable = parts.scheme in ("http", "https") and parts.port != 0 and not re.search(r"\s", url)
+    except (httpx.InvalidURL, ValueError):
+        return ""
+    return parts.hostname or "" if usable else ""
+
+
 class Connection(InPlace):
     """The connection to the server at `url`, with a token. Safe to use from any thread and event loop."""
 
     def __init__(self, url: str, token: str | None, patience: float) -> None:
-        try:
-            host = httpx.URL(url).host if url.startswith(("http://", "https://")) else ""
-        except httpx.InvalidURL:
-            host = ""
+        host = _host_of(url)
         if not host:
             raise InvalidEvent(f"cannot use {url!r}: a server's URL looks like http://127.0.0.1:8000", "url")
         if token is not None and not _TOKEN.fullmatch(token):
