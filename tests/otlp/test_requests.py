@@ -84,7 +84,9 @@ def test_spans_of_two_services_make_one_task_and_a_repeated_batch_changes_nothin
 
 
 @pytest.mark.parametrize(
-    ("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)], ids=str
+    ("coding", "pack"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
+    ids=["gzip", "deflate", "identity"],
 )
 def test_compressed_requests_are_stored(server: Server, coding: str, pack: Any) -> None:
     trace = coding.encode().hex().ljust(32, "0")
