@@ -1,6 +1,7 @@
 """Takes the pictures of the integrations from real runs of the examples: `python -m scripts.integration_pictures`.
 
-The examples run in the environments of `scripts/integrations`, which must be there: `make integrations` makes them.
+Most examples run in the environments of `scripts/integrations`, which must be there: `make integrations` makes them.
+To add a picture: a line in PICTURES.
 """
 
 from __future__ import annotations
@@ -25,25 +26,28 @@ WAIT_S = 60.0
 
 
 class Picture(NamedTuple):
-    """A picture of the run of an example. The page is taken when the task has this status.
+    """A picture of the run of an example. The page is taken when a new task has this status, and this kind if given.
 
-    `folder` is the environment, and `path` the part of the address after that of the task.
+    `folder` is the environment, empty for that of the project. `command` has the arguments of Python, which runs in
+    `examples/`. `path` is the part of the address after that of the task.
     """
 
     name: str
     folder: str
-    example: str
-    kind: str
+    command: str
     status: str
+    kind: str = ""
     path: str = ""
 
 
 PICTURES = (
-    Picture("openai-agents", "agents", "openai_agents_travel.py", "openai-agents", "done", "/conversation"),
-    Picture("langgraph", "agents", "langgraph_release.py", "langgraph", "waiting"),
-    Picture("claude-agent", "agents", "claude_agent_fix.py", "claude-agent", "waiting"),
-    Picture("celery-items", "queues", "celery_orders.py", "catalogue", "done"),
-    Picture("prefect", "prefect", "prefect_backup.py", "prefect", "done"),
+    Picture("integration-logging", "", "logging_program.py", "done"),
+    Picture("integration-pytest", "", "-m pytest -p signalbox.integrations.pytest sample_tests.py", "failed"),
+    Picture("openai-agents", "agents", "integrations/openai_agents_travel.py", "done", path="/conversation"),
+    Picture("langgraph", "agents", "integrations/langgraph_release.py", "waiting"),
+    Picture("claude-agent", "agents", "integrations/claude_agent_fix.py", "waiting"),
+    Picture("celery-items", "queues", "integrations/celery_orders.py", "done", kind="catalogue"),
+    Picture("prefect", "prefect", "integrations/prefect_backup.py", "done", kind="prefect"),
 )
 
 
@@ -63,10 +67,11 @@ def main() -> None:
 
 def take(browser: Browser, server: Server, picture: Picture) -> None:
     """Run the example of a picture, and take the page of its task."""
-    python = ROOT / ".venv-libraries" / picture.folder / "bin" / "python"
+    python = ROOT / ".venv-libraries" / picture.folder / "bin" / "python" if picture.folder else sys.executable
     known = {task["task_id"] for task in tasks(server)}
-    command = [str(python), str(ROOT / "examples" / "integrations" / picture.example)]
-    program = subprocess.Popen(command, env={**os.environ, "SIGNALBOX_STORE_URL": server.store_url})
+    command = [str(python), *picture.command.split()]
+    variables = {**os.environ, "SIGNALBOX_STORE_URL": server.store_url}
+    program = subprocess.Popen(command, cwd=ROOT / "examples", env=variables)
     try:
         task_id = wait_for_task(server, picture, known)
         page = open_page(browser, server, f"/tasks/{task_id}{picture.path}", color_scheme="light", **DESKTOP)
@@ -82,15 +87,15 @@ def take(browser: Browser, server: Server, picture: Picture) -> None:
 
 
 def wait_for_task(server: Server, picture: Picture, known: set[str]) -> str:
-    """Wait for a new task with the kind and the status of a picture, and return its id."""
+    """Wait for the new task of a picture, and return its id."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         for task in tasks(server):
             is_new = task["task_id"] not in known
-            if is_new and (task["kind"], task["status"]) == (picture.kind, picture.status):
+            if is_new and task["status"] == picture.status and picture.kind in ("", task["kind"]):
                 return task["task_id"]
         time.sleep(0.1)
-    raise AssertionError(f"{picture.example} made no task of the kind {picture.kind} that is {picture.status}")
+    raise AssertionError(f"{picture.command} made no task that is {picture.status}")
 
 
 def tasks(server: Server) -> list[dict[str, str]]:

@@ -19,7 +19,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.scenarios import console
 from e2e.browser import launch
-from scripts.integration_screenshots import take_integrations
 from scripts.png import smaller
 from signalbox.store import NewEvent
 from tests.support.agent_payloads import payload
@@ -84,7 +83,6 @@ def take_all(browser: Browser, server: Server) -> None:
             page.screenshot(path=IMAGES / f"{name}.png")
         take_views(browser, server)
         take_coding_agent(browser, server)
-        take_integrations(browser, server, IMAGES)
     finally:
         for demo in demos:
             demo.terminate()
