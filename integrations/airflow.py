@@ -14,8 +14,8 @@ from typing import Any
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
-from signalbox.integrations.flow_runs import FlowReporter, FlowRun
-from signalbox.integrations.jobs import ReportedError, quiet
+from signalbox.integrations.reporting.flow_runs import FlowReporter, FlowRun
+from signalbox.integrations.reporting.jobs import ReportedError, quiet
 
 _FLUSH_S = 2.0
 """Seconds for which the process of a task instance waits for its events at its end, where no exit handlers run."""

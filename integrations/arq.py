@@ -27,7 +27,7 @@ from arq.jobs import Job as ArqJob
 from arq.utils import import_string
 from arq.worker import Function, Retry, RetryJob
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 
 _KEY = "signalbox:origin:{}"
 """The key in Redis with the origin of a job, because jobs of arq have no headers."""

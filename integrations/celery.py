@@ -15,8 +15,8 @@ from typing import Any
 from celery import signals
 from celery.exceptions import Ignore, Reject, Retry, WorkerLostError
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
-from signalbox.integrations.jobs.origin import HEADER
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs.origin import HEADER
 
 _UID = "signalbox"
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from dagster import DagsterEvent, DagsterEventType
 
-from signalbox.integrations.flow_runs import FlowReporter, FlowRun
-from signalbox.integrations.jobs import ReportedError, quiet
+from signalbox.integrations.reporting.flow_runs import FlowReporter, FlowRun
+from signalbox.integrations.reporting.jobs import ReportedError, quiet
 
 _LEVELS = {logging.INFO: "info", logging.WARNING: "warning"}
 

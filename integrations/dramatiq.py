@@ -14,8 +14,8 @@ from dramatiq import Middleware
 from dramatiq.middleware import Shutdown
 from dramatiq.middleware.retries import Retries
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
-from signalbox.integrations.jobs.origin import HEADER
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs.origin import HEADER
 
 
 class SignalboxMiddleware(Middleware):

@@ -13,7 +13,7 @@ from typing import Any
 from huey import signals
 from huey.exceptions import CancelExecution, TaskLockedException
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 
 _KEY = "signalbox.{}"
 """The key in Huey's storage with the origin and the attempt of a task, because a task of Huey has no headers."""

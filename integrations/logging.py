@@ -39,7 +39,7 @@ class SignalboxHandler(logging.Handler):
         super().__init__(level)
         # Otherwise `logging.basicConfig` would set one that repeats the level and the logger in each message.
         self.formatter = _MESSAGE
-        from signalbox.integrations.log_lines import LogLines
+        from signalbox.integrations.reporting.log_lines import LogLines
 
         self._lines = LogLines(**where)
         self.task = self._lines.task

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from signalbox.integrations.log_lines import LogLines, with_traceback
+from signalbox.integrations.reporting.log_lines import LogLines, with_traceback
 
 _LEVELS = {"TRACE": "debug", "SUCCESS": "info"}
 

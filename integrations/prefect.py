@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from prefect import Flow, Task
 from prefect.context import FlowRunContext
 
-from signalbox.integrations.flow_runs import FlowReporter, FlowRun
-from signalbox.integrations.jobs import ReportedError, quiet
+from signalbox.integrations.reporting.flow_runs import FlowReporter, FlowRun
+from signalbox.integrations.reporting.jobs import ReportedError, quiet
 
 Reported = TypeVar("Reported")
 

@@ -14,7 +14,7 @@ from typing import Any
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
 
 
 def install(app: Any, store: str | None = None, **options: Any) -> None:

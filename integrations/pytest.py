@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from signalbox.integrations.program import ProgramTask
-from signalbox.integrations.target import ReportTarget, target
-from signalbox.integrations.testing import Outcome, TestResult, TestSession
+from signalbox.integrations.reporting.program import ProgramTask
+from signalbox.integrations.reporting.target import ReportTarget, target
+from signalbox.integrations.reporting.testing import Outcome, TestResult, TestSession
 
 NAME = "signalbox-session"
 

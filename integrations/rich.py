@@ -18,9 +18,9 @@ from typing import Any
 from rich.progress import Progress, ProgressColumn, Task, TaskID
 from rich.text import Text
 
-from signalbox.integrations.log_lines import LogLines
-from signalbox.integrations.program import ProgramTask
-from signalbox.integrations.progress import ProgressReport
+from signalbox.integrations.reporting.log_lines import LogLines
+from signalbox.integrations.reporting.program import ProgramTask
+from signalbox.integrations.reporting.progress import ProgressReport
 
 
 class SignalboxColumn(ProgressColumn):

@@ -15,8 +15,8 @@ from rq import Queue, SimpleWorker, Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job as RqJob
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
-from signalbox.integrations.jobs.origin import HEADER
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs.origin import HEADER
 
 _RETRIES = "signalbox_retries"
 """The key in the meta data of a job with the retries that it began with, because RQ counts them down."""

@@ -13,7 +13,7 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from signalbox.integrations.log_lines import LogLines, with_traceback
+from signalbox.integrations.reporting.log_lines import LogLines, with_traceback
 
 _OWN = frozenset({"event", "level", "logger", "timestamp", "exc_info", "exception", "stack_info", "stack"})
 """Keys that have a place of their own in the event."""

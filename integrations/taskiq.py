@@ -14,8 +14,8 @@ from typing import Any
 from taskiq import TaskiqMiddleware
 from taskiq.exceptions import NoResultError
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
-from signalbox.integrations.jobs.origin import HEADER
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError, quiet
+from signalbox.integrations.reporting.jobs.origin import HEADER
 
 
 class SignalboxTaskiqMiddleware(TaskiqMiddleware):

@@ -14,8 +14,8 @@ from typing import Any
 
 from tqdm import tqdm as _Tqdm
 
-from signalbox.integrations.log_lines import LogLines
-from signalbox.integrations.progress import ProgressReport
+from signalbox.integrations.reporting.log_lines import LogLines
+from signalbox.integrations.reporting.progress import ProgressReport
 
 _WHERE = ("store", "server", "token", "project", "task", "title")
 

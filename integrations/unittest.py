@@ -14,9 +14,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from signalbox.integrations.program import ProgramTask
-from signalbox.integrations.target import target
-from signalbox.integrations.testing import Outcome, TestResult, TestSession
+from signalbox.integrations.reporting.program import ProgramTask
+from signalbox.integrations.reporting.target import target
+from signalbox.integrations.reporting.testing import Outcome, TestResult, TestSession
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 

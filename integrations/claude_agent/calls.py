@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from signalbox.integrations.traces.traced_task import TracedTask
-from signalbox.integrations.traces.values import plain
+from signalbox.integrations.reporting.traces.traced_task import TracedTask
+from signalbox.integrations.reporting.traces.values import plain
 from signalbox.store.events import new_id
 
 

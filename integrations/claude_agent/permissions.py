@@ -9,8 +9,8 @@ import anyio
 from claude_agent_sdk import PermissionResult, PermissionResultAllow, PermissionResultDeny, ToolPermissionContext
 
 from signalbox.integrations.claude_agent.session import ClaudeSession
-from signalbox.integrations.traces.harmless import log
-from signalbox.integrations.traces.questions import Question
+from signalbox.integrations.reporting.traces.harmless import log
+from signalbox.integrations.reporting.traces.questions import Question
 from signalbox.store.emitter.permission import Answer
 
 CanUseTool = Callable[[str, dict[str, Any], ToolPermissionContext], Awaitable[PermissionResult]]

@@ -9,10 +9,10 @@ from typing import Any
 
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher, PermissionResult, ToolPermissionContext
 
-from signalbox.integrations.background import background_writer
 from signalbox.integrations.claude_agent.permissions import Fallback, ask
 from signalbox.integrations.claude_agent.session import ClaudeSession
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
 
 HOOKS = (
     "PreToolUse",

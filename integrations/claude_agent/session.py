@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from signalbox.integrations.background import BackgroundWriter
 from signalbox.integrations.claude_agent.calls import Call, blocks_of
 from signalbox.integrations.claude_agent.tools import Tools
-from signalbox.integrations.traces.harmless import harmless
-from signalbox.integrations.traces.traced_task import TracedTask, open_trace
-from signalbox.integrations.traces.values import plain, title_of
+from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.traces.harmless import harmless
+from signalbox.integrations.reporting.traces.traced_task import TracedTask, open_trace
+from signalbox.integrations.reporting.traces.values import plain, title_of
 from signalbox.store.emitter.failure import failure
 from signalbox.store.events import new_id
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from signalbox.integrations.background import background_writer
 from signalbox.integrations.langchain.interrupts import ask_about, close_questions
 from signalbox.integrations.langchain.messages import answer_of, brief, document_of, message_of, tool_result
 from signalbox.integrations.langchain.runs import LangChainRun, open_runs
-from signalbox.integrations.target import target
-from signalbox.integrations.traces.harmless import harmless
-from signalbox.integrations.traces.values import decoded, plain
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
+from signalbox.integrations.reporting.traces.harmless import harmless
+from signalbox.integrations.reporting.traces.values import decoded, plain
 from signalbox.store.emitter.failure import failure
 
 try:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from signalbox.integrations.langchain.threads import AskedInterrupt, Threads
-from signalbox.integrations.traces.questions import Question
-from signalbox.integrations.traces.traced_task import TracedTask
+from signalbox.integrations.reporting.traces.questions import Question
+from signalbox.integrations.reporting.traces.traced_task import TracedTask
 from signalbox.store.answers import check_schema
 from signalbox.store.emitter.permission import Answer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from signalbox.integrations.traces.values import plain
+from signalbox.integrations.reporting.traces.values import plain
 
 MAX_STATE_CHARS = 4000
 """Characters of each text in the inputs and outputs of a step. A graph passes its whole state to every node."""

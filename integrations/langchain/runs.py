@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from signalbox.integrations.background import BackgroundWriter
 from signalbox.integrations.langchain.messages import first_words
 from signalbox.integrations.langchain.threads import Threads
-from signalbox.integrations.target import ReportTarget
-from signalbox.integrations.traces.traced_task import TracedTask, open_trace
-from signalbox.integrations.traces.values import title_of
+from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.target import ReportTarget
+from signalbox.integrations.reporting.traces.traced_task import TracedTask, open_trace
+from signalbox.integrations.reporting.traces.values import title_of
 
 MAX_OPEN = 10_000
 """Runs that are open at the same time. The oldest ones are forgotten, so runs that never end use no memory."""

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from signalbox.integrations.traces.questions import Question
-from signalbox.integrations.traces.traced_task import TracedTask
+from signalbox.integrations.reporting.traces.questions import Question
+from signalbox.integrations.reporting.traces.traced_task import TracedTask
 
 MAX_THREADS = 1000
 """Waiting threads that are remembered. The graph of a forgotten one continues as a task of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from signalbox.integrations.traces.values import decoded, plain
+from signalbox.integrations.reporting.traces.values import decoded, plain
 
 _CALLS = ("function_call", "custom_tool_call", "mcp_call", "computer_call", "web_search_call", "file_search_call")
 _RESULTS = ("function_call_output", "custom_tool_call_output", "computer_call_output")

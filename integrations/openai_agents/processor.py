@@ -10,13 +10,13 @@ from typing import Any
 
 from agents.tracing import TracingProcessor
 
-from signalbox.integrations.background import background_writer
 from signalbox.integrations.openai_agents.messages import question_in
 from signalbox.integrations.openai_agents.spans import INVISIBLE, call_of, ended, error_of, name_of, started
-from signalbox.integrations.target import target
-from signalbox.integrations.traces.harmless import harmless
-from signalbox.integrations.traces.traced_task import TracedTask, open_trace
-from signalbox.integrations.traces.values import plain, title_of
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
+from signalbox.integrations.reporting.traces.harmless import harmless
+from signalbox.integrations.reporting.traces.traced_task import TracedTask, open_trace
+from signalbox.integrations.reporting.traces.values import plain, title_of
 
 LIBRARY = "openai-agents"
 MAX_TRACES = 1000

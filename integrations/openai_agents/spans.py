@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from signalbox.integrations.openai_agents.messages import answer_of, messages_of
-from signalbox.integrations.traces.traced_task import TracedTask
-from signalbox.integrations.traces.values import decoded, plain
+from signalbox.integrations.reporting.traces.traced_task import TracedTask
+from signalbox.integrations.reporting.traces.values import decoded, plain
 
 INVISIBLE = ("task", "turn")
 """Types of spans that only group others: their children belong to the span above them."""

@@ -12,10 +12,10 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from signalbox.integrations.background import BackgroundWriter, background_writer, before_exit
 from signalbox.integrations.opentelemetry.reading import trace_span
 from signalbox.integrations.opentelemetry.waiting_spans import WaitingSpans
-from signalbox.integrations.target import current_task, target
+from signalbox.integrations.reporting.background import BackgroundWriter, background_writer, before_exit
+from signalbox.integrations.reporting.target import current_task, target
 from signalbox.store.identity import Reference, parse_reference
 from signalbox.store.trace_context import PROJECT_ATTRIBUTE, TASK_ATTRIBUTE, named_task
 from signalbox.store.traces import TraceSpan, end_events, start_event, task_id_of_trace
@@ -42,9 +42,9 @@ class SignalboxSpanProcessor(SpanProcessor):
     """Reports the spans of a `TracerProvider` to Signalbox while they run.
 
     `store` and `server`, `token` and `project` say where to report, by default as the environment says (see
-    `integrations.target`). Spans belong to the task that `store.trace_context` describes: that of the `signalbox run`
-    around the program, else a task of their trace. With `task`, a run that `open_task` returned or a reference such as
-    `nightly`, they all belong to that task, which must exist.
+    `integrations.reporting.target`). Spans belong to the task that `store.trace_context` describes: that of the
+    `signalbox run` around the program, else a task of their trace. With `task`, a run that `open_task` returned or a
+    reference such as `nightly`, they all belong to that task, which must exist.
 
     No call waits for the store, and none raises an error of it. `counts` says how many spans were dropped.
     """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.integrations.background import BackgroundWriter
-from signalbox.integrations.target import ReportTarget
+from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.target import ReportTarget
 from signalbox.store import open_store
 from tests.support.reporting import events_in, run_program, tasks_in
 from tests.support.server import Server
@@ -76,8 +76,8 @@ def test_events_reach_a_server_that_was_away(start_server: Callable[..., Server]
     server = start_server()
     server.kill()
     code = """
-        from signalbox.integrations.background import background_writer
-        from signalbox.integrations.target import target
+        from signalbox.integrations.reporting.background import background_writer
+        from signalbox.integrations.reporting.target import target
 
         writer = background_writer(target())
         writer.append("away", "log", {"message": "kept"})
@@ -100,8 +100,8 @@ def test_a_fork_reports_for_itself_and_the_parent_goes_on(url: str, tmp_path: Pa
         """
         import os, sys
         from multiprocessing import get_context
-        from signalbox.integrations.background import background_writer
-        from signalbox.integrations.target import target
+        from signalbox.integrations.reporting.background import background_writer
+        from signalbox.integrations.reporting.target import target
 
         writer = background_writer(target())
         writer.append("forks", "log", {"message": "before"})
@@ -124,7 +124,7 @@ def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path:
     code = """
         import atexit, time
         from signalbox.integrations import background
-        from signalbox.integrations.target import target
+        from signalbox.integrations.reporting.target import target
 
         background.EXIT_TIMEOUT_S = 1.5
         atexit.register(lambda: background.background_writer(target()).append("end", "log", {"message": "at exit"}))
@@ -200,8 +200,8 @@ def test_a_forked_process_reports_to_postgresql_too(tmp_path: Path) -> None:
     done = run_program(
         """
         from multiprocessing import get_context
-        from signalbox.integrations.background import background_writer
-        from signalbox.integrations.target import target
+        from signalbox.integrations.reporting.background import background_writer
+        from signalbox.integrations.reporting.target import target
 
         writer = background_writer(target())
         writer.create_task("forks", title="Forks")

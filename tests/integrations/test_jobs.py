@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from signalbox.integrations.jobs import JobReporter, Origin, QueueJob, ReportedError
-from signalbox.integrations.jobs.arguments import shown_arguments, shown_call
-from signalbox.integrations.jobs.origin import ItemPlace
+from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError
+from signalbox.integrations.reporting.jobs.arguments import shown_arguments, shown_call
+from signalbox.integrations.reporting.jobs.origin import ItemPlace
 from signalbox.store import Store, open_task
 from tests.support.daemon import free_port
 from tests.support.log import log_of, spans_of, task_of, types_of

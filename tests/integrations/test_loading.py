@@ -19,7 +19,7 @@ def test_importing_the_package_or_an_integration_loads_no_store(tmp_path: Path) 
     done = run_program(
         """
         import sys
-        import signalbox, signalbox.integrations.background
+        import signalbox, signalbox.integrations.reporting.background
         heavy = ("signalbox.store", "msgspec", "sqlite3", "httpx", "asyncio", "typing")
         before = [name for name in heavy if name in sys.modules]
         from signalbox import open_store

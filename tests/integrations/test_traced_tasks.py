@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from signalbox.integrations.background import BackgroundWriter
-from signalbox.integrations.target import target
-from signalbox.integrations.traces import pieces
-from signalbox.integrations.traces.questions import Question
-from signalbox.integrations.traces.traced_task import TracedTask, open_trace
+from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.target import target
+from signalbox.integrations.reporting.traces import pieces
+from signalbox.integrations.reporting.traces.questions import Question
+from signalbox.integrations.reporting.traces.traced_task import TracedTask, open_trace
 from signalbox.store import Store, open_store
 from signalbox.store.events import new_id
 from tests.support.log import answer, cancel, log_of, open_permissions

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from signalbox.integrations.testing import Outcome, TestResult, TestSession
+from signalbox.integrations.reporting.testing import Outcome, TestResult, TestSession
 from signalbox.store import NewEvent
 from signalbox.store.emitter.fit_payload import fitting
 from signalbox.store.times import epoch_seconds, timestamp

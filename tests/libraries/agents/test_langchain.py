@@ -22,9 +22,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, RetryPolicy, interrupt
 
-from signalbox.integrations.background import background_writer
 from signalbox.integrations.langchain import SignalboxCallbackHandler, ainvoke, invoke
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
 from signalbox.store import open_store, open_task
 from tests.libraries.agents.conftest import Console, Person
 

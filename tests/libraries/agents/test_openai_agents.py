@@ -18,9 +18,9 @@ from agents import (
 )
 from agents.tracing import custom_span
 
-from signalbox.integrations.background import background_writer
 from signalbox.integrations.openai_agents import SignalboxTracingProcessor
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
 from signalbox.store import open_store, open_task
 from tests.libraries.agents.conftest import Console
 from tests.libraries.agents.fake_openai import calls, chat_model, responses_model, said

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, RetryPolicy, job, op
 
-from signalbox.integrations.background import background_writer
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import environment
 from tests.support.log import log_of, spans_of, task_of, tasks_of

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from signalbox.integrations.background import background_writer
-from signalbox.integrations.progress import INTERVAL_S
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.progress import INTERVAL_S
+from signalbox.integrations.reporting.target import target
 from signalbox.integrations.rich import SignalboxColumn, SignalboxProgress
-from signalbox.integrations.target import target
 from signalbox.integrations.tqdm import tqdm, trange
 from signalbox.store import Event
 from tests.support.reporting import events_in, run_program, tasks_in

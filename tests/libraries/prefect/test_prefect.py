@@ -9,8 +9,8 @@ import pytest
 from prefect import flow, get_run_logger, task
 
 from signalbox.integrations import prefect as signalbox_prefect
-from signalbox.integrations.background import background_writer
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.target import target
 from signalbox.store import Event
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task

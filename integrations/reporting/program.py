@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 
-from signalbox.integrations.background import BackgroundWriter, background_writer, before_exit
-from signalbox.integrations.target import ReportTarget, current_task
+from signalbox.integrations.reporting.background import BackgroundWriter, background_writer, before_exit
+from signalbox.integrations.reporting.target import ReportTarget, current_task
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def failure_of(error: BaseException) -> dict[str, str]:
     """Return the fields of an event that describe an exception: its type, its message and its traceback."""
     import traceback
 
-    from signalbox.integrations.snapshot import text_of
+    from signalbox.integrations.reporting.snapshot import text_of
 
     trace = "".join(traceback.format_exception(error))[-MAX_TRACEBACK_CHARS:]
     return {"error_code": type(error).__name__, "message": text_of(error) or type(error).__name__, "traceback": trace}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from signalbox.integrations.snapshot import text_of
+from signalbox.integrations.reporting.snapshot import text_of
 from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
 from signalbox.store.redaction.writes import RULES_VARIABLE
 

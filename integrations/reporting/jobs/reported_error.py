@@ -6,7 +6,7 @@ import re
 import traceback
 from typing import Any, NamedTuple
 
-from signalbox.integrations.snapshot import text_of
+from signalbox.integrations.reporting.snapshot import text_of
 
 MAX_MESSAGE_CHARS = 4000
 MAX_TRACEBACK_CHARS = 16_000

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from signalbox.integrations.background import BackgroundWriter, background_writer
-from signalbox.integrations.jobs import ReportedError, quiet
-from signalbox.integrations.jobs.arguments import Redact, shown_arguments, shown_result
-from signalbox.integrations.jobs.queue_job import usable_id
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import BackgroundWriter, background_writer
+from signalbox.integrations.reporting.jobs import ReportedError, quiet
+from signalbox.integrations.reporting.jobs.arguments import Redact, shown_arguments, shown_result
+from signalbox.integrations.reporting.jobs.queue_job import usable_id
+from signalbox.integrations.reporting.target import target
 
 HEARTBEAT_INTERVAL = 10.0
 """Seconds without an event after which a run gets a heartbeat."""

@@ -18,10 +18,10 @@ import weakref
 from concurrent.futures import thread as _thread_pools  # noqa: F401
 from contextlib import suppress
 
-from signalbox.integrations.event_queue import CREATE_TASK, EventQueue, QueuedEvent
-from signalbox.integrations.snapshot import snapshot
-from signalbox.integrations.target import ReportTarget
-from signalbox.integrations.writer_thread import Heartbeat, WriterThread
+from signalbox.integrations.reporting.event_queue import CREATE_TASK, EventQueue, QueuedEvent
+from signalbox.integrations.reporting.snapshot import snapshot
+from signalbox.integrations.reporting.target import ReportTarget
+from signalbox.integrations.reporting.writer_thread import Heartbeat, WriterThread
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from signalbox.integrations.target import CALL_TIMEOUT_S, ReportTarget
-from signalbox.integrations.traces.traced_task import TracedTask
-from signalbox.integrations.traces.values import plain
+from signalbox.integrations.reporting.target import CALL_TIMEOUT_S, ReportTarget
+from signalbox.integrations.reporting.traces.traced_task import TracedTask
+from signalbox.integrations.reporting.traces.values import plain
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.permission import Answer
 from signalbox.store.errors import StoreError, UnknownTask

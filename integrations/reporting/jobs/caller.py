@@ -7,9 +7,9 @@ import time
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from signalbox.integrations.jobs.origin import ItemPlace, Origin
-from signalbox.integrations.jobs.queue_job import QueueJob
-from signalbox.integrations.target import ReportTarget, current_task, target
+from signalbox.integrations.reporting.jobs.origin import ItemPlace, Origin
+from signalbox.integrations.reporting.jobs.queue_job import QueueJob
+from signalbox.integrations.reporting.target import ReportTarget, current_task, target
 
 _CURRENT = "signalbox.store.emitter.current"
 """The module with the run around the caller."""

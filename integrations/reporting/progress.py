@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from signalbox.integrations.program import ProgramTask
+from signalbox.integrations.reporting.program import ProgramTask
 
 INTERVAL_S = 0.25
 """Seconds between two events of a bar. The outermost bar sends two at a time, so it takes twice as long."""

@@ -9,9 +9,9 @@ import time
 from contextlib import nullcontext, suppress
 from queue import Empty, SimpleQueue
 
-from signalbox.integrations.delivery import Delivery
-from signalbox.integrations.event_queue import EventQueue, QueuedEvent
-from signalbox.integrations.target import ReportTarget
+from signalbox.integrations.reporting.delivery import Delivery
+from signalbox.integrations.reporting.event_queue import EventQueue, QueuedEvent
+from signalbox.integrations.reporting.target import ReportTarget
 
 log = logging.getLogger("signalbox.integrations")
 

@@ -12,13 +12,13 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ParamSpec, TypeVar
 
-from signalbox.integrations.background import BackgroundWriter, background_writer
-from signalbox.integrations.jobs.arguments import Redact, shown_arguments, shown_result
-from signalbox.integrations.jobs.caller import RunningJob, origin_here, outer_run, running_job
-from signalbox.integrations.jobs.origin import Origin
-from signalbox.integrations.jobs.queue_job import QueueJob
-from signalbox.integrations.jobs.reported_error import ReportedError
-from signalbox.integrations.target import target
+from signalbox.integrations.reporting.background import BackgroundWriter, background_writer
+from signalbox.integrations.reporting.jobs.arguments import Redact, shown_arguments, shown_result
+from signalbox.integrations.reporting.jobs.caller import RunningJob, origin_here, outer_run, running_job
+from signalbox.integrations.reporting.jobs.origin import Origin
+from signalbox.integrations.reporting.jobs.queue_job import QueueJob
+from signalbox.integrations.reporting.jobs.reported_error import ReportedError
+from signalbox.integrations.reporting.target import target
 
 log = logging.getLogger("signalbox.integrations")
 

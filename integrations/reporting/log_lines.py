@@ -6,10 +6,10 @@ import sys
 import threading
 import time
 
-from signalbox.integrations.program import ProgramTask, program_task
-from signalbox.integrations.snapshot import MAX_TEXT_CHARS, snapshot
-from signalbox.integrations.target import target
-from signalbox.integrations.writer_thread import delivering
+from signalbox.integrations.reporting.program import ProgramTask, program_task
+from signalbox.integrations.reporting.snapshot import MAX_TEXT_CHARS, snapshot
+from signalbox.integrations.reporting.target import target
+from signalbox.integrations.reporting.writer_thread import delivering
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:

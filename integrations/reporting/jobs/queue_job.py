@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from signalbox.integrations.jobs.arguments import shown_call
-from signalbox.integrations.jobs.origin import UNKNOWN, ItemPlace, Origin
+from signalbox.integrations.reporting.jobs.arguments import shown_call
+from signalbox.integrations.reporting.jobs.origin import UNKNOWN, ItemPlace, Origin
 
 MAX_ID_CHARS = 110
 """Characters of a job's id in the id of its task, which also has the library and the attempt."""

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
-from signalbox.integrations.background import BackgroundWriter
-from signalbox.integrations.target import ReportTarget, current_task
-from signalbox.integrations.traces.pieces import Pieces
+from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.target import ReportTarget, current_task
+from signalbox.integrations.reporting.traces.pieces import Pieces
 from signalbox.store.emitter.steps import innermost
 from signalbox.store.events import is_task_id, new_id
 

@@ -6,8 +6,8 @@ import logging
 import os
 from collections import OrderedDict
 
-from signalbox.integrations.event_queue import CREATE_TASK, QueuedEvent
-from signalbox.integrations.target import ReportTarget
+from signalbox.integrations.reporting.event_queue import CREATE_TASK, QueuedEvent
+from signalbox.integrations.reporting.target import ReportTarget
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:
