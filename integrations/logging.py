@@ -12,10 +12,6 @@ from __future__ import annotations
 
 import logging
 
-TYPE_CHECKING = False  # from typing, which takes longer to import than this module
-if TYPE_CHECKING:
-    pass
-
 _ORDINARY = len(vars(logging.makeLogRecord({})))
 """Attributes of a record before a formatter or `extra` adds others."""
 
