@@ -54,6 +54,8 @@ class RemoteLog(Blocking, Remote):
         """Return 0, because nothing waits on disk."""
         return 0
 
+    flush = blocking(aflush)
+
     # tasks
 
     async def acreate_task(

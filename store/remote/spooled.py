@@ -61,6 +61,9 @@ class SpooledLog(RemoteLog):
     async def aflush(self, timeout: float, patience: float) -> int:
         return await self._connection.off_the_loop(lambda: self.spool.flush(timeout, patience))
 
+    def flush(self, timeout: float, patience: float) -> int:
+        return self.spool.flush(timeout, patience)
+
     # writes
 
     async def acreate_task(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Sequence
 
@@ -18,6 +19,9 @@ from signalbox.store.spool.file import SpoolFile
 from signalbox.store.spool.place import FILE_NAME, folder_for, max_bytes
 from signalbox.store.spool.records import Record
 from signalbox.store.spool.sender import Send, Sender, close_inherited_locks
+
+FORK_WAIT_S = 1.0
+"""Seconds for which `fork` waits at most until no thread uses the file of a spool."""
 
 
 class SpoolUnusable(StoreUnavailable):
@@ -112,12 +116,26 @@ class Spool:
 
 
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
+_held: list[SpoolFile] = []
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    # SQLite has locks for the whole process. If another thread were in SQLite now, the child would find them locked.
+    deadline = time.monotonic() + FORK_WAIT_S
+    files = [spool.file for spool in list(_spools) if spool.file is not None]
+    _held.extend(file for file in files if file.hold(max(0.0, deadline - time.monotonic())))
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().let_go()
+
+
+def _after_fork_in_child() -> None:
+    _held.clear()
     close_inherited_locks()
     for spool in _spools:
         spool.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -81,6 +81,14 @@ class SpoolFile:
         self._inherited: list[sqlite3.Connection] = []
         self._lock = threading.RLock()
 
+    def hold(self, timeout: float) -> bool:
+        """Keep other threads out of the file until `let_go`. Returns False if that fails within `timeout` seconds."""
+        return self._lock.acquire(timeout=timeout)
+
+    def let_go(self) -> None:
+        """Undo `hold`."""
+        self._lock.release()
+
     def after_fork(self) -> None:
         """Leave the connection to the parent process. Closing it here could disturb the parent."""
         if self._connection is not None:

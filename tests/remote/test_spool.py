@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 import shutil
@@ -331,17 +330,29 @@ def test_a_deleted_spool_is_reported_once_and_begun_again(
     assert sum("cannot be used" in text for text in notices) == 1
 
 
-def test_a_forked_process_has_a_spool_of_its_own(server: Server, proxy: Proxy, log: SpooledLog, task: str) -> None:
-    proxy.shut()
-    log.append(task, line("parent"))
+FORKS = """
+import os, sys
+from signalbox.store import NewEvent
+from signalbox.store.remote.spooled import SpooledLog
+
+log, task = SpooledLog(sys.argv[1]), sys.argv[2]
+log.append(task, NewEvent(event_type="log", payload={"message": "parent"}))
+for number in range(5):
     child = os.fork()
     if child == 0:
-        log.append(task, line("child"))
+        log.append(task, NewEvent(event_type="log", payload={"message": f"child {number}"}))
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
+
+def test_a_forked_process_has_a_spool_of_its_own(server: Server, proxy: Proxy, log: SpooledLog, task: str) -> None:
+    proxy.shut()
+    subprocess.run([sys.executable, "-c", FORKS, proxy.url, task], check=True, timeout=60)
     proxy.listen()
     sent(log)
-    assert lines_of(server, task) == ["parent", "child"]
+    assert lines_of(server, task) == ["parent", *(f"child {number}" for number in range(5))]
 
 
 def test_a_reachable_server_refuses_at_once(start_server: Any, folder: Path) -> None:
