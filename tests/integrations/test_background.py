@@ -123,7 +123,7 @@ def test_a_fork_reports_for_itself_and_the_parent_goes_on(url: str, tmp_path: Pa
 def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path: Path) -> None:
     code = """
         import atexit, time
-        from signalbox.integrations import background
+        from signalbox.integrations.reporting import background
         from signalbox.integrations.reporting.target import target
 
         background.EXIT_TIMEOUT_S = 1.5

@@ -20,7 +20,7 @@ from signalbox.webapp.auth.quotas import Quotas, Used
 from signalbox.webapp.http.refusals import QuotaExceeded
 from tests.support.command import signalbox
 from tests.support.log import log_of
-from tests.support.people import person, session, token
+from tests.support.people import person, session, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.waiting import wait_until
 
@@ -77,6 +77,7 @@ def test_a_token_without_a_quota_is_not_counted() -> None:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(tmp_path_factory.mktemp("quotas")).start()
     person(started.store, "admin@example.org", admin=True)
+    wait_until_guarded(started)  # before that, a token is not looked at
     yield started
     started.close()
 
@@ -87,18 +88,19 @@ def early_in_a_minute() -> bool:
 
 
 def test_requests_over_a_quota_are_refused_before_their_body_is_read(guarded: Server) -> None:
+    task = f"/api/tasks/quota-{new_id()}"
     ci = token(guarded.store, f"over-{new_id()}", events_per_minute=3)
     wait_until(early_in_a_minute)
     wait_until(lambda: guarded.get("/api/tasks", headers=ci).status_code == 200)
-    assert guarded.post("/api/tasks/quota/events", json=[LINE] * 5, headers=ci).status_code == 201
-    refused = guarded.post("/api/tasks/quota/events", json=LINE, headers=ci)
+    assert guarded.post(f"{task}/events", json=[LINE] * 5, headers=ci).status_code == 201
+    refused = guarded.post(f"{task}/events", json=LINE, headers=ci)
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota_exceeded")
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     exported = guarded.post("/v1/traces", json={"resourceSpans": []}, headers=ci)
     assert (exported.status_code, "Retry-After" in exported.headers) == (429, True)
-    assert guarded.get("/api/tasks/quota", headers=ci).json()["latest_seq"] == 5
+    assert guarded.get(task, headers=ci).json()["latest_seq"] == 5
     with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as sent:
-        head = "POST /api/tasks/quota/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        head = f"POST {task}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         sent.sendall(f"{head}Authorization: {ci['Authorization']}\r\nContent-Length: 1000000\r\n\r\n".encode())
         assert sent.recv(100).startswith(b"HTTP/1.1 429 ")
     assert re.search(r"signalbox_requests_over_quota [1-9]", guarded.get("/metrics", headers=ci).text)

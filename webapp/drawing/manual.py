@@ -111,7 +111,7 @@ def _heading_id(words: Token, taken: dict[str, int]) -> str:
 
 class _Parser(MarkdownIt):
     def __init__(self) -> None:
-        super().__init__("commonmark", {"html": False}, renderer_cls=_Renderer)
+        super().__init__("commonmark", {"html": True}, renderer_cls=_Renderer)
         self.enable("table")
         self.core.ruler.push("prepare", _prepare)
 
