@@ -22,7 +22,7 @@ def rules(*given: dict[str, Any]) -> Rules:
 
 def decision(of: Rules, tool: str = "Bash", *, real: tuple[str, ...] = (), **arguments: Any) -> str | None:
     call = ToolCall(
-        agent="claude-code", tool=tool, arguments=arguments, folders=("/home/ada/app",), project="web", real_paths=real
+        agent="claude-code", tool=tool, arguments=arguments, folders=("/srv/ada/app",), project="web", real_paths=real
     )
     verdict = of.decide(call)
     return verdict.decision if verdict else None
@@ -140,11 +140,11 @@ def test_the_strictest_rule_that_matches_decides_and_among_equal_ones_the_first(
 
 def test_paths_are_compared_without_dots_and_relative_to_the_session() -> None:
     of = rules({"decision": "allow", "tool": "Edit|Write", "path": "src/**"})
-    assert decision(of, "Edit", file_path="/home/ada/app/src/a.py") == "allow"
+    assert decision(of, "Edit", file_path="/srv/ada/app/src/a.py") == "allow"
     assert decision(of, "Write", file_path="src//./x/../a.py") == "allow"
-    assert decision(of, "Edit", file_path="/home/ada/app/src/../secrets") is None
+    assert decision(of, "Edit", file_path="/srv/ada/app/src/../secrets") is None
     assert decision(of, "Edit", file_path="src/../../../../etc/passwd") is None
-    assert decision(of, "Edit", file_path="/home/ada/app/src2/a.py") is None
+    assert decision(of, "Edit", file_path="/srv/ada/app/src2/a.py") is None
     assert decision(of, "Edit") is None
     assert decision(of, "Read", file_path="src/a.py") is None
 
@@ -163,7 +163,8 @@ def test_a_path_that_is_denied_is_found_in_any_case_and_in_a_patch() -> None:
     of = rules({"decision": "deny", "path": "**/.env"}, {"decision": "ask", "path": "~/.ssh/**"})
     for path in (".env", "a/b/.ENV", "/srv/.env"):
         assert decision(of, "Read", file_path=path) == "deny"
-    assert decision(of, "Read", file_path="/home/ada/.ssh/id_ed25519") == "ask"
+    for home in ("home/ada", "root", "Users/ada"):
+        assert decision(of, "Read", file_path=f"/{home}/.ssh/id_ed25519") == "ask"
     patch = "*** Begin Patch\n*** Update File: app.py\n*** Add File: config/.env\n+x\n*** End Patch"
     assert decision(of, "apply_patch", command=patch) == "deny"
     assert decision(of, "Read", file_path="env") is None
@@ -177,9 +178,9 @@ def test_an_allowed_path_must_hold_for_every_file_of_a_patch() -> None:
 
 
 def test_a_rule_may_name_the_agent_the_project_and_the_folder() -> None:
-    for field, value in (("agent", "codex"), ("project", "other"), ("directory", "/srv/**")):
+    for field, value in (("agent", "codex"), ("project", "other"), ("directory", "/opt/**")):
         assert decision(rules({"decision": "deny", field: value}), command="ls") is None
-    for field, value in (("agent", "claude*"), ("project", "web"), ("directory", "/home/ada/**"), ("tool", "Read|Ba*")):
+    for field, value in (("agent", "claude*"), ("project", "web"), ("directory", "/srv/ada/**"), ("tool", "Read|Ba*")):
         assert decision(rules({"decision": "deny", field: value}), command="ls") == "deny"
 
 

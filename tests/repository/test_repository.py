@@ -13,9 +13,9 @@ from tests.support.paths import ROOT
 LOCK = (ROOT / "requirements.lock").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
-# Text that makes sense only on one machine or in one network. Examples have the users ann and ada.
+# Text that makes sense only on one machine or in one network.
 OF_ONE_MACHINE = re.compile(
-    r"(?<![\w.~%-])/(?:work|root|tmp|home(?!/(?:ann|ada)\b)|Users|private)/(?=\w)"
+    r"(?<![\w.~%-])/(?:work|root|tmp|home|Users|private)/(?=\w)"
     r"|[a-z]+://[^\s\"'<>]*(?:/simple\b|artifactory|pythonhosted|registry\.npmjs)"
     r"|--(?:extra-index-url|index-url|find-links|trusted-host)",
 )

@@ -40,7 +40,7 @@ def test_a_session_of_claude_code_becomes_a_run_with_its_own_times(url: str, sto
         "done",
     )
     assert (task.started_at, task.ended_at) == ("2026-11-20T09:00:00.000000Z", "2026-11-20T09:01:39.663000Z")
-    assert task.metadata["cwd"] == "/home/ann/shop"
+    assert task.metadata["cwd"] == "/srv/ann/shop"
     # The lines of an answer repeat its usage, which counts once.
     assert task.usage is not None
     assert task.usage.tokens.output == 659
@@ -51,7 +51,7 @@ async def test_tools_have_their_arguments_results_and_failures(store: SqliteStor
     events = await imported(store, run)
     by_span = {event.span_id: event.payload for event in events if event.event_type == "tool_result"}
     assert by_span["tool-toolu_01"]["result"].startswith("shop/payments.py:31:")
-    assert by_span["tool-toolu_04"]["details"]["filePath"] == "/home/ann/shop/retries.py"
+    assert by_span["tool-toolu_04"]["details"]["filePath"] == "/srv/ann/shop/retries.py"
     assert by_span["tool-toolu_05"]["error_code"] == "tool_failed"
     assert by_span["tool-toolu_06"]["error_code"] == "denied"
     starts = {event.span_id: event.payload for event in events if event.event_type == "tool_status"}
