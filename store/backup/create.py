@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 from signalbox.store.backup.errors import BackupRefused
-from signalbox.store.backup.file import BackupContent, checked, copy_database, make_single, new_file
+from signalbox.store.backup.file import BackupContent, checked, written
 from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
-from signalbox.store.sqlite.connection import refuse_moved_file, uri
+from signalbox.store.sqlite.connection import refuse_moved_file, translated_errors
+from signalbox.store.sqlite.copies import copy_database, make_single
+from signalbox.store.sqlite.file_uri import uri
 
 
 def create_backup(url: str, path: Path, *, pause_point: Callable[[], None] = lambda: None) -> BackupContent:
@@ -23,7 +25,7 @@ def create_backup(url: str, path: Path, *, pause_point: Callable[[], None] = lam
     """
     if (database := sqlite_path(url)) is None and not is_postgresql(url):
         raise unknown_kind(url, "back up")
-    with new_file(path) as unfinished:
+    with written(path) as unfinished:
         if database is not None:
             _copy_file(database, unfinished)
         else:
@@ -37,7 +39,8 @@ def _copy_file(database: Path, copy: Path) -> None:
         raise BackupRefused(f"there is no database {database}")
     with closing(sqlite3.connect(uri(database, read_only=True), uri=True)) as opened:
         refuse_moved_file(opened)
-    copy_database(database, copy)
+    with translated_errors():
+        copy_database(database, copy)
 
 
 def _copy_rows(url: str, copy: Path, pause_point: Callable[[], None]) -> None:

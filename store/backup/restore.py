@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signalbox.store.backup.errors import BackupRefused
-from signalbox.store.backup.file import BackupContent, checked, copy_database, make_durable, make_single, new_file
+from signalbox.store.backup.file import BackupContent, checked, written
 from signalbox.store.events import new_id
 from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
 from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite.connection import translated_errors
+from signalbox.store.sqlite.copies import copy_database, make_durable, make_single
 
 
 class Restored(NamedTuple):
@@ -66,7 +68,7 @@ def _restore_file(backup: Path, database: Path, replace: bool) -> Path | None:
         with closing(open_side(f"sqlite:///{database}", target=True)):
             pass
     staged = database.with_name(f".{database.name}.{new_id()}.restored")
-    with new_file(staged) as unfinished:
+    with written(staged) as unfinished:
         _copy_with_new_epoch(backup, unfinished)
     if kept is not None:
         database.rename(kept)
@@ -79,7 +81,8 @@ def _restore_file(backup: Path, database: Path, replace: bool) -> Path | None:
 
 def _copy_with_new_epoch(backup: Path, copy: Path) -> None:
     """Copy a backup, migrate the copy, and give it a new epoch."""
-    copy_database(backup, copy)
+    with translated_errors():
+        copy_database(backup, copy)
     with closing(sqlite3.connect(copy)) as database:
         database.execute("DELETE FROM store_facts WHERE name = 'epoch'")
         database.commit()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
 
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from signalbox.store.events import new_id
@@ -18,6 +17,7 @@ from signalbox.store.sql.group_commit import JOB_TIMEOUT
 from signalbox.store.sql.moved import FACTS, refuse_moved
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.sqlite.database import SqliteDatabase
+from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.migrations import applied, migrate
 from signalbox.store.sqlite.refold import refold_waiting
 from signalbox.store.terminal_escapes import plain_json
@@ -37,12 +37,6 @@ PRAGMAS = (
     "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
-
-
-def uri(path: Path, *, read_only: bool = False, make: bool = True) -> str:
-    """Return the SQLite URI of a file. Without `make` SQLite does not create the file."""
-    mode = "?mode=ro" if read_only else "" if make else "?mode=rw"
-    return f"file:{quote(str(path))}{mode}"
 
 
 def connect(path: Path, synchronous: str, *, make: bool = True, alone: bool = False) -> SqliteDatabase:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signalbox.store.sql.moved import moved_to
-from signalbox.store.sqlite.connection import uri
+from signalbox.store.sqlite.file_uri import uri
 
 MAX_READS, READ_INTERVAL = 5, 0.002
 """A file that does not look like a database is read up to this many times, with these seconds in between."""

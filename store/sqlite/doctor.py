@@ -10,7 +10,7 @@ from pathlib import Path
 
 from signalbox.store.errors import SchemaTooNew
 from signalbox.store.sql.findings import MAX_FINDINGS, Finding, compare_tasks
-from signalbox.store.sqlite.connection import uri
+from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.migrations import applied, empty_database, known, unknown_migrations
 from signalbox.store.sqlite.views import SQLITE
 

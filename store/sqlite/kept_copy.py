@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from signalbox.store.errors import StoreUnavailable
-from signalbox.store.events import new_id
+from signalbox.store.sqlite.copies import copy_database, new_file
 
 log = logging.getLogger("signalbox.store")
 
@@ -26,20 +24,12 @@ def keep_copy(connection: sqlite3.Connection, migration: str) -> Path | None:
     kept = Path(f"{file}.before-{migration}")
     if kept.exists():
         return kept
-    unfinished = kept.with_name(f"{kept.name}.{new_id()}.unfinished")
     try:
-        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        # Another connection, because one with an open transaction cannot be copied.
-        with closing(sqlite3.connect(file)) as live, closing(sqlite3.connect(unfinished)) as copy:
-            live.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-        unfinished.rename(kept)
+        with new_file(kept) as unfinished:
+            copy_database(Path(file), unfinished)
     except OSError as error:
         raise StoreUnavailable(
             f"the database is not migrated, because no copy of it can be kept: {error}", retry_after=30
         ) from error
-    finally:
-        for ending in ("", "-journal", "-wal", "-shm"):
-            unfinished.with_name(unfinished.name + ending).unlink(missing_ok=True)
     log.info("before the migration, the database was copied to %s", kept)
     return kept

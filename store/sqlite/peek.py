@@ -6,9 +6,10 @@ import sqlite3
 
 from signalbox.store.events import Event
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
-from signalbox.store.sqlite.connection import translated_errors, uri
+from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.file_uri import uri
 
 BUSY_TIMEOUT = 0.05
 """Seconds for which a query waits for a lock. In WAL mode this happens only while the write-ahead log is recovered."""

@@ -16,8 +16,9 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 from signalbox.store.errors import StoreClosed
 from signalbox.store.held_views import HeldView, ViewLimit
 from signalbox.store.sql.short_payloads import shortened
-from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
+from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.views import View
 
 MAX_READERS = 8

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signalbox.store.errors import StoreError, StoreLost
-from signalbox.store.sqlite.connection import connect, facts_of, refuse_moved_file, translated_errors, uri
+from signalbox.store.sqlite.connection import connect, facts_of, refuse_moved_file, translated_errors
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.migrations import applied, migrate
 from signalbox.store.sqlite.refold import refold_waiting
 

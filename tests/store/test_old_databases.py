@@ -147,7 +147,7 @@ def test_without_a_copy_nothing_is_migrated(path: Path, monkeypatch: pytest.Monk
     def refuse(*arguments: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("signalbox.store.sqlite.kept_copy.os.open", refuse)
+    monkeypatch.setattr("signalbox.store.sqlite.copies.os.open", refuse)
     with pytest.raises(StoreUnavailable, match=r"no copy of it can be kept: .*No space left"):
         open_store(f"sqlite:///{path}")
     monkeypatch.undo()

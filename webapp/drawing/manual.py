@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
 import signalbox
 from signalbox.webapp.drawing.links import EXTERNAL_ATTRIBUTES
+from signalbox.webapp.drawing.markdown import TableRenderer
 
 FOLDER = Path(signalbox.__file__).parent / "docs"
 ORDER = (
@@ -60,17 +60,11 @@ def _title(text: str) -> str:
     return text.partition("\n")[0].removeprefix("# ")
 
 
-class _Renderer(RendererHTML):
-    """Renders the tokens whose HTML differs from that of CommonMark."""
+class _Renderer(TableRenderer):
+    """Renders a picture as its description."""
 
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f"<i>Picture: {escape(tokens[idx].content)}</i>"
-
-    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return '<div class="markdown-table" tabindex="0" role="group" aria-label="Table"><table>\n'
-
-    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return "</table></div>\n"
 
 
 def _prepare(state: Any) -> None:

@@ -62,7 +62,17 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
     return text[:end], text[end:]
 
 
-class _Renderer(RendererHTML):
+class TableRenderer(RendererHTML):
+    """Renders tables that scroll by themselves, so that a wide one does not widen the page."""
+
+    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return '<div class="markdown-table" tabindex="0" role="group" aria-label="Table"><table>\n'
+
+    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return "</table></div>\n"
+
+
+class _Renderer(TableRenderer):
     """Renders the tokens whose HTML differs from that of CommonMark."""
 
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
@@ -86,12 +96,6 @@ class _Renderer(RendererHTML):
         code = token.content.removesuffix("\n")
         html = diff_block_html(code) if language in _DIFF else code_html(code, language)
         return f"<pre><code>{html}</code></pre>\n"
-
-    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return '<div class="markdown-table" tabindex="0" role="group" aria-label="Table"><table>\n'
-
-    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return "</table></div>\n"
 
 
 def _prepare(state: Any) -> None:
