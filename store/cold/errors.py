@@ -1,0 +1,47 @@
+"""Errors of cold storage. All are store errors, so pages and the API answer them like those of the database."""
+
+from __future__ import annotations
+
+from signalbox.store.errors import Conflict, StoreDamaged, StoreUnavailable
+
+
+class ColdFileDamaged(StoreDamaged):
+    """A part of a cold file is not what was written: `part` names it. A retry does not help."""
+
+    def __init__(self, name: str, part: str, reason: str) -> None:
+        super().__init__(f"the cold file {name} is damaged: {part} {reason}")
+        self.name, self.part = name, part
+
+
+class ColdFileMissing(ColdFileDamaged):
+    """There is no such file at the place."""
+
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(name, "the file", f"is missing in {place}")
+
+
+class NotAColdFile(ColdFileDamaged):
+    """The file is none of this format, or was written by a newer version."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, "the file", reason)
+
+
+class ColdPlaceUnavailable(StoreUnavailable):
+    """The directory or the bucket of the cold files cannot be used now."""
+
+
+class TaskChanged(Conflict):
+    """The task changed while it was packed. Nothing was stored."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"the task {task_id!r} changed while it was packed")
+        self.task_id = task_id
+
+
+class UnpackableTask(Conflict):
+    """A row of the task is damaged, so the task stays in the database."""
+
+    def __init__(self, task_id: str, reason: str) -> None:
+        super().__init__(f"the task {task_id!r} cannot be packed: {reason}")
+        self.task_id = task_id
