@@ -20,6 +20,7 @@ from signalbox.store.contract.processes import Processes, SharedCounts
 from signalbox.store.contract.reading import Reading, TaskPageReading, TaskReading
 from signalbox.store.contract.store import Store
 from signalbox.store.contract.values import (
+    ColdTask,
     ConversationEntry,
     Facets,
     Head,
@@ -36,6 +37,7 @@ from signalbox.store.contract.values import (
 
 __all__ = [
     "Claim",
+    "ColdTask",
     "ConversationEntry",
     "Facets",
     "Fence",

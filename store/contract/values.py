@@ -153,6 +153,27 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     main_span_id: str = ""
 
 
+class ColdTask(msgspec.Struct, frozen=True):
+    """A task whose log is in a file of cold storage.
+
+    `name` is the file at `place`, a directory or the URL of a bucket; '' is the directory beside the SQLite file.
+    `stage` is `clearing` or `restoring` while rows are removed from the database or written to it, else `cold`. A task
+    without events has the event ids 0.
+    """
+
+    task_id: str
+    identity: str
+    stage: str
+    place: str
+    name: str
+    bytes: int
+    sha256: str
+    events: int
+    first_event_id: int
+    last_event_id: int
+    moved_at: str
+
+
 class StoreStats(msgspec.Struct, frozen=True):
     """Counters of a store in this process.
 

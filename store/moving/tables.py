@@ -65,11 +65,21 @@ TASKS = _table(
     "tasks",
     "task_id:text identity:text last_seq:int created_at:text updated_at:text active_at:text archived_at:text?"
     " status:text stale:bool title:text? kind:text? project_id:text duration:real? fingerprint:text?"
-    " failure_lines:json? state:json",
+    " failure_lines:json? cold:int? state:json",
     "task_id",
 )
 
-STANDING = ("task_id", "identity", "last_seq", "archived_at", "stale", "updated_at", "project_id", "fingerprint")
+STANDING = (
+    "task_id",
+    "identity",
+    "last_seq",
+    "archived_at",
+    "stale",
+    "updated_at",
+    "project_id",
+    "fingerprint",
+    "cold",
+)
 """The columns of `tasks` that tell whether a row has changed: every change of a task changes one of them."""
 
 PARTS = (
@@ -164,6 +174,12 @@ WHOLE = (
     ),
     _table("login_places", "place:text at:real", "place"),
     _table("task_unfinished", "task_id:text lines:json updated_at:text", "task_id"),
+    _table(
+        "cold_tasks",
+        "task_id:text identity:text stage:text place:text name:text bytes:int? sha256:text? events:int?"
+        " first_event_id:int? last_event_id:int? moved_at:text? last_line:text? holder:text? held_until:text?",
+        "task_id",
+    ),
     _table("artifact_contents", "sha256:text size:int complete:int begun_at:text", "sha256"),
 )
 """The tables whose rows may change in any way. They are small, so they are compared as a whole. A row refers only to

@@ -49,7 +49,7 @@ _INSERT = (
 )
 _TABLES = (
     *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_messages"),
-    *("task_tags", "task_artifacts", "task_heartbeats", "task_conversation", "task_unfinished", "tasks"),
+    *("task_tags", "task_artifacts", "task_heartbeats", "task_conversation", "task_unfinished", "cold_tasks", "tasks"),
 )
 
 

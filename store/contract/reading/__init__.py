@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from signalbox.store.contract.reading.audits import AuditReading
+from signalbox.store.contract.reading.cold import ColdReading
 from signalbox.store.contract.reading.contents import ContentReading
 from signalbox.store.contract.reading.conversation import ConversationReading
 from signalbox.store.contract.reading.kinds import KindReading
@@ -44,6 +45,7 @@ class Reading(
     PermissionReading,
     AuditReading,
     ContentReading,
+    ColdReading,
     Protocol,
 ):
     """A consistent view of the whole store. All its methods see the state after the same commit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from signalbox.store.sql.views.audits import AuditViews
+from signalbox.store.sql.views.cold import ColdViews
 from signalbox.store.sql.views.contents import ContentViews
 from signalbox.store.sql.views.conversation import ConversationViews
 from signalbox.store.sql.views.kinds import KindViews
@@ -25,5 +26,6 @@ class Views(
     AuditViews,
     KindViews,
     ContentViews,
+    ColdViews,
 ):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

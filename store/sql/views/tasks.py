@@ -163,7 +163,8 @@ class TaskViews(Rows):
 
         def query(task_ids: Sequence[str] | None) -> Condition:
             among, ids = self._only(task_ids)
-            return f"SELECT task_id, ({newest}) FROM task_event_seq_counters c WHERE {among}", ids
+            kept = "SELECT last_line FROM cold_tasks k WHERE k.task_id = c.task_id"
+            return f"SELECT task_id, coalesce(({newest}), ({kept})) FROM task_event_seq_counters c WHERE {among}", ids
 
         rows, _ = await self._rows_of_tasks(query, task_ids)
         return {task_id: line for task_id, line in rows if line}
