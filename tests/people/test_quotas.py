@@ -7,24 +7,58 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from signalbox.store import NewEvent
+from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.events import new_id
 from signalbox.store.people import Token
 from signalbox.store.remote.spooled import SpooledLog
 from signalbox.store.spool.place import FOLDER_VARIABLE
+from signalbox.webapp.app import create_app
 from signalbox.webapp.auth.quotas import Quotas, Used
 from signalbox.webapp.http.refusals import QuotaExceeded
+from signalbox.webapp.settings import Settings
+from tests.people.test_access import ROUTES, address
 from tests.support.command import signalbox
 from tests.support.log import log_of
-from tests.support.people import person, session, token, wait_until_guarded
+from tests.support.people import person, project, session, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 LINE = {"event_type": "log", "payload": {"message": "hello"}}
+
+WRITES = {
+    rule: route
+    for rule, route in ROUTES.items()
+    if not rule.startswith(("GET", "WEBSOCKET", "POST /api/agui/projects"))
+    and route.need in ("read", "emit", "respond", "admin", "some")
+}
+"""The routes that programs may use, without those that only read, and without one that follows the run it starts."""
+
+MUST_COUNT = {
+    *("POST /api/tasks/<task_id>/events", "POST /api/tasks/<task_id>/artifacts", "POST /api/tasks/<task_id>/cancel"),
+    *("POST /api/tasks/<task_id>/messages", "POST /api/tasks/<task_id>/retries", "POST /api/tasks/<task_id>/tags"),
+    "POST /api/tasks/<task_id>/permissions/<name:request_id>",
+    "DELETE /api/tasks/<task_id>/allowances/<name:tool_name>",
+    "POST /api/sse/permission-response/<session_id>",
+    *("POST /api/hooks/<agent>", "POST /mcp", "POST /v1/traces", "POST /v1/logs"),
+}
+"""The routes of the API that are known to store events."""
+
+BUSY = [
+    NewEvent(event_type="runner_spawn"),
+    NewEvent(event_type="permission_request", payload={"request_id": "r0", "tool_name": "rm"}),
+    NewEvent(event_type="permission_response", payload={"request_id": "r0", "approved": True, "always": True}),
+    NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "deploy"}),
+]
+"""A run with a tool that is always allowed, and with an open permission request."""
+
+END = NewEvent(event_type="runner_exit")
+"""Ends a run, so that a response that follows it ends too."""
 
 
 def limited(events: int | None = None, size: int | None = None) -> Token:
@@ -32,6 +66,22 @@ def limited(events: int | None = None, size: int | None = None) -> Token:
     return Token(
         token_id="t", name="ci", scopes=("emit",), created_at=at, events_per_minute=events, bytes_per_minute=size
     )
+
+
+async def count_events(store: Store) -> int:
+    async with store.read() as view:
+        return len(await view.events_after(0))
+
+
+def send_message_call(task_id: str) -> dict[str, Any]:
+    """Return the call of an MCP tool that acts on a run."""
+    arguments = {"task_id": task_id, "text": "hello"}
+    return {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "send_message", "arguments": arguments},
+    }
 
 
 class Clock:
@@ -152,6 +202,35 @@ def test_processes_on_one_store_share_a_quota(guarded: Server, tmp_path: Path) -
 
     wait_until(other_refuses)
     other.close()
+
+
+async def test_every_route_that_stores_events_counts_them(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(Quotas, "count_events", lambda self, token, number: counted.append(number))
+    app = create_app(Settings(store=url))
+    with closing(open_store(url)) as opened:
+        person(opened, "admin@example.org", admin=True)
+        project(opened, "ours")
+        headers = token(opened, "ci", project_id="ours", events_per_minute=1_000_000)
+    async with app.test_app():
+        store, client = app.extensions["store"], app.test_client()
+        counting = set()
+        for number, (rule, route) in enumerate(WRITES.items()):
+            task_id = f"task-{number}"
+            await store.acreate_task(task_id, project_id="ours")
+            await store.aappend(task_id, BUSY if "agui" not in rule else [*BUSY, END], own=True)
+            before = await count_events(store)
+            counted.clear()
+            path = re.sub(r"<(?:[^:>]*:)?(task|session|run)_id>", task_id, rule.partition(" ")[2])
+            data = {"form": route.form} if route.form is not None else {"json": route.body or {}}
+            if rule == "POST /mcp":
+                data = {"json": send_message_call(task_id)}
+            method, sent = rule.partition(" ")[0], headers | {"Accept": "application/json, text/event-stream"}
+            await client.open(address(f" {path}", route), method=method, headers=sent, **data)
+            if await count_events(store) > before:
+                counting.add(rule)
+                assert counted, f"{rule} stored events and counted none"
+    assert counting >= MUST_COUNT, f"these stored no events here: {MUST_COUNT - counting}"
 
 
 def test_the_page_of_tokens_shows_and_sets_quotas(guarded: Server) -> None:

@@ -16,6 +16,7 @@ from signalbox.store.events import MAX_REASON_CHARS
 from signalbox.store.state import Task
 from signalbox.webapp.auth.actor import AuditArguments, audit_arguments
 from signalbox.webapp.auth.guard import principal, task_identity
+from signalbox.webapp.auth.quota_guard import count_events
 from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.form_posts import sent_key
@@ -43,6 +44,7 @@ async def act(
     if value is not UNSET:
         payload["value"] = value
     key = key or sent_key(event_type)
+    count_events(1)
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
     return await store().aappend_audited(task_id, event, action=event_type, identity=identity or task_identity(), **by)
 
