@@ -58,7 +58,7 @@ class History:
             if not times:
                 break
             # Fold in a thread, so that the event loop can serve streams meanwhile.
-            await asyncio.to_thread(_fold, state, changing, times)
+            await asyncio.to_thread(fold, state, changing, times)
             if state.task.latest_seq % STEP == 0:
                 self._add_to_cache(state)
         if state.task.latest_seq == task.latest_seq:
@@ -101,7 +101,8 @@ def before_first_event(task: Task) -> Task:
     )
 
 
-def _fold(state: TaskState, changing: Sequence[Event], times: Sequence[str]) -> None:
+def fold(state: TaskState, changing: Sequence[Event], times: Sequence[str]) -> None:
+    """Fold the next events into a state: their times, and those of them that change more than counters."""
     task = state.task
     since = task.latest_seq
     for event in changing:

@@ -1,13 +1,28 @@
-"""An open cold file: its facts, and the rows of its tables for restoring the task."""
+"""An open cold file: its footer, its parts, and the rows of its tables for restoring the task."""
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import tempfile
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
 
-from signalbox.store.cold.facts import ColdFacts
+import msgspec
+
+from signalbox.store.cold.blocks import BlockReader
+from signalbox.store.cold.errors import ColdFileDamaged, NotAColdFile
+from signalbox.store.cold.facts import ColdFacts, FileFooter, FilePart, PackedContent
+from signalbox.store.cold.image import open_image, select
+from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
 from signalbox.store.cold.places.place import ColdPlace
+from signalbox.store.cold.states import fields, state_of
+from signalbox.store.cold.zstandard import ZstdError, decompressed
+from signalbox.store.errors import SchemaTooNew, StoreUnavailable
 from signalbox.store.moving.tables import Row, Table
+from signalbox.store.state import TaskState
 
 
 class ColdFile:
@@ -16,33 +31,116 @@ class ColdFile:
     They raise ColdFileMissing, ColdFileDamaged and ColdPlaceUnavailable.
     """
 
-    facts: ColdFacts
+    def __init__(self, place: ColdPlace, name: str, footer: FileFooter, facts: ColdFacts) -> None:
+        self.place, self.name, self.footer, self.facts = place, name, footer, facts
+        self._image: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, place: ColdPlace, name: str, digest: str | None = None) -> Self:
         """Read the footer of a file. With `digest` this raises ColdFileDamaged if it is another file."""
-        raise NotImplementedError
+        size = place.size(name)
+        start = max(0, size - TAIL)
+        tail = place.read(name, start, TAIL)
+        offset, length, sha256 = footer_place(name, tail)
+        content = tail[offset - start :][:length] if offset >= start else place.read(name, offset, length)
+        footer = footer_of(name, content, sha256)
+        if digest is not None and sha256.hex() != digest:
+            raise ColdFileDamaged(name, "the footer", "belongs to another file than the one that was stored")
+        return cls(place, name, footer, footer.facts(size, sha256.hex()))
+
+    # parts
+
+    def part(self, part: FilePart) -> bytes:
+        """Return the content of a part after a check of its hash."""
+        content = self.place.read(self.name, part.offset, part.length)
+        try:
+            check(self.name, "", content, part.sha256, part.length)
+        except ColdFileDamaged:
+            check(self.name, name_of(part, self.footer), content, part.sha256, part.length)
+        return content
+
+    def block(self, number: int) -> BlockReader:
+        """Return a block of events."""
+        block = self.footer.blocks[number]
+        try:
+            return BlockReader(self.part(block), self.footer.columns, block.events)
+        except ValueError as error:
+            raise ColdFileDamaged(self.name, block_name(block), str(error)) from error
+
+    def damaged_block(self, number: int, error: ValueError) -> ColdFileDamaged:
+        """Return the error for a block that cannot be decoded."""
+        return ColdFileDamaged(self.name, block_name(self.footer.blocks[number]), str(error))
+
+    def open_image(self) -> sqlite3.Connection:
+        """Return a new connection to a copy of the image, which ends with the connection."""
+        descriptor, path = tempfile.mkstemp(prefix="signalbox-cold-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for part in self.footer.image:
+                    file.write(decompressed(self.part(part)))
+            return open_image(Path(path))
+        except SchemaTooNew as error:
+            raise NotAColdFile(self.name, f"was written by a newer Signalbox: {error}") from error
+        except (ZstdError, sqlite3.DatabaseError) as error:
+            raise ColdFileDamaged(self.name, "the image", f"cannot be read: {error}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"there is no room to read the cold file {self.name}: {error}") from error
+        finally:
+            Path(path).unlink(missing_ok=True)
+
+    def state(self, seq: int) -> TaskState | None:
+        """Return the last stored state up to a seq, or None."""
+        states = [state for state in self.footer.states if state.seq <= seq]
+        if not states or self.footer.states_of != fields():
+            return None
+        try:
+            return state_of(self.part(states[-1]))
+        except (ZstdError, msgspec.MsgspecError) as error:
+            raise ColdFileDamaged(self.name, f"the state at #{states[-1].seq}", f"cannot be read: {error}") from error
+
+    # rows
 
     def events(self, since_seq: int = 0) -> Iterator[list[Row]]:
         """Yield the rows of `task_events` after a seq, by seq, a few thousand at a time. See `tables.EVENTS`."""
-        raise NotImplementedError
+        for number, block in enumerate(self.footer.blocks):
+            if block.last_seq > since_seq:
+                try:
+                    rows = self.block(number).rows()
+                except ValueError as error:
+                    raise self.damaged_block(number, error) from error
+                yield [row for row in rows if row[2] > since_seq]
 
     def rows(self, table: Table) -> Iterator[Row]:
         """Yield the rows of `tables.TASKS`, of a table of `tables.PARTS`, or of `task_unfinished`."""
-        raise NotImplementedError
+        with self._lock:
+            if self._image is None:
+                self._image = self.open_image()
+        try:
+            yield from self._image.execute(select(table))
+        except sqlite3.DatabaseError as error:
+            raise ColdFileDamaged(self.name, "the image", f"cannot be read: {error}") from error
 
     def contents(self) -> list[tuple[str, int]]:
         """Return the hash and the size of the content of each artifact. Contents that were missing are absent."""
-        raise NotImplementedError
+        return [(content.sha256, content.size) for content in self.footer.contents]
 
     def piece(self, sha256: str, number: int) -> bytes | None:
         """Return a piece of a content, counted from 0. See `ContentReading.content_piece`."""
-        raise NotImplementedError
+        content = self._content(sha256)
+        if content is None or not 0 <= number < len(content.pieces):
+            return None
+        try:
+            return decompressed(self.part(content.pieces[number]))
+        except ZstdError as error:
+            raise ColdFileDamaged(self.name, f"the artifact {sha256}", f"cannot be read: {error}") from error
+
+    def _content(self, sha256: str) -> PackedContent | None:
+        return next((content for content in self.footer.contents if content.sha256 == sha256), None)
 
     def close(self) -> None:
         """Close the file."""
-
-
-def verify(place: ColdPlace, name: str, digest: str | None = None) -> ColdFacts:
-    """Read the whole file and check every part. Raises ColdFileDamaged, which names the first damaged part."""
-    raise NotImplementedError
+        with self._lock:
+            image, self._image = self._image, None
+        if image is not None:
+            image.close()

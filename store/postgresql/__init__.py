@@ -13,6 +13,7 @@ from signalbox.store.bus import Bus
 from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import StoreError, StoreIncomplete, StoreMoved
 from signalbox.store.postgresql.connection import WRITER_PATIENCE, Address
+from signalbox.store.postgresql.dialect import POSTGRESQL
 from signalbox.store.postgresql.errors import translated_errors
 from signalbox.store.postgresql.migrations import facts_in, facts_of, migrate
 from signalbox.store.postgresql.peek import PostgresPeek
@@ -23,6 +24,7 @@ from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
 from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
+from signalbox.store.sql.raw_rows import RawRows
 from signalbox.store.sql.writing import Writes
 
 log = logging.getLogger("signalbox.store")
@@ -47,6 +49,7 @@ class PostgresStore(Writes, Store):
         self._writer.check(self.epoch)
         self._pool = Pool(self._address, self._refuse_moved)
         self._readers = PostgresReaders(self._pool)
+        self.raw_rows = RawRows(self._readers.rows, POSTGRESQL)
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signalbox.store.postgresql.texts import restored, stored_key
+from signalbox.store.postgresql.texts import full_key, restored, stored_key
 from signalbox.store.sql.dialect import Condition, Dialect
 
 
@@ -20,4 +20,5 @@ POSTGRESQL = Dialect(
     json_text="json_text({0}, '{1}')".format,
     stored_key=stored_key,
     restored=restored,
+    full_key=full_key,
 )

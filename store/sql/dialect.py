@@ -19,6 +19,7 @@ class Dialect(NamedTuple):
       the column has no valid JSON.
     - `stored_key(id)`: the text by which the row of a checkpoint or a permission request is stored and found.
     - `restored(text)`: a stored text as it was given.
+    - `full_key(name, stored, state)`: the id whose `stored_key` is `stored`, from the field `name` of the row's state.
     """
 
     like: str
@@ -27,6 +28,7 @@ class Dialect(NamedTuple):
     json_text: Callable[[str, str], str]
     stored_key: Callable[[str], str]
     restored: Callable[[str], str]
+    full_key: Callable[[str, str, str], str]
 
 
 def everything() -> Condition:

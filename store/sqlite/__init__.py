@@ -12,6 +12,7 @@ from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.people import PeopleTables
+from signalbox.store.sql.raw_rows import RawRows
 from signalbox.store.sql.writing import Writes
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
 from signalbox.store.sqlite.database import SqliteDatabase
@@ -21,6 +22,7 @@ from signalbox.store.sqlite.processes import SqliteProcesses
 from signalbox.store.sqlite.readers import Readers
 from signalbox.store.sqlite.reopening import Reopening
 from signalbox.store.sqlite.saving import save_and_close
+from signalbox.store.sqlite.views import SQLITE
 from signalbox.store.sqlite.watching import watch_file
 from signalbox.store.sqlite.writer import SqliteWriter
 
@@ -51,6 +53,7 @@ class SqliteStore(Writes, Store):
         super().__init__(SqliteWriter(connection, self._file, self._reopen, self._committed))
         self._readers = Readers(self._file)
         self._peeks: weakref.WeakSet[SqlitePeek] = weakref.WeakSet()
+        self.raw_rows = RawRows(self._readers.rows, SQLITE)
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = SqliteProcesses(self._calls, self._readers.rows)
 

@@ -40,11 +40,12 @@ def known() -> list[tuple[str, str]]:
     return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, *, keep: bool = True) -> None:
     """Migrate the database to the newest schema. Several processes may do this at the same time.
 
     All missing migrations are one transaction, so that a database that cannot be migrated stays as it is, and the
-    version that wrote it can still open it. A copy of a database with content is kept first: see `kept_copy`.
+    version that wrote it can still open it. With `keep` a copy of a database with content is kept first: see
+    `kept_copy`.
 
     Raises SchemaTooNew if the database holds a migration that this version does not know and that is not marked as
     compatible with it, and StoreDamaged if a migration needs a damaged part of the database. Damage that only concerns
@@ -58,19 +59,19 @@ def migrate(connection: sqlite3.Connection) -> None:
     left_out: set[str] = set()
     try:
         # SQLite refuses to write after damage until the transaction ends, so begin again without the failed statement.
-        while failed := _failed_index(connection, left_out):
+        while failed := _failed_index(connection, left_out, keep):
             left_out.add(failed)
     finally:
         connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _failed_index(connection: sqlite3.Connection, left_out: set[str]) -> str | None:
+def _failed_index(connection: sqlite3.Connection, left_out: set[str], keep: bool) -> str | None:
     """Migrate without the statements `left_out`. Return the statement on an index that failed because of damage."""
     statement = ""
     connection.execute("BEGIN IMMEDIATE")
     try:
         missing = _missing(connection)
-        if missing and applied(connection):
+        if keep and missing and applied(connection):
             keep_copy(connection, missing[0][0])
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
         connection.execute("CREATE TABLE IF NOT EXISTS migration_marks (name TEXT PRIMARY KEY, compatible_from TEXT)")

@@ -42,6 +42,7 @@ SQLITE = Dialect(
     json_text=_JSON_TEXT.format,
     stored_key=str,
     restored=str,
+    full_key=lambda name, stored, state: stored,
 )
 
 
