@@ -112,7 +112,7 @@ def test_a_changed_file_is_read_again_and_a_bad_one_changes_nothing(
     assert days(file.rules) == (2, 9)
     write('{"rules": [{"delete_after": "x"}]}', 3)
     assert days(file.rules) == (2, 9)
-    assert "not valid" in file.problem
+    assert "delete_after of rule 1" in file.problem
     path.unlink()
     assert days(file.rules) == (2, 9)
     assert str(path) in file.problem
