@@ -19,6 +19,7 @@ StoreError
 └── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
     ├── OutcomeUnknown  the commit may have succeeded                              retry with the same keys
     ├── StoreFull      the disk is full                                           retry, when there is room
+    ├── TaskBeingRemoved  rows of a deleted task with this id are still removed    retry
     ├── StoreLost      the open database file was deleted or replaced             retry, once a database is there
     └── StoreIncomplete  a move into this database is unfinished                  retry, once the move is complete
 
@@ -159,6 +160,14 @@ class StoreFull(StoreUnavailable):
 
     def __init__(self, message: str, retry_after: float = 30.0) -> None:
         super().__init__(message, retry_after)
+
+
+class TaskBeingRemoved(StoreUnavailable):
+    """Rows of a deleted task with the id `task_id` are still being removed, so no task can be created with this id."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"the rows of the deleted task {task_id!r} are still being removed; try again soon", 5.0)
+        self.task_id = task_id
 
 
 class StoreDamaged(StoreError):

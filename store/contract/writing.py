@@ -75,14 +75,28 @@ class Writing(Consuming):
         actor: str | Who | None = None,
         source: str | None = None,
         identity: str | None = None,
+        later: bool = False,
     ) -> Task:
         """Delete a task with its log, and return its last state. Its audits are kept, and an audit is added.
+
+        The task disappears in one short transaction. The rows of a long log are then removed in small steps, so that
+        other writers never wait long; with `later` that is left to `aremove_deleted`.
 
         Raises UnknownTask, and Conflict if the task is running or waiting. Without an `actor`, as when a program cleans
         up its own store, no audit is added and a task of any status is deleted.
         """
 
     delete_task = blocking(adelete_task)
+
+    @abstractmethod
+    async def aremove_deleted(self, task_id: str | None = None, *, seconds: float | None = None) -> bool:
+        """Remove the rows that are left of this deleted task, or of all, in small steps for at most `seconds`.
+
+        Returns whether none are left. Several processes may do this at the same time. A task can be created with the id
+        of a deleted one at any time: the creation then removes these rows first.
+        """
+
+    remove_deleted = blocking(aremove_deleted)
 
     @abstractmethod
     async def aarchive_task(

@@ -19,6 +19,7 @@ from signalbox.store.moving.in_step import in_step
 from signalbox.store.moving.pieces import keys, wrong_contents
 from signalbox.store.moving.side import CHUNK, DatabaseSide
 from signalbox.store.moving.tables import AUDITS, COUNTED, EVENTS, OF_TASKS, PIECES, WHOLE, Row, Table
+from signalbox.store.sql.removal import PRESENT
 
 CHECKED_ROWS = 2000
 """Rows between two calls of the pause point."""
@@ -52,8 +53,9 @@ class Comparison:
 
     def newer(self, event_id: int, audit_id: int, task_ids: Iterable[str]) -> None:
         """Compare the events and audits after these ids, these tasks, and the small tables. Raises StoresDiffer."""
+        since = f"WHERE event_id > ? AND {PRESENT} ORDER BY task_id || ''"
         # With `|| ''` SQLite sorts the few rows instead of reading the index on the task, which has all rows.
-        self._tasks(EVENTS, lambda side: side.select(EVENTS, "WHERE event_id > ? ORDER BY task_id || ''", event_id))
+        self._tasks(EVENTS, lambda side: side.select(EVENTS, since, event_id))
         ids = iter(task_ids)
         while chunk := list(islice(ids, CHUNK)):
             for table in OF_TASKS[1:]:
@@ -107,7 +109,7 @@ class Comparison:
 
 
 def _all_rows(table: Table) -> Callable[[DatabaseSide], Iterator[Row]]:
-    return lambda side: side.select(table, "ORDER BY task_id")
+    return lambda side: side.select(table, f"WHERE {PRESENT} ORDER BY task_id")
 
 
 def _rows_of(table: Table, task_ids: Sequence[str]) -> Callable[[DatabaseSide], Iterator[Row]]:

@@ -16,6 +16,7 @@ from signalbox.store.moving.errors import UnreadableRow
 from signalbox.store.moving.side import CHUNK, DatabaseSide
 from signalbox.store.moving.tables import EVENTS, PARTS, STANDING, TASKS, Row
 from signalbox.store.sql.moved import MOVING_FROM, Moving, to_fact
+from signalbox.store.sql.removal import PRESENT
 
 BATCH_EVENTS = 5000
 BATCH_BYTES = 8 * 2**20
@@ -62,7 +63,7 @@ class Copier:
         found: list[Row] = []
         size = 0
         rows = self.source.select(
-            EVENTS, f"WHERE event_id > ? ORDER BY event_id LIMIT {BATCH_EVENTS}", self.moving.position
+            EVENTS, f"WHERE event_id > ? AND {PRESENT} ORDER BY event_id LIMIT {BATCH_EVENTS}", self.moving.position
         )
         for row in rows:
             found.append(row)

@@ -65,7 +65,7 @@ TASKS = _table(
     "tasks",
     "task_id:text identity:text last_seq:int created_at:text updated_at:text active_at:text archived_at:text?"
     " status:text stale:bool title:text? kind:text? project_id:text duration:real? fingerprint:text?"
-    " failure_lines:json? cold:int? state:json",
+    " failure_lines:json? cold:int? hold:json? state:json",
     "task_id",
 )
 
@@ -79,6 +79,7 @@ STANDING = (
     "project_id",
     "fingerprint",
     "cold",
+    "hold",
 )
 """The columns of `tasks` that tell whether a row has changed: every change of a task changes one of them."""
 
@@ -173,6 +174,7 @@ WHOLE = (
         *("budget", "attempt_id"),
     ),
     _table("login_places", "place:text at:real", "place"),
+    _table("space_samples", "day:text space:json", "day"),
     _table("task_unfinished", "task_id:text lines:json updated_at:text", "task_id"),
     _table(
         "cold_tasks",
@@ -201,6 +203,8 @@ NOT_MOVED = {
     "migration_marks": "the schema of each database",
     "store_facts": "moved fact by fact; see LOCAL_FACTS",
     "task_event_seq_counters": "columns of `tasks` here",
+    "task_removals": "a move leaves out the rows of deleted tasks",
+    "task_sizes": "the server measures the tasks again",
     "tasks_to_fold": "empty in a database that is open",
     "server_processes": "the processes that serve one database",
     "process_counts": "the processes that serve one database",

@@ -47,10 +47,6 @@ _INSERT = (
     f"INSERT INTO task_events ({COLUMNS}, quiet, plain, failure, brief) VALUES (%s, %s, %s, %s, nullif(%s, ''), %s, %s,"
     " nullif(%s, ''), %s, %s, nullif(%s, ''), nullif(%s, ''), nullif(%s, ''), %s, nullif(%s, ''), %s, %s)"
 )
-_TABLES = (
-    *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_messages"),
-    *("task_tags", "task_artifacts", "task_heartbeats", "task_conversation", "task_unfinished", "cold_tasks", "tasks"),
-)
 
 
 @lru_cache(500)
@@ -170,8 +166,7 @@ class PostgresDatabase:
         self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), task.task_id))
 
     def remove_task(self, task_id: str) -> None:
-        for table in _TABLES:
-            self._cursor.execute(f"DELETE FROM {table} WHERE task_id = %s", (task_id,))
+        self._cursor.execute("DELETE FROM tasks WHERE task_id = %s", (task_id,))
 
 
 def derived_columns(event_type: str, payload: str) -> tuple[bool, str | None]:

@@ -18,6 +18,7 @@ from signalbox.store.postgresql.errors import translated
 from signalbox.store.postgresql.migrations import applied, known, unknown_migrations
 from signalbox.store.postgresql.schema_parts import indexes, tables
 from signalbox.store.sql.findings import MAX_FINDINGS, Finding, compare_tasks
+from signalbox.store.sql.removal import PRESENT
 
 MAX_CLOCK_DIFFERENCE = 5.0
 """Seconds between the clock of the server and that of this machine."""
@@ -182,12 +183,17 @@ def _missing_indexes(connection: Connection) -> Iterator[Finding]:
         yield Finding("no_index", f"the index {name} {fault}, so some pages are slow", advice)
 
 
+_NOT_OF_TASKS = ("task_audits", "task_removals")
+"""Tables whose rows may belong to deleted tasks."""
+
+
 def _orphaned_rows(connection: Connection) -> Iterator[Finding]:
     advice = "they are not shown anywhere; delete them after a backup"
-    for table in sorted(name for name in tables() if name.startswith("task_") and name != "task_audits"):
+    for table in sorted(name for name in tables() if name.startswith("task_") and name not in _NOT_OF_TASKS):
         rows = connection.execute(
             f"SELECT task_id, count(*) FROM {table} AS rows WHERE NOT EXISTS"
-            " (SELECT 1 FROM tasks WHERE tasks.task_id = rows.task_id) GROUP BY task_id ORDER BY task_id LIMIT %s",
+            f" (SELECT 1 FROM tasks WHERE tasks.task_id = rows.task_id) AND {PRESENT} GROUP BY task_id"
+            " ORDER BY task_id LIMIT %s",
             (MAX_FINDINGS,),
         ).fetchall()
         for task_id, count in rows:

@@ -11,13 +11,14 @@ from signalbox.store.events import Event
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.errors import translated_errors
+from signalbox.store.sql.removal import PRESENT
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 
 PATIENCE = 5.0
 """Seconds without an answer after which the log counts as unavailable. Its queries take about a millisecond."""
 
 _COMMITS = "SELECT commits FROM log_position"
-_AFTER = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
+_AFTER = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? AND {PRESENT} ORDER BY event_id LIMIT ?"
 
 
 class PostgresPeek:

@@ -78,9 +78,18 @@ class RemoteStore(SpooledLog, Store):
     append = blocking(aappend)
 
     async def adelete_task(
-        self, task_id: str, *, actor: object = None, source: object = None, identity: str | None = None
+        self,
+        task_id: str,
+        *,
+        actor: object = None,
+        source: object = None,
+        identity: str | None = None,
+        later: bool = True,
     ) -> Task:
-        """Delete a task that has ended. The caller in the audit is always that of the token."""
+        """Delete a task that has ended. The caller in the audit is always that of the token.
+
+        The server removes the rows of a long log later.
+        """
         params = {"identity": identity} if identity else {}
         task = await self.atask(task_id)
         await self._connection.request("DELETE", path_of(task_id), task_id, params=params)
@@ -95,6 +104,7 @@ class RemoteStore(SpooledLog, Store):
         return task_in(await self._connection.request(method, path, task_id, params=params))
 
     aappend_audited: Any = not_offered("appending an event of a person")
+    aremove_deleted: Any = not_offered("removing the rows of deleted tasks")
     aappend_while: Any = not_offered("appending under a condition")
     aaudit: Any = not_offered("adding an audit")
     aclaim: Any = not_offered("claiming a lease")

@@ -16,7 +16,7 @@ from signalbox.store.identity import check_identity
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, are_plain_lines, consequences, count, refusal
-from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, tags, unfinished
+from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, removal, tags, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
@@ -42,11 +42,12 @@ def create_task(
     """Return the task with this id, which is created if it does not exist, and whether it was created.
 
     With `alone`, a task of the same kind and project that has not ended is returned instead of a new one. Raises
-    InvalidEvent if the project does not exist.
+    InvalidEvent if the project does not exist, and TaskBeingRemoved.
     """
     found = load_task(db, task_id) or (_active_task(db, kind, project_id) if alone else None)
     if found is not None:
         return found, False
+    removal.refuse_waiting(db, task_id)
     if not db.execute("SELECT 1 FROM projects WHERE project_id = ?", (project_id,)).fetchone():
         raise InvalidEvent(f"there is no project {project_id!r}", "project_id")
     at = db.now()

@@ -80,16 +80,27 @@ def _finish(db: Database, content: ArtifactContent, finish: Callable[[Database],
     return finish(db)
 
 
-def contents_of(db: Database, task_id: str) -> list[str]:
-    """Return the contents to which the artifacts of a task refer."""
-    sql = "SELECT DISTINCT sha256 FROM task_artifacts WHERE task_id = ?"
-    return [row[0] for row in db.execute(sql, (task_id,)).fetchall()]
+def remove_one(db: Database, task_id: str) -> bool:
+    """Delete some pieces of the first artifact of a task, or its row once they are gone. Return whether there was one.
+
+    A content to which other artifacts refer is kept. The row is deleted last, so that an interrupted removal can be
+    continued.
+    """
+    sql = "SELECT seq, sha256 FROM task_artifacts WHERE task_id = ? ORDER BY seq LIMIT 1"
+    found = db.execute(sql, (task_id,)).fetchone()
+    if found is None:
+        return False
+    seq, sha256 = found
+    others = "SELECT count(*) FROM (SELECT 1 FROM task_artifacts WHERE sha256 = ? LIMIT 2) AS found"
+    if db.execute(others, (sha256,)).fetchone()[0] > 1 or not _delete_pieces(db, sha256):
+        db.execute("DELETE FROM task_artifacts WHERE task_id = ? AND seq = ?", (task_id, seq))
+    return True
 
 
 def delete_unused(run: Run[Any], contents: list[str]) -> None:
     """Delete those of the contents to which no artifact refers any more."""
     for sha256 in contents:
-        while run(partial(_delete_pieces, sha256=sha256), 1):
+        while run(partial(_delete_unused_pieces, sha256=sha256), 1):
             pass
 
 
@@ -104,10 +115,15 @@ def _abandoned(db: Database) -> list[str]:
     return [row[0] for row in db.execute(sql, (before,)).fetchall()]
 
 
-def _delete_pieces(db: Database, sha256: str) -> bool:
-    """Delete some pieces of a content that no artifact uses. Return whether there are more."""
+def _delete_unused_pieces(db: Database, sha256: str) -> bool:
+    """Delete some pieces of a content unless an artifact uses it. Return whether there are more."""
     if db.execute(f"SELECT {_REFERRED}", (sha256,)).fetchone()[0]:
         return False
+    return _delete_pieces(db, sha256)
+
+
+def _delete_pieces(db: Database, sha256: str) -> bool:
+    """Delete some pieces of a content. Return whether there are more."""
     sql = "SELECT number FROM artifact_pieces WHERE sha256 = ? ORDER BY number DESC LIMIT ?"
     numbers = [row[0] for row in db.execute(sql, (sha256, DELETED_PIECES)).fetchall()]
     if not numbers:

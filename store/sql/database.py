@@ -61,4 +61,7 @@ class Database(Protocol):
         """Write the state and the counter of a task that an append changed. A task that was stale no longer is."""
 
     def remove_task(self, task_id: str) -> None:
-        """Delete a task and everything that belongs to it, except its audits."""
+        """Delete the row of a task and its counter, but not the rows of other tables.
+
+        SQLite must not enforce foreign keys in this transaction.
+        """

@@ -9,7 +9,7 @@ from signalbox.store.diagnosis.cause import DIAGNOSED
 from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
 from signalbox.store.events import check_text
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import audits, diagnosing, leases
+from signalbox.store.sql import audits, diagnosing, leases, removal
 from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
@@ -30,7 +30,7 @@ def delete(
     """
     task = _task_or_placeholder(db, task_id, identity)
     if actor is None:
-        _remove(db, task_id)
+        removal.hide(db, task_id)
         return task
     if not task.deletable:
         raise Conflict(f"the run has not ended: it is {task.status}; cancel it first, or archive the task")
@@ -42,13 +42,8 @@ def delete(
     }
     # Add the audit first: it reads the project from the task.
     _audit(db, actor, "task_deleted", source, detail, task_id)
-    _remove(db, task_id)
+    removal.hide(db, task_id)
     return task
-
-
-def _remove(db: Database, task_id: str) -> None:
-    db.remove_task(task_id)
-    db.take_event_id()
 
 
 def archive(

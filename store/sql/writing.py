@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import closing
 from functools import partial
@@ -14,7 +15,7 @@ from signalbox.store.artifacts import ARTIFACT_STORED, MAX_ARTIFACT_BYTES, conte
 from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.writing import Writing
-from signalbox.store.errors import UnknownTask
+from signalbox.store.errors import TaskBeingRemoved, UnknownTask
 from signalbox.store.events import (
     MAX_TITLE_CHARS,
     Event,
@@ -28,7 +29,7 @@ from signalbox.store.events import (
 )
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import artifacts, audits, importing, leases, task_actions, unfinished
+from signalbox.store.sql import artifacts, audits, importing, leases, removal, task_actions, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
@@ -38,6 +39,9 @@ from signalbox.store.task_query import SavedView
 log = logging.getLogger("signalbox.store")
 
 T = TypeVar("T")
+
+REMOVAL_TIMEOUT = 30.0
+"""Seconds for which the creation of a task waits until the rows of a deleted task with its id are removed."""
 
 
 class Writes(Writing):
@@ -81,16 +85,32 @@ class Writes(Writing):
         stored = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
         check_metadata(stored)
         project = project_id or DEFAULT_PROJECT
-        return await self._calls.write(
-            lambda db: appending.create_task(db, chosen, title, kind, stored, project, alone)
+        return await self._once_removed(
+            chosen, lambda db: appending.create_task(db, chosen, title, kind, stored, project, alone)
         )
+
+    async def _once_removed(self, task_id: str, work: Callable[[Database], T]) -> T:
+        """Run work that may create a task. If rows of a deleted task with this id are left, remove them first."""
+        try:
+            return await self._calls.write(work)
+        except TaskBeingRemoved:
+            await self._remove_completely(task_id)
+            return await self._calls.write(work)
+
+    async def _remove_completely(self, task_id: str) -> None:
+        if not await self.aremove_deleted(task_id, seconds=REMOVAL_TIMEOUT):
+            raise TaskBeingRemoved(task_id)
 
     async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         return await self._calls.off_the_loop(partial(self._import, record, events, project_id or DEFAULT_PROJECT))
 
     def _import(self, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
         with closing(importing.Import(record, events)) as imported:
-            return self._writer.run(lambda db: imported.write(db, project_id))
+            try:
+                return self._writer.run(lambda db: imported.write(db, project_id))
+            except TaskBeingRemoved:
+                self.wait(self._remove_completely(record.task_id))
+                return self._writer.run(lambda db: imported.write(db, project_id))
 
     async def adelete_task(
         self,
@@ -99,15 +119,25 @@ class Writes(Writing):
         actor: str | Who | None = None,
         source: str | None = None,
         identity: str | None = None,
+        later: bool = False,
     ) -> Task:
-        def delete(db: Database) -> tuple[Task, list[str]]:
-            contents = artifacts.contents_of(db, task_id)
-            return task_actions.delete(db, task_id, actor, source, identity), contents
-
-        task, contents = await self._calls.write(delete)
-        if contents:
-            await self._calls.off_the_loop(partial(artifacts.delete_unused, self._writer.run, contents))
+        task = await self._calls.write(
+            lambda db: task_actions.delete(db, task_id, actor, source, identity), unchecked=True
+        )
+        if not later:
+            await self.aremove_deleted(task_id)
         return task
+
+    async def aremove_deleted(self, task_id: str | None = None, *, seconds: float | None = None) -> bool:
+        until = None if seconds is None else time.monotonic() + seconds
+        while until is None or time.monotonic() < until:
+            begun = time.monotonic()
+            if not await self._calls.write(lambda db: removal.step(db, task_id), removal.WEIGHT):
+                return True
+            # Other processes poll for the lock, so it must be free for longer than it is held.
+            pause = removal.PAUSE_FACTOR * (time.monotonic() - begun)
+            await self._calls.off_the_loop(partial(time.sleep, pause))
+        return False
 
     async def aarchive_task(
         self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
@@ -135,7 +165,13 @@ class Writes(Writing):
         if not drafts:
             return []
         origin: Origin | None = "server" if own else None
-        return await self._calls.write(lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts))
+        try:
+            return await self._calls.write(
+                lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts)
+            )
+        except TaskBeingRemoved:
+            await self._remove_completely(task_id)
+            return await self.aappend(task_id, events, identity=identity, own=own)
 
     async def aappend_while(
         self, task_id: str, event: NewEvent, condition: Callable[[Task], bool], *, fence: Fence | None = None

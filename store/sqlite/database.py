@@ -60,5 +60,5 @@ class SqliteDatabase(sqlite3.Connection):
         self.execute(counter, (task.latest_seq, task.task_id))
 
     def remove_task(self, task_id: str) -> None:
-        # Foreign keys delete the rows of the other tables.
         self.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,))
+        self.execute("DELETE FROM task_event_seq_counters WHERE task_id = ?", (task_id,))

@@ -6,10 +6,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 
 from signalbox.store.errors import SchemaTooNew
 from signalbox.store.sql.findings import MAX_FINDINGS, Finding, compare_tasks
+from signalbox.store.sql.removal import PARTS, PRESENT
 from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.migrations import applied, empty_database, known, unknown_migrations
 from signalbox.store.sqlite.views import SQLITE
@@ -72,8 +74,19 @@ def _missing_indexes(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _orphaned_rows(db: sqlite3.Connection) -> Iterator[Finding]:
-    for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check").fetchmany(MAX_FINDINGS):
+    # The rows of deleted tasks are expected to be loose until they are removed.
+    removing = db.execute("SELECT 1 FROM task_removals LIMIT 1").fetchone() is not None
+    tables = {part.table for part in PARTS} if removing else set()
+    loose = (row for row in db.execute("PRAGMA foreign_key_check") if row[0] not in tables)
+    for table, rowid, parent, _ in islice(loose, MAX_FINDINGS):
         yield Finding("loose_row", f"row {rowid} of {table} refers to a missing row of {parent}", RESTORE)
+    for table in sorted(tables):
+        sql = (
+            f"SELECT count(*), min(task_id) FROM {table} WHERE {PRESENT} AND task_id NOT IN (SELECT task_id FROM tasks)"
+        )
+        rows, task_id = db.execute(sql).fetchone()
+        if rows:
+            yield Finding("loose_row", f"{rows} rows of {table} belong to missing tasks, such as {task_id}", RESTORE)
 
 
 def _counters(db: sqlite3.Connection) -> Iterator[Finding]:

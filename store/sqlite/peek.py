@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from signalbox.store.events import Event
+from signalbox.store.sql.removal import PRESENT
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.damaged import is_not_text, lenient
@@ -48,7 +49,8 @@ class SqlitePeek:
     async def events_after(self, event_id: int, limit: int) -> list[Event]:
         """Return at most `limit` events after `event_id`, in commit order. Call `moved()` first."""
         assert self._connection is not None, "call moved() first"
-        sql = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
+        where = f"event_id > ? AND {PRESENT} ORDER BY event_id LIMIT ?"
+        sql = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE {where}"
         with self._file.recorded_errors(), translated_errors():
             try:
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()

@@ -82,21 +82,34 @@ class SqliteWriter(GroupCommit):
         try:
             if self._file.lost is not None:
                 self._connection = self._reopen(self._connection)
-            if not self._begin(jobs):
-                return False
-            connection = self._connection
-            try:
-                results.extend(job.work(connection) for job in jobs)
-                self._file.check()
-                connection.execute("COMMIT")
-            except Exception:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+            if jobs[0].unchecked:
+                return self._unchecked(jobs, results)
+            return self._committed(jobs, results)
         except sqlite3.DatabaseError as error:
             # Not `translated_errors`: a context manager adds two microseconds to every commit.
             raise translated(error) from error
+
+    def _committed(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
+        if not self._begin(jobs):
+            return False
+        connection = self._connection
+        try:
+            results.extend(job.work(connection) for job in jobs)
+            self._file.check()
+            connection.execute("COMMIT")
+        except Exception:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
         return True
+
+    def _unchecked(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
+        # SQLite ignores this pragma inside a transaction.
+        self._connection.execute("PRAGMA foreign_keys = OFF")
+        try:
+            return self._committed(jobs, results)
+        finally:
+            self._connection.execute("PRAGMA foreign_keys = ON")
 
     def _begin(self, jobs: list[Job[Any]]) -> bool:
         """Begin a transaction. Jobs whose deadline passes meanwhile fail and are removed from `jobs`."""

@@ -20,15 +20,31 @@ T = TypeVar("T")
 class Job(Generic[T]):
     """One call of `work(database)`, which returns the result, or raises to undo only this job.
 
+    With `unchecked` the job has a transaction of its own, in which SQLite does not enforce foreign keys.
+
     The job is claimed once: by a transaction, or by its deadline. A blocking caller waits until `done` is true. A
     coroutine waits for `future`, and may cancel it until the job is claimed.
     """
 
-    __slots__ = ("_claimed", "_error", "_value", "deadline", "done", "future", "interrupted", "weight", "work")
+    __slots__ = (
+        "_claimed",
+        "_error",
+        "_value",
+        "deadline",
+        "done",
+        "future",
+        "interrupted",
+        "unchecked",
+        "weight",
+        "work",
+    )
 
-    def __init__(self, work: Callable[[Database], T], weight: int, future: Future[T] | None = None) -> None:
+    def __init__(
+        self, work: Callable[[Database], T], weight: int, future: Future[T] | None = None, *, unchecked: bool = False
+    ) -> None:
         self.work = work
         self.weight = weight
+        self.unchecked = unchecked
         self.future = future
         self.done = False
         self.interrupted = False

@@ -73,17 +73,24 @@ class GroupCommit(ABC):
         """The number of jobs in the queue."""
         return len(self._queue)
 
-    def submit(self, work: Callable[[Database], T], weight: int = 1, future: Future[T] | None = None) -> Job[T]:
+    def submit(
+        self,
+        work: Callable[[Database], T],
+        weight: int = 1,
+        future: Future[T] | None = None,
+        *,
+        unchecked: bool = False,
+    ) -> Job[T]:
         """Put a job into the queue. A coroutine waits for `future`. The caller must make sure that `drain()` runs."""
         if self._closed:
             raise StoreClosed("the store is closed")
-        job = Job(work, weight, future)
+        job = Job(work, weight, future, unchecked=unchecked)
         self._queue.append(job)
         return job
 
-    def run(self, work: Callable[[Database], T], weight: int = 1) -> T:
+    def run(self, work: Callable[[Database], T], weight: int = 1, *, unchecked: bool = False) -> T:
         """Queue a job, wait until it is committed, and return its result."""
-        job = self.submit(work, weight)
+        job = self.submit(work, weight, unchecked=unchecked)
         while not job.done:
             if self._lock.acquire(False) or self._lock.acquire(timeout=LOCK_POLL_INTERVAL):
                 try:
@@ -119,6 +126,8 @@ class GroupCommit(ABC):
         jobs: list[Job[Any]] = []
         weight, now = 0, time.monotonic()
         while self._queue and (not jobs or weight + self._queue[0].weight <= MAX_GROUP):
+            if jobs and self._queue[0].unchecked:
+                break
             job = self._queue.popleft()
             if not job.claim():
                 continue
@@ -127,6 +136,8 @@ class GroupCommit(ABC):
                 continue
             jobs.append(job)
             weight += job.weight
+            if job.unchecked:
+                break
         return jobs
 
     def _commit(self, jobs: list[Job[Any]], *, again: bool = True) -> None:

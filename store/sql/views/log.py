@@ -13,6 +13,7 @@ from signalbox.store.events import Event
 from signalbox.store.sql import heartbeats, search, task_list
 from signalbox.store.sql.diagnosing import FAILURES, LAST_FAILURE
 from signalbox.store.sql.dialect import everything, one_of
+from signalbox.store.sql.removal import PRESENT
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 from signalbox.store.sql.views.base import Rows
 
@@ -54,7 +55,7 @@ class LogViews(Rows):
     ) -> list[Event]:
         only, ids = one_of("task_id", tasks) if tasks else everything()
         within, values = task_list.task_in_projects(projects)
-        where = f"event_id > ? AND {only} AND {within} ORDER BY event_id LIMIT ?"
+        where = f"event_id > ? AND {only} AND {within} AND {PRESENT} ORDER BY event_id LIMIT ?"
         sql = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE {where}"
         rows = await self._rows(sql, event_id, *ids, *values, limit)
         return [event_with_identity_of(row) for row in rows]
