@@ -31,28 +31,28 @@ PRESENT = "task_id NOT IN (SELECT task_id FROM task_removals)"
 """The condition that a row does not belong to a deleted task."""
 
 
-class Part(NamedTuple):
+class TaskTable(NamedTuple):
     """A table with rows of tasks, and the column that tells the rows of one task apart."""
 
     table: str
     key: str
 
 
-ARTIFACTS = Part("task_artifacts", "seq")
+ARTIFACTS = TaskTable("task_artifacts", "seq")
 
 LOG = (
     ARTIFACTS,
-    Part("task_events", "seq"),
-    Part("task_spans", "span_id"),
-    Part("task_phases", "phase"),
-    Part("task_checkpoints", "checkpoint_id"),
-    Part("task_messages", "seq"),
-    Part("task_heartbeats", "first_seq"),
-    Part("task_conversation", "first_seq"),
+    TaskTable("task_events", "seq"),
+    TaskTable("task_spans", "span_id"),
+    TaskTable("task_phases", "phase"),
+    TaskTable("task_checkpoints", "checkpoint_id"),
+    TaskTable("task_messages", "seq"),
+    TaskTable("task_heartbeats", "first_seq"),
+    TaskTable("task_conversation", "first_seq"),
 )
 """The tables that grow with the log of a task."""
 
-PARTS = (*LOG, Part("task_permissions", "request_id"))
+PARTS = (*LOG, TaskTable("task_permissions", "request_id"))
 
 SMALL = ("task_tags", "task_unfinished", "task_sizes", "cold_tasks")
 """The tables with a few rows per task."""
@@ -110,7 +110,7 @@ def refuse_waiting(db: Database, task_id: str) -> None:
         raise TaskBeingRemoved(task_id)
 
 
-def remove_some(db: Database, task_id: str, parts: Sequence[Part] = PARTS, seconds: float = STEP_SECONDS) -> bool:
+def remove_some(db: Database, task_id: str, parts: Sequence[TaskTable] = PARTS, seconds: float = STEP_SECONDS) -> bool:
     """Delete rows of a task from these tables for about `seconds`. Return whether rows may be left."""
     until = time.monotonic() + seconds
     for part in parts:
@@ -129,7 +129,7 @@ def remove_some(db: Database, task_id: str, parts: Sequence[Part] = PARTS, secon
     return False
 
 
-def _remove_chunk(db: Database, task_id: str, part: Part, rows: int) -> bool:
+def _remove_chunk(db: Database, task_id: str, part: TaskTable, rows: int) -> bool:
     """Delete the first rows of a task in a table. Return whether there may be more."""
     table, key = part
     sql = f"SELECT {key} FROM {table} WHERE task_id = ? ORDER BY {key} LIMIT 1 OFFSET ?"
