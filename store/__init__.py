@@ -7,6 +7,9 @@ with open_task(store, "nightly", title="Nightly build") as task:
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from signalbox.store.cold.moves.mover import ColdMover
 from signalbox.store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
 from signalbox.store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from signalbox.store.errors import (
@@ -27,6 +30,7 @@ from signalbox.store.errors import (
 )
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.kinds import is_postgresql, is_server, postgresql_extra, sqlite_path, unknown_kind
+from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.task_query import SORTS, SavedView, Sort, TaskQuery
 
@@ -69,7 +73,17 @@ __all__ = [
 ]
 
 
-def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None, token: str | None = None) -> Store:
+S = TypeVar("S", bound=DatabaseStore)
+
+
+def open_store(
+    url: str,
+    *,
+    synchronous: str = "NORMAL",
+    bus: str | None = None,
+    token: str | None = None,
+    cold_storage: str | None = None,
+) -> Store:
     """Open the store at `url`.
 
     - `sqlite:///relative.db` or `sqlite:////absolute/file.db`: a file. `synchronous` is SQLite's setting: with NORMAL a
@@ -82,17 +96,25 @@ def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None,
       runs and the reads that the API offers: see `store.remote.store`. Events wait on disk while the server is away:
       see `store.remote.spooled`.
 
+    `cold_storage` is the directory or the bucket, such as `s3://BUCKET/PREFIX`, for tasks that move to cold storage
+    from now on. By default it is the directory `FILE.cold` beside a SQLite file; PostgreSQL has no default.
+
     Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable, and InvalidEvent for a bad URL of a server or token.
     """
     if (path := sqlite_path(url)) is not None:
-        return SqliteStore(path, url, synchronous=synchronous)
+        return _with_cold_storage(SqliteStore(path, url, synchronous=synchronous), f"{path}.cold", cold_storage)
     if is_postgresql(url):
         with postgresql_extra():
             from signalbox.store.postgresql import PostgresStore
-        return PostgresStore(url, bus=bus)
+        return _with_cold_storage(PostgresStore(url, bus=bus), None, cold_storage)
     if is_server(url):
         # An HTTP client takes long to load, and most programs need none.
         from signalbox.store.remote.store import RemoteStore
 
         return RemoteStore(url, token)
     raise unknown_kind(url)
+
+
+def _with_cold_storage(store: S, own_directory: str | None, place: str | None) -> S:
+    store.cold = store.cold_files = ColdMover(store, own_directory=own_directory, place=place)
+    return store

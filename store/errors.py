@@ -9,6 +9,7 @@ StoreError
 ├── NotAllowed         the server does not know the caller, or does not allow it   no retry
 ├── Conflict           the stored state forbids it (a second answer, a taken id)  no retry
 │   ├── LeaseLost      another process holds the lease now                        no retry
+│   ├── TaskIsCold     the log is in cold storage; the store brings it back       no retry
 │   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
 ├── NotSupported       the API of a server does not offer this call                no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
@@ -89,6 +90,14 @@ class LeaseLost(Conflict):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the lease {name!r} is held by another process now")
+
+
+class TaskIsCold(Conflict):
+    """The log of the task `task_id` is in cold storage. The store brings it back before it appends an event."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"the log of the task {task_id!r} is in cold storage")
+        self.task_id = task_id
 
 
 class UnreadableTask(Conflict):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from signalbox.store.blocking import blocking
+from signalbox.store.contract.cold import ColdStorage
 from signalbox.store.contract.following import Peek, Watch
 from signalbox.store.contract.people import People
 from signalbox.store.contract.processes import Processes
@@ -31,6 +32,7 @@ class Store(Writing):
     epoch: str
     people: People
     processes: Processes
+    cold: ColdStorage
 
     @property
     @abstractmethod

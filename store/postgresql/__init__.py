@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 import psycopg
 
 from signalbox.store.bus import Bus
-from signalbox.store.contract import Reading, Store, StoreStats, Watch
+from signalbox.store.contract import Reading, StoreStats, Watch
 from signalbox.store.errors import StoreError, StoreIncomplete, StoreMoved
 from signalbox.store.postgresql.connection import WRITER_PATIENCE, Address
 from signalbox.store.postgresql.dialect import POSTGRESQL
@@ -22,15 +22,15 @@ from signalbox.store.postgresql.processes import PostgresProcesses
 from signalbox.store.postgresql.readers import PostgresReaders
 from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
+from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
-from signalbox.store.sql.writing import Writes
 
 log = logging.getLogger("signalbox.store")
 
 
-class PostgresStore(Writes, Store):
+class PostgresStore(DatabaseStore):
     """Implements `Store` for one PostgreSQL database. See `store.contract`."""
 
     _writer: PostgresWriter

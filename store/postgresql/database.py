@@ -37,7 +37,7 @@ _POSITION = (
 )
 _MOVE = "UPDATE log_position SET last_event_id = %s, commits = %s"
 _SIGN = "UPDATE recent_commits SET number = %s, token = %s WHERE slot = %s"
-_STATE = "SELECT state, stale FROM tasks WHERE task_id = %s"
+_STATE = "SELECT state, stale, cold FROM tasks WHERE task_id = %s"
 _CREATE = (
     "INSERT INTO tasks (task_id, identity, last_seq, created_at, updated_at, active_at, status, title, kind,"
     " project_id, state) VALUES (%s, %s, 0, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -138,14 +138,15 @@ class PostgresDatabase:
         self._await_position()
         return self._at
 
-    def head(self, task_id: str) -> tuple[int, str | None, bool]:
+    def head(self, task_id: str) -> tuple[int, str | None, bool, bool]:
         cursor = self._connection.cursor()
         cursor.execute(_STATE, (task_id,))
         self._await_position()
         row = cursor.fetchone()
         if row is None:
-            return self._last_event_id, None, False
-        return self._last_event_id, *row
+            return self._last_event_id, None, False, False
+        state, stale, cold = row
+        return self._last_event_id, state, stale, bool(cold)
 
     def take_event_id(self) -> None:
         self._await_position()
@@ -161,6 +162,13 @@ class PostgresDatabase:
             _INSERT, [(*row[:13], row[13] or None, row[14], *derived_columns(row[3], row[8])) for row in rows]
         )
         self._last_event_id = rows[-1][0]
+
+    def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        event_type, payload = columns.index("event_type"), columns.index("payload")
+        names = (*columns, "failure", "brief")
+        values = ", ".join("?" * len(names))
+        sql = f"INSERT INTO task_events ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING"
+        self.executemany(sql, [(*row, *derived_columns(row[event_type], row[payload])) for row in rows])
 
     def save_task(self, task: Task, *, was_stale: bool) -> None:
         self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), task.task_id))

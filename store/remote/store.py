@@ -8,6 +8,7 @@ from typing import Any, NoReturn, cast
 
 from signalbox.store.blocking import blocking
 from signalbox.store.contract import People, Processes, Store, StoreStats
+from signalbox.store.contract.cold import ColdStorage
 from signalbox.store.contract.reading import Reading
 from signalbox.store.errors import NotSupported
 from signalbox.store.events import Event, NewEvent
@@ -29,6 +30,7 @@ class RemoteStore(SpooledLog, Store):
     def __init__(self, url: str, token: str | None = None, *, patience: float = PATIENCE) -> None:
         super().__init__(url, token, patience=patience)
         self.people = cast(People, NothingOffered("managing people"))
+        self.cold = cast(ColdStorage, NothingOffered("moving tasks to cold storage"))
         self.processes = cast(Processes, NothingOffered("counting the processes of a store"))
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from signalbox.store.contract.leasing import Fence
-from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
+from signalbox.store.errors import Conflict, InvalidEvent, TaskIsCold, UnknownTask
 from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.identity import check_identity
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
@@ -228,9 +228,11 @@ def append_audited(
 
 def load_head(db: Database, task_id: str, *, create: bool = True) -> tuple[Task, int]:
     """Return the task and the next event id. A task that does not exist is created; without `create` this raises
-    UnknownTask.
+    UnknownTask. Raises TaskIsCold before anything is written.
     """
-    last_id, state, stale = db.head(task_id)
+    last_id, state, stale, cold = db.head(task_id)
+    if cold:
+        raise TaskIsCold(task_id)
     if state is not None:
         task = stored_task(task_id, state)
         task.stale = stale
@@ -241,8 +243,8 @@ def load_head(db: Database, task_id: str, *, create: bool = True) -> tuple[Task,
     return load_head(db, task_id)
 
 
-def check_stored_identity(db: Database, task_id: str, identity: str) -> None:
-    """Raise UnknownTask unless the task with this id has this identity."""
+def check_stored_identity(db: Database, task_id: str, identity: str | None) -> None:
+    """Raise UnknownTask unless the task with this id has this identity, or any if it is None."""
     row = db.execute("SELECT identity FROM task_event_seq_counters WHERE task_id = ?", (task_id,)).fetchone()
     if row is None:
         raise UnknownTask(task_id)
@@ -251,7 +253,7 @@ def check_stored_identity(db: Database, task_id: str, identity: str) -> None:
 
 def load_task(db: Database, task_id: str) -> Task | None:
     """Return the stored projection of a task, or None. Raises UnreadableTask."""
-    _, state, _ = db.head(task_id)
+    _, state, _, _ = db.head(task_id)
     return stored_task(task_id, state) if state is not None else None
 
 

@@ -37,9 +37,9 @@ _REFERRED = "EXISTS (SELECT 1 FROM task_artifacts AS used WHERE used.sha256 = ?)
 def store(run: Run[Any], file: BinaryIO, content: ArtifactContent, finish: Callable[[Database], Event]) -> Event:
     """Write the pieces of a content that are missing, then append the event with `finish`."""
     for _ in range(ATTEMPTS):
-        if not run(lambda db: _begin(db, content), 1):
+        if not run(lambda db: begin(db, content), 1):
             for number, piece in enumerate(pieces_of(file)):
-                run(_piece(content, number, piece), PIECE_WEIGHT)
+                run(piece_writer(content, number, piece), PIECE_WEIGHT)
         event: Event | None = run(lambda db: _finish(db, content, finish), 1)
         if event is not None:
             sweep(run)
@@ -47,7 +47,9 @@ def store(run: Run[Any], file: BinaryIO, content: ArtifactContent, finish: Calla
     raise Conflict("another process deletes this content again and again; try it later")
 
 
-def _piece(content: ArtifactContent, number: int, piece: bytes) -> Callable[[Database], None]:
+def piece_writer(content: ArtifactContent, number: int, piece: bytes) -> Callable[[Database], None]:
+    """Return the work that writes a piece of a content."""
+
     def write(db: Database) -> None:
         sql = "INSERT INTO artifact_pieces (sha256, number, content) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         db.execute(sql, (content.sha256, number, piece))
@@ -55,7 +57,7 @@ def _piece(content: ArtifactContent, number: int, piece: bytes) -> Callable[[Dat
     return write
 
 
-def _begin(db: Database, content: ArtifactContent) -> bool:
+def begin(db: Database, content: ArtifactContent) -> bool:
     """Return whether the whole content is stored; if not, note that it is being written."""
     row = db.execute("SELECT complete FROM artifact_contents WHERE sha256 = ?", (content.sha256,)).fetchone()
     if row is not None and row[0]:
@@ -70,14 +72,17 @@ def _begin(db: Database, content: ArtifactContent) -> bool:
 
 def _finish(db: Database, content: ArtifactContent, finish: Callable[[Database], Event]) -> Event | None:
     """Append the event if the content is stored as a whole; else return None."""
+    return finish(db) if complete(db, content) else None
+
+
+def complete(db: Database, content: ArtifactContent) -> bool:
+    """Note that a content is stored as a whole, if it is. Return whether it is."""
     found = db.execute("SELECT count(*) FROM artifact_pieces WHERE sha256 = ?", (content.sha256,)).fetchone()
     if found[0] > content.pieces:
         raise InvalidEvent("the file changed while it was read", "content")
-    if found[0] < content.pieces:
-        db.execute("UPDATE artifact_contents SET complete = 0 WHERE sha256 = ?", (content.sha256,))
-        return None
-    db.execute("UPDATE artifact_contents SET complete = 1 WHERE sha256 = ?", (content.sha256,))
-    return finish(db)
+    whole: bool = found[0] == content.pieces
+    db.execute("UPDATE artifact_contents SET complete = ? WHERE sha256 = ?", (int(whole), content.sha256))
+    return whole
 
 
 def remove_one(db: Database, task_id: str) -> bool:

@@ -43,9 +43,9 @@ class Database(Protocol):
     def now(self) -> str:
         """Return the present time as a timestamp, by the clock of the database."""
 
-    def head(self, task_id: str) -> tuple[int, str | bytes | None, bool]:
-        """Return the newest event id, the state of a task as JSON, or None if there is no such task, and whether the
-        task is stale.
+    def head(self, task_id: str) -> tuple[int, str | bytes | None, bool, bool]:
+        """Return the newest event id, the state of a task as JSON, or None if there is no such task, whether the task
+        is stale, and whether its log is in cold storage.
         """
 
     def take_event_id(self) -> None:
@@ -56,6 +56,9 @@ class Database(Protocol):
 
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
         """Insert events. Each row has the values of `rows.COLUMNS`, then `quiet` and `plain`; "" stands for NULL."""
+
+    def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert those events that are not there yet, as they were stored. Each row has the values of `columns`."""
 
     def save_task(self, task: Task, *, was_stale: bool) -> None:
         """Write the state and the counter of a task that an append changed. A task that was stale no longer is."""

@@ -10,6 +10,7 @@ from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask
 from signalbox.store.events import check_text
 from signalbox.store.sql import append as appending
 from signalbox.store.sql import audits, diagnosing, leases, removal
+from signalbox.store.sql.cold_tasks.stages import is_cold
 from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
@@ -80,7 +81,8 @@ def diagnose(db: Database, task_id: str) -> None:
     """Store the diagnosis of a failed run. Does nothing for other tasks, and for one that cannot be read."""
     with suppress(UnreadableTask):
         task = appending.load_task(db, task_id)
-        if task is not None and task.status in DIAGNOSED:
+        # The log of a task in cold storage was diagnosed when it was moved.
+        if task is not None and task.status in DIAGNOSED and not is_cold(db, task_id):
             diagnosing.update(db, task)
 
 

@@ -15,7 +15,7 @@ from signalbox.store.artifacts import ARTIFACT_STORED, MAX_ARTIFACT_BYTES, conte
 from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.writing import Writing
-from signalbox.store.errors import TaskBeingRemoved, UnknownTask
+from signalbox.store.errors import StoreUnavailable, TaskBeingRemoved, TaskIsCold
 from signalbox.store.events import (
     MAX_TITLE_CHARS,
     Event,
@@ -30,6 +30,8 @@ from signalbox.store.events import (
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.sql import append as appending
 from signalbox.store.sql import artifacts, audits, importing, leases, removal, task_actions, unfinished
+from signalbox.store.sql.cold_tasks import stages
+from signalbox.store.sql.cold_tasks.files import ColdFiles, NoColdFiles
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
@@ -50,7 +52,18 @@ class Writes(Writing):
     def __init__(self, writer: GroupCommit) -> None:
         self._writer = writer
         self._calls = Calls(writer)
+        self.cold_files: ColdFiles = NoColdFiles()
         self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def writer(self) -> GroupCommit:
+        """The writer of this process."""
+        return self._writer
+
+    @property
+    def calls(self) -> Calls:
+        """The writes as coroutines."""
+        return self._calls
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._calls.wait(coroutine)
@@ -121,9 +134,13 @@ class Writes(Writing):
         identity: str | None = None,
         later: bool = False,
     ) -> Task:
-        task = await self._calls.write(
-            lambda db: task_actions.delete(db, task_id, actor, source, identity), unchecked=True
-        )
+        def delete(db: Database) -> tuple[Task, stages.StoredFile | None]:
+            file = stages.file_of(db, task_id)
+            return task_actions.delete(db, task_id, actor, source, identity), file
+
+        task, file = await self._calls.write(delete, unchecked=True)
+        if file is not None:
+            await self._calls.off_the_loop(partial(self.cold_files.delete_file, file))
         if not later:
             await self.aremove_deleted(task_id)
         return task
@@ -165,19 +182,38 @@ class Writes(Writing):
         if not drafts:
             return []
         origin: Origin | None = "server" if own else None
+
+        def append(db: Database) -> list[Event]:
+            return appending.append(db, task_id, drafts, origin, identity)
+
         try:
-            return await self._calls.write(
-                lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts)
-            )
+            return await self._calls.write(append, len(drafts))
         except TaskBeingRemoved:
             await self._remove_completely(task_id)
             return await self.aappend(task_id, events, identity=identity, own=own)
+        except TaskIsCold:
+            return await self._after_bringing_back(task_id, append, len(drafts))
+
+    async def _after_bringing_back(self, task_id: str, work: Callable[[Database], T], weight: int = 1) -> T:
+        """Bring a task back from cold storage, then run `work`."""
+        await self.cold_files.abring_back(task_id, blocks=self._calls.blocking)
+        try:
+            return await self._calls.write(work, weight)
+        except TaskIsCold:
+            raise StoreUnavailable(f"the task {task_id!r} went to cold storage again at once") from None
 
     async def aappend_while(
         self, task_id: str, event: NewEvent, condition: Callable[[Task], bool], *, fence: Fence | None = None
     ) -> Event | None:
         (draft,) = _drafts(task_id, event, own=True)
-        return await self._calls.write(lambda db: appending.append_while(db, task_id, draft, condition, fence))
+
+        def append(db: Database) -> Event | None:
+            return appending.append_while(db, task_id, draft, condition, fence)
+
+        try:
+            return await self._calls.write(append)
+        except TaskIsCold:
+            return await self._after_bringing_back(task_id, append)
 
     async def aappend_audited(
         self,
@@ -191,7 +227,14 @@ class Writes(Writing):
     ) -> Event:
         (draft,) = _drafts(task_id, event, own=True)
         audit = audits.checked(actor, action, source, event.payload)
-        return await self._calls.write(lambda db: appending.append_audited(db, task_id, draft, audit, identity))
+
+        def append(db: Database) -> Event:
+            return appending.append_audited(db, task_id, draft, audit, identity)
+
+        try:
+            return await self._calls.write(append)
+        except TaskIsCold:
+            return await self._after_bringing_back(task_id, append)
 
     # artifacts
 
@@ -223,8 +266,7 @@ class Writes(Writing):
             drafts = _drafts(task_id, event, own=True)
 
             def check(db: Database) -> None:
-                if appending.load_task(db, task_id) is None:
-                    raise UnknownTask(task_id)
+                appending.load_head(db, task_id, create=False)
 
             def finish(db: Database) -> Event:
                 check(db)
@@ -233,6 +275,10 @@ class Writes(Writing):
             self._writer.run(check)
             return artifacts.store(self._writer.run, content, found, finish)
 
+        try:
+            return await self._calls.off_the_loop(add)
+        except TaskIsCold:
+            await self.cold_files.abring_back(task_id, blocks=self._calls.blocking)
         return await self._calls.off_the_loop(add)
 
     # audits and saved views

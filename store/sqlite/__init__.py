@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
-from signalbox.store.contract import Reading, Store, StoreStats, Watch
+from signalbox.store.contract import Reading, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
 from signalbox.store.sql.database import Database
+from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
-from signalbox.store.sql.writing import Writes
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
@@ -32,7 +32,7 @@ MIN_FREE_BYTES = 65_536
 log = logging.getLogger("signalbox.store")
 
 
-class SqliteStore(Writes, Store):
+class SqliteStore(DatabaseStore):
     """Implements `Store` for one SQLite file. See `store.contract`."""
 
     _writer: SqliteWriter

@@ -25,14 +25,14 @@ class SqliteDatabase(sqlite3.Connection):
     def now(self) -> str:
         return now()
 
-    def head(self, task_id: str) -> tuple[int, bytes | None, bool]:
+    def head(self, task_id: str) -> tuple[int, bytes | None, bool, bool]:
         # One statement, because single appends spend most of their time in statements.
-        last_id, state, stale = self.execute(
-            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), CAST(state AS BLOB), stale"
+        last_id, state, stale, cold = self.execute(
+            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), CAST(state AS BLOB), stale, cold"
             " FROM (SELECT 1) LEFT JOIN tasks ON task_id = ?",
             (task_id,),
         ).fetchone()
-        return last_id or 0, state, bool(stale)
+        return last_id or 0, state, bool(stale), bool(cold)
 
     def take_event_id(self) -> None:
         if not self.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'task_events'").rowcount:
@@ -50,6 +50,11 @@ class SqliteDatabase(sqlite3.Connection):
 
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
         self.executemany(_INSERT, rows)
+
+    def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        values = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO task_events ({', '.join(columns)}) VALUES ({values}) ON CONFLICT DO NOTHING"
+        self.executemany(sql, rows)
 
     def save_task(self, task: Task, *, was_stale: bool) -> None:
         # SQLite rewrites the indexes of every column that a statement sets, so an unchanged one is left out.

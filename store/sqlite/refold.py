@@ -56,7 +56,9 @@ def _refold(db: SqliteDatabase, task_id: str) -> None:
         return
     if task is None:
         return
-    (stale,) = db.execute("SELECT stale FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    stale, cold = db.execute("SELECT stale, cold FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    if cold:
+        return
     state, entries = TaskState(task=before_first_event(task)), conversation.Entries()
     not_quiet: list[tuple[str, int]] = []
     sql = f"SELECT {COLUMNS}, quiet FROM task_events WHERE task_id = ? ORDER BY seq"
