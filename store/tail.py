@@ -20,6 +20,12 @@ EVENTS_IN_LOOP = 100
 PAGE_SIZE = 2000
 """Events per read in another thread."""
 
+REST_FACTOR, MAX_REST = 40.0, 0.005
+"""After a read that found events, the next one begins this many times as long after it as it took, and at most this
+many seconds after it. A single event is read at once; a thousand a second are read a few at a time, because a wake
+costs more than an event.
+"""
+
 log = logging.getLogger("signalbox.tail")
 
 
@@ -60,6 +66,7 @@ class Tail:
         self._peek = store.peek()
         self._loop = loop or Loop("tail", max_pause=FIRST_PAUSE)
         self._task: asyncio.Task[None] | None = None
+        self._rested = 0.0
         self.position = 0
 
     async def start(self) -> None:
@@ -83,13 +90,15 @@ class Tail:
 
     async def _follow(self) -> None:
         await self._wake.wait()
-        if pause := self._pause():
+        if (pause := max(self._pause(), self._rested - time.perf_counter())) > 0:
             await self._wake.pause(pause)
         woken = time.perf_counter()
         found_events = await self._read()
         self._wake.record_read(found_events=found_events)
         if found_events:
-            self._on_read(time.perf_counter() - woken)
+            read = time.perf_counter()
+            self._rested = read + min(MAX_REST, REST_FACTOR * (read - woken))
+            self._on_read(read - woken)
 
     def _report_failure(self) -> None:
         self._peek.forget()

@@ -54,6 +54,19 @@ async def wait_for_seq(batches: Batches, seq: int) -> None:
         await asyncio.sleep(0.002)
 
 
+def test_events_that_come_one_soon_after_the_other_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+    async def write(store: Store, batches: Batches) -> None:
+        for number in range(100):
+            store.append("t", line(str(number)))
+            await asyncio.sleep(0.001)
+        await wait_for_seq(batches, 100)
+
+    batches = run_tail(tmp_path, write, lambda: 0.0)
+    assert [seq for batch in batches for seq in batch] == list(range(1, 101))
+    # Each read costs about as much as ten events.
+    assert len(batches) < 60
+
+
 def test_events_appended_during_a_pause_are_read_together_in_order(tmp_path: Path) -> None:
     elapsed = 0.0
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from signalbox.store import Event, Store
 from signalbox.webapp.live.event_lane import EventLane
-from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.ring import Encode, Ring
 from signalbox.webapp.live.watched_task import WatchedTask
@@ -36,14 +35,13 @@ class Channel:
     def recheck(self) -> None:
         """Render all pages again, because something may have changed without an event."""
         for lane in self.lanes.values():
-            if isinstance(lane, FrameLane):
-                lane.recheck()
+            lane.recheck()
 
     def take_shown_flags(self) -> set[tuple[bool, bool]]:
         """Return the flags (archived, stale) that frames have shown since the last call."""
         shown: set[tuple[bool, bool]] = set()
         for lane in self.lanes.values():
-            if isinstance(lane, FrameLane):
+            if lane.shown_flags:
                 shown |= lane.shown_flags
                 lane.shown_flags.clear()
         return shown
@@ -54,9 +52,11 @@ class Channel:
         return sum(len(lane.subscribers) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
 
     def position(self) -> int:
-        """Return the newest seq that the ring or any subscriber has."""
+        """Return the newest seq that the ring has, or any subscriber while the ring is empty."""
+        if self.ring.head:
+            return self.ring.head
         cursors = [lane.position(subscriber) for lane in self.lanes.values() for subscriber in lane.subscribers]
-        return max([self.ring.head, *cursors])
+        return max(cursors, default=0)
 
     def end(self) -> None:
         """End all streams, because the task was deleted."""

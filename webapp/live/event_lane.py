@@ -70,6 +70,9 @@ class EventLane(Lane):
         self._single.discard(subscriber)
         self._group.leave(subscriber)
 
+    def recheck(self) -> None:
+        """Do nothing: an event does not change."""
+
     def position(self, subscriber: Subscriber) -> int:
         return self._group.position(subscriber) if subscriber in self._group else subscriber.cursor
 
@@ -200,6 +203,7 @@ class EventLane(Lane):
 
     def _merge_singles(self, started: float) -> None:
         """Add the single subscribers at the group's cursor to the group."""
-        cursor = self._group.cursor if self._group else self.ring.head
-        self._single -= {one for one in self._single if one.cursor == cursor and self._group.admit(one)}
+        if self._single:
+            cursor = self._group.cursor if self._group else self.ring.head
+            self._single -= {one for one in self._single if one.cursor == cursor and self._group.admit(one)}
         self._flushed(started)

@@ -25,7 +25,7 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class FrameLane(Lane):
-    """The streams that `renderer` serves. `shown_flags` collects the `Chunk.flags` of each frame that is delivered."""
+    """The streams that `renderer` serves."""
 
     def __init__(
         self, ring: Ring, pace: Pace, stats: Stats, renderer: Renderer, control_messages: ControlMessages
@@ -35,7 +35,6 @@ class FrameLane(Lane):
         self._from_memory = renderer.from_memory if isinstance(renderer, MemoryRenderer) else _not_in_memory
         self._to_render: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
-        self.shown_flags: set[tuple[bool, bool]] = set()
 
     def join(self, subscriber: Subscriber) -> None:
         self.subscribers.add(subscriber)

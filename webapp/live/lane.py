@@ -29,7 +29,8 @@ class Lane(ABC):
 
     `subscribers` has all subscribers, `live` those that have all events and wait for the next flush.
 
-    `on_flushed` is called with the lane after each flush.
+    `on_flushed` is called with the lane after each flush. `shown_flags` collects the `Chunk.flags` of each frame that
+    is delivered.
     """
 
     clock = staticmethod(time.perf_counter)
@@ -41,9 +42,10 @@ class Lane(ABC):
         self.tick = 0
         self.live: set[Subscriber] = set()
         self.subscribers: set[Subscriber] = set()
+        self.shown_flags: set[tuple[bool, bool]] = set()
         self.on_flushed: Callable[[Lane], object] = lambda lane: None
         self._pace = pace
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._flushing = False
         self._flushed_to = ring.head
 
@@ -70,7 +72,9 @@ class Lane(ABC):
     def _set_timer(self, delay: float) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay, self._begin)
+        loop = asyncio.get_running_loop()
+        # A timer that is due at once costs three times as much as a call.
+        self._timer = loop.call_later(delay, self._begin) if delay > 0 else loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._timer = None
@@ -106,6 +110,10 @@ class Lane(ABC):
     def idle_ticks(self, subscriber: Subscriber) -> int:
         """Return how many ticks ago the last write to a subscriber was."""
         return self.tick - subscriber.last_write
+
+    @abstractmethod
+    def recheck(self) -> None:
+        """Serve all streams again whose content may have changed without a new position."""
 
     @abstractmethod
     def join(self, subscriber: Subscriber) -> None:

@@ -19,25 +19,24 @@ RING_BYTES = 4 * 1024 * 1024
 
 
 class Ring:
-    """The newest events of one task without gaps, `size` to twice `size` of them."""
+    """The newest events of one task without gaps, `size` to twice `size` of them.
+
+    `head` is the newest seq; 0 for an empty ring.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self.head = 0
         self._events: list[Event] = []
         self._first = 1
         self._bytes_held = 0
         self._encoded: dict[Encode, list[bytes]] = {}
         self._chunks: dict[tuple[Encode, int], Chunk] = {}
 
-    @property
-    def head(self) -> int:
-        """The newest seq; 0 for an empty ring."""
-        return self._first + len(self._events) - 1 if self._events else 0
-
     def push(self, events: Sequence[Event]) -> None:
         """Add events of the task in seq order. Events that the ring already has are skipped."""
         head = self.head
-        fresh = [event for event in events if event.seq > head]
+        fresh = list(events) if events and events[0].seq > head else [event for event in events if event.seq > head]
         if not fresh:
             return
         if not self._events or fresh[0].seq != head + 1:
@@ -58,6 +57,7 @@ class Ring:
             for encoded in self._encoded.values():
                 del encoded[:surplus]
             self._first += surplus
+        self.head = self._first + len(self._events) - 1 if self._events else 0
 
     def events_between(self, cursor: int, seq: int) -> list[Event] | None:
         """Return the events after `cursor` up to `seq`, None if the ring lacks any."""

@@ -1,13 +1,15 @@
-"""Counters and histograms of the streams, for Prometheus."""
+"""Counters and distributions of the streams, for Prometheus."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from signalbox.webapp.live.distribution import Distribution
 
 SECONDS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
@@ -25,13 +27,13 @@ COUNTERS = {
 
 
 class Observer(Protocol):
-    """Observes amounts, as a histogram does."""
+    """Observes amounts, as a distribution does."""
 
     def observe(self, amount: float) -> None: ...
 
 
 class Stats:
-    """Counters and histograms of one app. Counters are plain numbers, because they are on the hot path."""
+    """Counters and distributions of one app. Counters are plain numbers, because they are on the hot path."""
 
     def __init__(self) -> None:
         self.events_in = 0
@@ -44,12 +46,14 @@ class Stats:
         self.flushes_failed = 0
         self.registry = CollectorRegistry()
 
-        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(f"signalbox_{name}", text, buckets=buckets, registry=self.registry)
+        def distribution(name: str, text: str, bounds: tuple[float, ...]) -> Distribution:
+            found = Distribution(f"signalbox_{name}", text, bounds)
+            self.registry.register(found)
+            return found
 
-        self.flush_seconds: Observer = histogram("flush_seconds", "Duration of one flush of a lane.", SECONDS)
-        self.flush_events = histogram("flush_events", "New events in one flush of a lane.", SIZES)
-        self.wake_seconds: Observer = histogram(
+        self.flush_seconds: Observer = distribution("flush_seconds", "Duration of one flush of a lane.", SECONDS)
+        self.flush_events = distribution("flush_events", "New events in one flush of a lane.", SIZES)
+        self.wake_seconds: Observer = distribution(
             "wake_seconds", "Time from a wake of the tail to the delivery of its events.", SECONDS
         )
         self.registry.register(_Counters(self))
