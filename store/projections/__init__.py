@@ -47,14 +47,21 @@ class Needs(msgspec.Struct):
     phases: bool = False
     open_permissions: bool = False
     interrupted: bool = False
-    ancestors: set[str] = msgspec.field(default_factory=set)
+    reporting: set[str] = msgspec.field(default_factory=set)
+    parents: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def ancestors(self) -> set[str]:
+        """The spans whose ancestors may change."""
+        return self.reporting.union(self.parents, self.parents.values())
 
 
 def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     """Return the rows that `apply` may change when it folds `events` into `task`.
 
     `interrupted` is set if the events come from an interrupted run: then all rows that the interruption closed are
-    needed too. `ancestors` are the spans that the events' usage is added to with all spans above them.
+    needed too. If the task counts usage, `reporting` are the spans of the events that concern model calls, and
+    `parents` has the first parent that the events give each span: `usage.sources` then says whose ancestors are needed.
     """
     needed = Needs(spans=set(), checkpoints=set(), permissions=set(), messages=set())
     events = list(events)
@@ -64,7 +71,6 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     if are_plain_lines(task, events):
         return needed
     unnamed_up_to, counts_usage = 0, task.tally is not None
-    named: set[str] = set()
     for at, event in enumerate(events):
         needed.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
@@ -72,8 +78,10 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
         about_model = not (event.event_type == "log" and PLAIN.issuperset(event.payload)) and concerns_model(event)
         kind = event.event_type
         counts_usage = counts_usage or about_model
-        if about_model or event.parent_span_id:
-            named.update(filter(None, (event.span_id, event.parent_span_id)))
+        if about_model and event.span_id:
+            needed.reporting.add(event.span_id)
+        if event.span_id and event.parent_span_id:
+            needed.parents.setdefault(event.span_id, event.parent_span_id)
         if kind == "log" and not about_model and event.phase in (None, task.phase):
             continue
         needed.phases = True
@@ -91,9 +99,10 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
             needed.messages.add(messages.number_in(event.payload))
         elif kind.startswith(("checkpoint_", "evidence_")):
             needed.checkpoints.add(checkpoint_id_in(event.payload))
-    if named and counts_usage:
+    if not counts_usage:
+        needed.reporting, needed.parents = set(), {}
+    elif needed.reporting or needed.parents:
         needed.spans.add(task.main_span_id)
-        needed.ancestors = named
     needed.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed_up_to))
     return needed
 

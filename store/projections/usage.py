@@ -15,6 +15,7 @@ its key is stored once, so it counts once.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +27,7 @@ from signalbox.store.model_calls.usage import NOTHING, Usage
 from signalbox.store.model_calls.usage_reading import model_of, usage_of
 from signalbox.store.state import Span, Tally, Task, TaskState
 
-MAX_LEVELS = 200
+MAX_LEVELS = 50
 """Spans above a span to which its usage is added. With more, it is then added to the run directly."""
 
 MAX_WAITING = 200
@@ -36,6 +37,20 @@ _SUMMARIES = frozenset(
     {"work_item_complete", "work_item_failed", "tool_result", "phase_exit", "runner_exit", "span_end"}
 )
 """Events that close a span."""
+
+
+def sources(state: TaskState, reporting: Collection[str], parents: Mapping[str, str]) -> set[str]:
+    """Return the spans whose usage events may add to their ancestors.
+
+    `reporting` are the spans of events that concern model calls, and `parents` has the parents that events give spans.
+    `state` has all these spans, as far as they exist.
+    """
+    found = {
+        span_id for span_id in parents if (span := state.spans.get(span_id)) and span.usage and not span.parent_span_id
+    }
+    if state.task.tally is not None:
+        found.update(name for name in state.task.tally.waiting if name in parents or name in reporting)
+    return found.union(reporting)
 
 
 def report(state: TaskState, event: Event, span: Span, kind: str) -> None:

@@ -6,7 +6,7 @@ newest blocks without reading the log, however many tokens an answer has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -21,22 +21,25 @@ NEWEST = (
     "SELECT first_seq, last_seq, span_id, pieces FROM task_conversation WHERE task_id = ? AND first_seq < ?"
     " ORDER BY first_seq DESC LIMIT ?"
 )
+# A single condition would make SQLite read the whole conversation, newest first, instead of that of the spans.
 NEWEST_OF_SPANS = (
-    "SELECT first_seq, last_seq, span_id, pieces FROM task_conversation WHERE task_id = ? AND {among} AND first_seq < ?"
+    "SELECT first_seq, last_seq, span_id, pieces FROM task_conversation WHERE task_id = ? AND first_seq IN"
+    " (SELECT first_seq FROM task_conversation WHERE task_id = ? AND {among} AND first_seq < ?)"
     " ORDER BY first_seq DESC LIMIT ?"
 )
 
-_RECORD = """
+_RECORD_PIECES = """
 INSERT INTO task_conversation
 SELECT
   new.task_id,
-  CASE WHEN new.pieces = 1 AND last.pieces = 1 THEN last.first_seq ELSE new.first_seq END,
+  CASE WHEN last.pieces = 1 THEN last.first_seq ELSE new.first_seq END,
   new.last_seq,
   new.span_id,
-  new.pieces
-FROM (SELECT ? AS task_id, ? AS first_seq, ? AS last_seq, ? AS span_id, ? AS pieces) AS new LEFT JOIN (
-  SELECT first_seq, pieces FROM task_conversation WHERE task_id = ? AND span_id = ? ORDER BY first_seq DESC LIMIT 1
-) AS last ON TRUE
+  1
+FROM (SELECT ? AS task_id, ? AS first_seq, ? AS last_seq, ? AS span_id) AS new
+  LEFT JOIN task_conversation AS last ON last.task_id = new.task_id AND last.first_seq = (
+    SELECT max(first_seq) FROM task_conversation WHERE task_id = ? AND span_id = ? AND first_seq < ?
+  )
 WHERE TRUE
 ON CONFLICT (task_id, first_seq) DO UPDATE SET last_seq = excluded.last_seq
 """
@@ -63,16 +66,20 @@ class Entries:
         self.found.append(ConversationEntry(event.seq, event.seq, event.span_id, pieces))
 
 
-def record(db: Database, task_id: str, entries: Iterable[ConversationEntry]) -> None:
+def record(db: Database, task_id: str, entries: Sequence[ConversationEntry]) -> None:
     """Record events that were just appended to a task. Pieces continue the last entry of their span."""
-    db.executemany(
-        _RECORD,
-        [(task_id, one.first_seq, one.last_seq, one.span_id, int(one.pieces), task_id, one.span_id) for one in entries],
-    )
+    record_all(db, task_id, [one for one in entries if not one.pieces])
+    pieces = [
+        (task_id, one.first_seq, one.last_seq, one.span_id, task_id, one.span_id, one.first_seq)
+        for one in entries
+        if one.pieces
+    ]
+    if pieces:
+        db.executemany(_RECORD_PIECES, pieces)
 
 
 def record_all(db: Database, task_id: str, entries: Iterable[ConversationEntry]) -> None:
-    """Record the events of a whole log."""
+    """Record entries, each of which is complete."""
     rows = [(task_id, one.first_seq, one.last_seq, one.span_id, int(one.pieces)) for one in entries]
     if rows:
         db.executemany(_INSERT, rows)

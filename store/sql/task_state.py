@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from signalbox.store.events import NewEvent
-from signalbox.store.projections import needs
-from signalbox.store.sql import tags
+from signalbox.store.projections import needs, usage
+from signalbox.store.sql import spans_above, tags
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import readable, to_json
 from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
@@ -33,16 +33,6 @@ _CHECKPOINT = _upsert("task_checkpoints", "task_id", "checkpoint_id", "seq", "ch
 _MESSAGE = _upsert("task_messages", "task_id", "seq", "open", "changed_seq", "state")
 _PERMISSION = _upsert("task_permissions", "task_id", "request_id", "seq", "open", "changed_seq", "state")
 
-_ANCESTORS = """
-WITH RECURSIVE up (span_id, parent_span_id) AS (
-  SELECT span_id, parent_span_id FROM task_spans WHERE task_id = ? AND {is_named}
-  UNION
-  SELECT s.span_id, s.parent_span_id FROM up
-    JOIN task_spans s ON s.task_id = ? AND s.span_id = up.parent_span_id
-)
-SELECT {state} FROM task_spans WHERE task_id = ? AND span_id IN (SELECT span_id FROM up)
-"""
-
 MAX_SINGLE_READS = 8
 """More spans than these are read with one query, which takes longer to begin than a query for one span."""
 
@@ -64,11 +54,8 @@ def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskStat
     else:
         is_named, named = db.dialect.among("span_id", sorted(needed.spans))
         state.spans.update((s.span_id, s) for s in load(Span, "task_spans", is_named, *named))
-    if needed.ancestors:
-        is_named, named = db.dialect.among("span_id", sorted(needed.ancestors))
-        sql = _ANCESTORS.format(state=db.dialect.stored("state"), is_named=is_named)
-        above = db.execute(sql, (task.task_id, *named, task.task_id, task.task_id)).fetchall()
-        state.spans.update((s.span_id, s) for s in readable(Span, above))
+    if needed.reporting or needed.parents:
+        spans_above.load(db, state, usage.sources(state, needed.reporting, needed.parents), needed.parents)
     if needed.interrupted:
         cut = load(Span, "task_spans", "ended_seq >= ?", task.ended_seq)
         state.spans.update((s.span_id, s) for s in cut if s.span_id not in state.spans)

@@ -21,7 +21,7 @@ class ConversationViews(Rows):
             rows = await self._rows(NEWEST, task_id, below, limit)
         else:
             among, ids = self.dialect.among("span_id", spans)
-            rows = await self._rows(NEWEST_OF_SPANS.format(among=among), task_id, *ids, below, limit)
+            rows = await self._rows(NEWEST_OF_SPANS.format(among=among), task_id, task_id, *ids, below, limit)
         return [ConversationEntry(first, last, span_id, bool(pieces)) for first, last, span_id, pieces in rows[::-1]]
 
     async def events_of_span(self, task_id: str, span_id: str, first: int, last: int, limit: int = 1000) -> list[Event]:
