@@ -21,6 +21,17 @@ def one_line(json: bytes) -> bytes:
     return json
 
 
+_ESCAPED = re.compile(rb"\\\\(u0085|u2028|u2029|.)", re.DOTALL)
+_RAW = {escape[1:]: raw for raw, escape in _JSON}
+
+
+def as_stored(json: bytes) -> bytes:
+    """Return the JSON that `one_line` got."""
+    return (
+        _ESCAPED.sub(lambda found: _RAW.get(found[1], found[0]), json) if b"\\u20" in json or b"\\u00" in json else json
+    )
+
+
 def lines_of(text: str) -> list[str]:
     """Split `text` at all characters that a client may treat as a line break."""
     return _ANY.split(text)

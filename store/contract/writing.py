@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from signalbox.store.artifacts import MAX_ARTIFACT_BYTES
 from signalbox.store.blocking import blocking
+from signalbox.store.chain.heads import SignedHead, SigningKey
 from signalbox.store.contract.consuming import Consuming
 from signalbox.store.contract.leasing import Fence
 from signalbox.store.contract.values import TaskRecord, Who
@@ -34,6 +35,11 @@ class Writing(Consuming):
     deleted, and another one created with the same id. `actor` is the person who acts, and `source` is the address or
     program they act from. Both go into the audit.
     """
+
+    @property
+    @abstractmethod
+    def log_key(self) -> SigningKey:
+        """The store's own key for signed heads and tombstones."""
 
     # tasks
 
@@ -58,10 +64,18 @@ class Writing(Consuming):
     create_task = blocking(acreate_task)
 
     @abstractmethod
-    async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
-        """Create a task with a whole log. Events keep seq, created_at and key, and get new event ids.
+    async def aimport_task(
+        self,
+        record: TaskRecord,
+        events: Iterable[Event],
+        project_id: str | None = None,
+        *,
+        heads: Sequence[SignedHead] = (),
+    ) -> Task:
+        """Create a task with a whole log. Events keep seq, created_at, key and link, and get new event ids.
 
         The events must begin at seq 1 and have no gaps. `events` is read in another thread, before the transaction.
+        A `LinkedEvent` must fit its link, and the log must fit its signed `heads`. Events without links get new ones.
         Raises InvalidEvent, and Conflict if the task exists.
         """
 

@@ -57,7 +57,7 @@ def _table(name: str, columns: str, *key: str, changed: str | None = None) -> Ta
 EVENTS = _table(
     "task_events",
     "event_id:int task_id:text seq:int event_type:text phase:text? actor:text span_id:text parent_span_id:text?"
-    " payload:json created_at:text key:text? origin:text? occurred_at:text? quiet:int? plain:json?",
+    " payload:json created_at:text key:text? origin:text? occurred_at:text? quiet:int? plain:json? link:bytes?",
     "event_id",
 )
 
@@ -65,7 +65,7 @@ TASKS = _table(
     "tasks",
     "task_id:text identity:text last_seq:int created_at:text updated_at:text active_at:text archived_at:text?"
     " status:text stale:bool title:text? kind:text? project_id:text duration:real? fingerprint:text?"
-    " failure_lines:json? cold:int? hold:json? state:json",
+    " failure_lines:json? cold:int? hold:json? state:json link:bytes?",
     "task_id",
 )
 
@@ -182,6 +182,12 @@ WHOLE = (
         " first_event_id:int? last_event_id:int? moved_at:text? last_line:text? holder:text? held_until:text?",
         "task_id",
     ),
+    _table(
+        "signed_heads",
+        "task_id:text seq:int reason:text key_id:text identity:text link:bytes signed_at:text signature:text",
+        *("task_id", "seq", "reason", "key_id", "identity"),
+    ),
+    _table("redacted_events", "task_id:text seq:int digest:bytes", "task_id", "seq"),
     _table("artifact_contents", "sha256:text size:int complete:int begun_at:text", "sha256"),
 )
 """The tables whose rows may change in any way. They are small, so they are compared as a whole. A row refers only to

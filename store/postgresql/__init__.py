@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 import psycopg
 
 from signalbox.store.bus import Bus
+from signalbox.store.chain.keys import StoreKey
 from signalbox.store.contract import Reading, StoreStats, Watch
 from signalbox.store.errors import StoreError, StoreIncomplete, StoreMoved
 from signalbox.store.postgresql.connection import WRITER_PATIENCE, Address
@@ -86,6 +87,10 @@ class PostgresStore(DatabaseStore):
     @property
     def key(self) -> bytes | None:
         return self._key
+
+    @property
+    def log_key(self) -> StoreKey:
+        return StoreKey(self._key)
 
     # reading and following
 

@@ -37,15 +37,15 @@ _POSITION = (
 )
 _MOVE = "UPDATE log_position SET last_event_id = %s, commits = %s"
 _SIGN = "UPDATE recent_commits SET number = %s, token = %s WHERE slot = %s"
-_STATE = "SELECT state, stale, cold FROM tasks WHERE task_id = %s"
+_STATE = "SELECT state, stale, cold, link FROM tasks WHERE task_id = %s"
 _CREATE = (
     "INSERT INTO tasks (task_id, identity, last_seq, created_at, updated_at, active_at, status, title, kind,"
     " project_id, state) VALUES (%s, %s, 0, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
-_SAVE = "UPDATE tasks SET updated_at = %s, last_seq = %s, state = %s, stale = FALSE WHERE task_id = %s"
+_SAVE = "UPDATE tasks SET updated_at = %s, last_seq = %s, state = %s, link = %s, stale = FALSE WHERE task_id = %s"
 _INSERT = (
-    f"INSERT INTO task_events ({COLUMNS}, quiet, plain, failure, brief) VALUES (%s, %s, %s, %s, nullif(%s, ''), %s, %s,"
-    " nullif(%s, ''), %s, %s, nullif(%s, ''), nullif(%s, ''), nullif(%s, ''), %s, nullif(%s, ''), %s, %s)"
+    f"INSERT INTO task_events ({COLUMNS}, quiet, plain, link, failure, brief) VALUES (%s, %s, %s, %s, nullif(%s, ''),"
+    " %s, %s, nullif(%s, ''), %s, %s, nullif(%s, ''), nullif(%s, ''), nullif(%s, ''), %s, nullif(%s, ''), %s, %s, %s)"
 )
 
 
@@ -138,15 +138,15 @@ class PostgresDatabase:
         self._await_position()
         return self._at
 
-    def head(self, task_id: str) -> tuple[int, str | None, bool, bool]:
+    def head(self, task_id: str) -> tuple[int, str | None, bool, bool, bytes | None]:
         cursor = self._connection.cursor()
         cursor.execute(_STATE, (task_id,))
         self._await_position()
         row = cursor.fetchone()
         if row is None:
-            return self._last_event_id, None, False, False
-        state, stale, cold = row
-        return self._last_event_id, state, stale, bool(cold)
+            return self._last_event_id, None, False, False, None
+        state, stale, cold, link = row
+        return self._last_event_id, state, stale, bool(cold), link
 
     def take_event_id(self) -> None:
         self._await_position()
@@ -159,7 +159,7 @@ class PostgresDatabase:
 
     def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
         self._cursor.executemany(
-            _INSERT, [(*row[:13], row[13] or None, row[14], *derived_columns(row[3], row[8])) for row in rows]
+            _INSERT, [(*row[:13], row[13] or None, *row[14:], *derived_columns(row[3], row[8])) for row in rows]
         )
         self._last_event_id = rows[-1][0]
 
@@ -170,8 +170,8 @@ class PostgresDatabase:
         sql = f"INSERT INTO task_events ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING"
         self.executemany(sql, [(*row, *derived_columns(row[event_type], row[payload])) for row in rows])
 
-    def save_task(self, task: Task, *, was_stale: bool) -> None:
-        self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), task.task_id))
+    def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:
+        self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), link, task.task_id))
 
     def remove_task(self, task_id: str) -> None:
         self._cursor.execute("DELETE FROM tasks WHERE task_id = %s", (task_id,))

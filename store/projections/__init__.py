@@ -33,7 +33,18 @@ from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_
 from signalbox.store.projections.permissions import consequences, refusal
 from signalbox.store.state import Task, TaskState
 
-__all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "count", "fold", "needs", "refusal", "request_id_of"]
+__all__ = [
+    "Needs",
+    "apply",
+    "checkpoint_id_of",
+    "consequences",
+    "count",
+    "count_together",
+    "fold",
+    "needs",
+    "refusal",
+    "request_id_of",
+]
 
 
 class Needs(msgspec.Struct):
@@ -177,6 +188,13 @@ def count(task: Task, times: Sequence[str]) -> None:
     if times:
         task.latest_seq += len(times)
         task.updated_at = times[-1]
+
+
+def count_together(task: Task, created_at: str, events: int) -> None:
+    """Fold the next `events` events, which were appended together and change only counters."""
+    activity.count(task, created_at, events)
+    task.latest_seq += events
+    task.updated_at = created_at
 
 
 def _changes_only_counters(state: TaskState, event: Event) -> bool:

@@ -113,6 +113,7 @@ class RemoteStore(SpooledLog, Store):
     acommit_position: Any = not_offered("committing the position of a consumer")
     adelete_view: Any = not_offered("deleting a saved view")
     adiagnose: Any = not_offered("diagnosing a run")
+    log_key: Any = not_offered("signing")
     aimport_task: Any = not_offered("importing a log")
     amark_stale: Any = not_offered("marking a task as stale")
     arelease: Any = not_offered("releasing a lease")

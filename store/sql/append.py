@@ -5,17 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import msgspec
 
+from signalbox.store.chain.links import START
 from signalbox.store.contract.leasing import Fence
 from signalbox.store.errors import Conflict, InvalidEvent, TaskIsCold, UnknownTask
 from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.identity import check_identity
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.people import DEFAULT_PROJECT
-from signalbox.store.projections import apply, are_plain_lines, consequences, count, refusal
+from signalbox.store.projections import apply, are_plain_lines, consequences, count_together, refusal
 from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, removal, tags, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
@@ -94,7 +96,7 @@ def append(
     A draft whose idempotency key is already stored returns the stored event. Raises UnknownTask if there is no task
     with the given `identity`, and UnreadableTask.
     """
-    task, next_id = load_head(db, task_id, create=identity is None)
+    task, next_id, link = load_head(db, task_id, create=identity is None)
     check_identity(task_id, identity, task.identity)
     listed_before, ended_before = listed_columns(task), task.ended_seq
     # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
@@ -110,50 +112,61 @@ def append(
     start_seq = task.latest_seq
 
     def add(draft: NewEvent, payload: bytes, origin: Origin | None = origin) -> Event:
+        nonlocal link
+        seq, kind, span_id = start_seq + len(rows) + 1, draft.event_type, draft.span_id or task.main_span_id
+        # Arguments in the order of the fields, as in `rows.event_of`.
         event = Event(
-            event_id=next_id + len(rows),
-            task_id=task_id,
-            seq=task.latest_seq + 1,
-            event_type=draft.event_type,
-            phase=draft.phase,
-            actor=draft.actor,
-            span_id=draft.span_id or task.main_span_id,
-            parent_span_id=draft.parent_span_id,
-            payload_json=msgspec.Raw(payload),
-            created_at=at,
-            key=draft.key,
-            origin=origin or msgspec.UNSET,
-            occurred_at=draft.occurred_at or msgspec.UNSET,
+            next_id + len(rows),
+            task_id,
+            seq,
+            kind,
+            draft.phase,
+            draft.actor,
+            span_id,
+            draft.parent_span_id,
+            msgspec.Raw(payload),
+            at,
+            draft.key,
+            origin or msgspec.UNSET,
+            draft.occurred_at or msgspec.UNSET,
         )
-        if draft.event_type != "log":
+        if kind != "log":
             event.__dict__["payload"] = draft.payload
-        if plain_lines:
-            changed = False
-            count(task, (at,))
-        else:
-            changed = apply(state, event)
-        if event.event_type == "runner_heartbeat":
-            heartbeat_seqs.append(event.seq)
+        changed = not plain_lines and apply(state, event)
+        if kind == "runner_heartbeat":
+            heartbeat_seqs.append(seq)
         elif task.conversation_seq:
             entries.add(state, event)
         text = payload.decode()
+        phase, parent, key, occurred_at = (
+            draft.phase or "",
+            draft.parent_span_id or "",
+            draft.key or "",
+            draft.occurred_at or "",
+        )
+        # As in `links.link_of`, which takes longer.
+        fields = (
+            f"{seq}\n{kind}\n{phase}\n{draft.actor}\n{span_id}\n{parent}\n{at}\n{occurred_at}\n{key}\n{origin or ''}\n"
+        )
+        link = sha256(link + fields.encode() + payload).digest()
         rows.append(
             (
-                event.event_id,
+                next_id + len(rows),
                 task_id,
-                event.seq,
-                event.event_type,
-                event.phase or "",
-                event.actor,
-                event.span_id,
-                event.parent_span_id or "",
+                seq,
+                kind,
+                phase,
+                draft.actor,
+                span_id,
+                parent,
                 text,
-                event.created_at,
-                event.key or "",
+                at,
+                key,
                 origin or "",
-                draft.occurred_at or "",
+                occurred_at,
                 "" if changed else 1,
                 plain_json(text) or "",
+                link,
             )
         )
         return event
@@ -168,6 +181,8 @@ def append(
         result.append(event)
         if draft.key is not None:
             stored[draft.key] = event
+        if plain_lines:
+            continue
         for more in consequences(state, event):
             # An event that repeats a payload of maximum size may exceed the limit. No projection depends on it.
             with suppress(InvalidEvent):
@@ -175,12 +190,14 @@ def append(
                 if added.event_type == "permission_response":
                     automatic.append(added)
     if rows:
+        if plain_lines:
+            count_together(task, at, len(rows))
         db.insert_events(rows)
         if heartbeat_seqs:
             heartbeats.record(db, task_id, heartbeat_seqs)
         if entries.found:
             conversation.record(db, task_id, entries.found)
-        save_state(db, state, start_seq)
+        save_state(db, state, start_seq, link)
         for answer in automatic:
             audit = audits.checked(answer.payload["by"], answer.event_type, "remembered answer", answer.payload)
             audits.add(db, audit, task_id, answer.seq)
@@ -226,17 +243,17 @@ def append_audited(
     return event
 
 
-def load_head(db: Database, task_id: str, *, create: bool = True) -> tuple[Task, int]:
-    """Return the task and the next event id. A task that does not exist is created; without `create` this raises
-    UnknownTask. Raises TaskIsCold before anything is written.
+def load_head(db: Database, task_id: str, *, create: bool = True) -> tuple[Task, int, bytes]:
+    """Return the task, the next event id and the newest link of the log. A task that does not exist is created;
+    without `create` this raises UnknownTask. Raises TaskIsCold before anything is written.
     """
-    last_id, state, stale, cold = db.head(task_id)
+    last_id, state, stale, cold, link = db.head(task_id)
     if cold:
         raise TaskIsCold(task_id)
     if state is not None:
         task = stored_task(task_id, state)
         task.stale = stale
-        return task, last_id + 1
+        return task, last_id + 1, link or START
     if not create:
         raise UnknownTask(task_id)
     create_task(db, task_id)
@@ -253,7 +270,7 @@ def check_stored_identity(db: Database, task_id: str, identity: str | None) -> N
 
 def load_task(db: Database, task_id: str) -> Task | None:
     """Return the stored projection of a task, or None. Raises UnreadableTask."""
-    _, state, _, _ = db.head(task_id)
+    _, state, *_ = db.head(task_id)
     return stored_task(task_id, state) if state is not None else None
 
 

@@ -43,9 +43,9 @@ class Database(Protocol):
     def now(self) -> str:
         """Return the present time as a timestamp, by the clock of the database."""
 
-    def head(self, task_id: str) -> tuple[int, str | bytes | None, bool, bool]:
+    def head(self, task_id: str) -> tuple[int, str | bytes | None, bool, bool, bytes | None]:
         """Return the newest event id, the state of a task as JSON, or None if there is no such task, whether the task
-        is stale, and whether its log is in cold storage.
+        is stale, whether its log is in cold storage, and the newest link of its log, or None if it has none.
         """
 
     def take_event_id(self) -> None:
@@ -55,13 +55,15 @@ class Database(Protocol):
         """Insert the rows of a new task."""
 
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
-        """Insert events. Each row has the values of `rows.COLUMNS`, then `quiet` and `plain`; "" stands for NULL."""
+        """Insert events. Each row has the values of `rows.COLUMNS`, then `quiet`, `plain` and `link`; "" stands
+        for NULL.
+        """
 
     def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert those events that are not there yet, as they were stored. Each row has the values of `columns`."""
 
-    def save_task(self, task: Task, *, was_stale: bool) -> None:
-        """Write the state and the counter of a task that an append changed. A task that was stale no longer is."""
+    def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:
+        """Write the state, the counter and the newest link of a task. A task that was stale no longer is."""
 
     def remove_task(self, task_id: str) -> None:
         """Delete the row of a task and its counter, but not the rows of other tables.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from signalbox.store.chain.heads import SignedHead, SigningKey
 from signalbox.store.contract import TaskRecord
 from signalbox.store.errors import Conflict, InvalidEvent, StoreFull
 from signalbox.store.events import Event, check_task_id, check_text, encode_payload, new_id
@@ -15,6 +16,7 @@ from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.sql import conversation, diagnosing, heartbeats
 from signalbox.store.sql.append import create_task, load_head, load_task
 from signalbox.store.sql.database import Database
+from signalbox.store.sql.imported_links import ImportedLinks
 from signalbox.store.sql.task_state import save_listed, save_state
 from signalbox.store.state import Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
@@ -22,11 +24,15 @@ from signalbox.store.times import check_time, checked_time
 
 _CREATE_LOG = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
-    " created_at, key, origin, occurred_at, quiet, plain)"
+    " created_at, key, origin, occurred_at, quiet, plain, link, new_link)"
 )
 _REPEATED_KEY = "SELECT 1 FROM log WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1 LIMIT 1"
 INSERT_BATCH_SIZE = 1000
-_INSERT_EVENT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROWS = (
+    "SELECT seq + ?, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin,"
+    " occurred_at, quiet, plain, CASE WHEN seq > ? THEN new_link ELSE link END FROM log ORDER BY seq"
+)
+_INSERT_EVENT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Import:
@@ -35,7 +41,7 @@ class Import:
     Until it is written, the log is in a temporary SQLite database, which SQLite moves to disk when it grows.
     """
 
-    def __init__(self, record: TaskRecord, events: Iterable[Event]) -> None:
+    def __init__(self, record: TaskRecord, events: Iterable[Event], heads: Sequence[SignedHead] = ()) -> None:
         check_task_id(record.task_id)
         check_text(record.title, "title", optional=True, limit=512)
         check_text(record.kind, "kind", optional=True)
@@ -46,30 +52,36 @@ class Import:
             # This server did not start the imported run, so the run must not count as one of its active runs.
             task.kind = f"{task.kind} (imported)"
         self._state, self._entries = TaskState(task=task), conversation.Entries()
+        self._links = ImportedLinks(heads)
         self._log = sqlite3.connect("", check_same_thread=False)
         try:
             self._log.execute(_CREATE_LOG)
-            self._log.executemany(_INSERT_EVENT, _rows(self._state, self._entries, events))
+            self._log.executemany(_INSERT_EVENT, _rows(self._state, self._entries, self._links, events))
         except sqlite3.OperationalError as error:
             raise StoreFull(f"the imported log cannot be kept: {error}") from error
         if self._log.execute(_REPEATED_KEY).fetchone():
             raise InvalidEvent("two events have the same key", "key")
         task.main_span_id = task.main_span_id or new_id()
 
-    def write(self, db: Database, project_id: str) -> Task:
-        """Create the task in a project, with its log and its projections. Raises Conflict and InvalidEvent."""
+    def write(self, db: Database, project_id: str, key: SigningKey) -> Task:
+        """Create the task in a project, with its log and its projections. Raises Conflict and InvalidEvent.
+
+        `key` signs how far the log is imported.
+        """
         task = self._state.task
         if load_task(db, task.task_id) is not None:
             raise Conflict(f"there is a task {task.task_id} already")
         made, _ = create_task(db, task.task_id, task.title, task.kind, task.metadata, project_id)
         task.project_id, task.identity = project_id, made.identity
-        _, next_id = load_head(db, task.task_id)
-        rows = self._log.execute("SELECT seq + ?, * FROM log ORDER BY seq", (next_id - 1,))
+        _, next_id, _ = load_head(db, task.task_id)
+        rows = self._log.execute(_ROWS, (next_id - 1, self._links.last_given))
         while chunk := rows.fetchmany(INSERT_BATCH_SIZE):
             db.insert_events(chunk)
         heartbeats.record_all(db, task.task_id)
         conversation.record_all(db, task.task_id, self._entries.found)
-        save_state(db, self._state, 0)
+        save_state(db, self._state, 0, self._links.newest)
+        if task.latest_seq:
+            self._links.write(db, task.task_id, task.identity, task.latest_seq, key)
         for table in ("tasks", "task_tags"):
             db.execute(f"UPDATE {table} SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
         save_listed(db, task)
@@ -81,7 +93,9 @@ class Import:
         self._log.close()
 
 
-def _rows(state: TaskState, entries: conversation.Entries, events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
+def _rows(
+    state: TaskState, entries: conversation.Entries, links: ImportedLinks, events: Iterable[Event]
+) -> Iterator[tuple[object, ...]]:
     task = state.task
     task_id = task.task_id
     for seq, exported in enumerate(events, 1):
@@ -98,7 +112,9 @@ def _rows(state: TaskState, entries: conversation.Entries, events: Iterable[Even
         event = msgspec.structs.replace(
             exported, task_id=task_id, created_at=at, origin="import", occurred_at=occurred_at
         )
-        text = _checked(event).decode()
+        encoded = _checked(event)
+        text = encoded.decode()
+        event = msgspec.structs.replace(event, payload_json=msgspec.Raw(encoded))
         changed = apply(state, event)
         entries.add(state, event)
         yield (
@@ -116,6 +132,7 @@ def _rows(state: TaskState, entries: conversation.Entries, events: Iterable[Even
             None if event.occurred_at is msgspec.UNSET else event.occurred_at,
             None if changed else 1,
             plain_json(text),
+            *links.take(exported, event),
         )
 
 

@@ -54,7 +54,7 @@ LOG = (
 
 PARTS = (*LOG, TaskTable("task_permissions", "request_id"))
 
-SMALL = ("task_tags", "task_unfinished", "task_sizes", "cold_tasks")
+SMALL = ("task_tags", "task_unfinished", "task_sizes", "cold_tasks", "signed_heads", "redacted_events")
 """The tables with a few rows per task."""
 
 

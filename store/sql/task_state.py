@@ -81,12 +81,12 @@ def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskStat
     return state
 
 
-def save_state(db: Database, state: TaskState, since_seq: int) -> None:
-    """Write every part of `state` that changed after `since_seq`."""
+def save_state(db: Database, state: TaskState, since_seq: int, link: bytes | None) -> None:
+    """Write every part of `state` that changed after `since_seq`, and the newest link of the log."""
     task = state.task
     task_id = task.task_id
     was_stale, task.stale = task.stale, False  # `stale` is not part of the state: it has a column
-    db.save_task(task, was_stale=was_stale)
+    db.save_task(task, link, was_stale=was_stale)
     if task.labels_seq > since_seq:
         tags.save(db, task)
     if task.artifacts_seq > since_seq:

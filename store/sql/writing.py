@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 
 from signalbox.store.artifacts import ARTIFACT_STORED, MAX_ARTIFACT_BYTES, content_of, type_of
+from signalbox.store.chain.heads import SignedHead
 from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.writing import Writing
@@ -114,16 +115,26 @@ class Writes(Writing):
         if not await self.aremove_deleted(task_id, seconds=REMOVAL_TIMEOUT):
             raise TaskBeingRemoved(task_id)
 
-    async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
-        return await self._calls.off_the_loop(partial(self._import, record, events, project_id or DEFAULT_PROJECT))
+    async def aimport_task(
+        self,
+        record: TaskRecord,
+        events: Iterable[Event],
+        project_id: str | None = None,
+        *,
+        heads: Sequence[SignedHead] = (),
+    ) -> Task:
+        project = project_id or DEFAULT_PROJECT
+        return await self._calls.off_the_loop(partial(self._import, record, events, project, heads))
 
-    def _import(self, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
-        with closing(importing.Import(record, events)) as imported:
+    def _import(
+        self, record: TaskRecord, events: Iterable[Event], project_id: str, heads: Sequence[SignedHead]
+    ) -> Task:
+        with closing(importing.Import(record, events, heads)) as imported:
             try:
-                return self._writer.run(lambda db: imported.write(db, project_id))
+                return self._writer.run(lambda db: imported.write(db, project_id, self.log_key))
             except TaskBeingRemoved:
                 self.wait(self._remove_completely(record.task_id))
-                return self._writer.run(lambda db: imported.write(db, project_id))
+                return self._writer.run(lambda db: imported.write(db, project_id, self.log_key))
 
     async def adelete_task(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
+from signalbox.store.chain.keys import StoreKey
 from signalbox.store.contract import Reading, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
 from signalbox.store.sql.database import Database
@@ -60,6 +61,10 @@ class SqliteStore(DatabaseStore):
     @property
     def key(self) -> bytes | None:
         return self._key if private(self.path) else None
+
+    @property
+    def log_key(self) -> StoreKey:
+        return StoreKey(self._key)
 
     # reading and following
 

@@ -11,8 +11,8 @@ from signalbox.store.state import Task
 from signalbox.store.times import now
 
 _INSERT = (
-    f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
-    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
+    f"INSERT INTO task_events ({COLUMNS}, quiet, plain, link) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''),"
+    " ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), ?)"
 )
 """An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
 
@@ -25,14 +25,14 @@ class SqliteDatabase(sqlite3.Connection):
     def now(self) -> str:
         return now()
 
-    def head(self, task_id: str) -> tuple[int, bytes | None, bool, bool]:
+    def head(self, task_id: str) -> tuple[int, bytes | None, bool, bool, bytes | None]:
         # One statement, because single appends spend most of their time in statements.
-        last_id, state, stale, cold = self.execute(
-            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), CAST(state AS BLOB), stale, cold"
-            " FROM (SELECT 1) LEFT JOIN tasks ON task_id = ?",
+        last_id, state, stale, cold, link = self.execute(
+            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), CAST(state AS BLOB), stale, cold,"
+            " link FROM (SELECT 1) LEFT JOIN tasks ON task_id = ?",
             (task_id,),
         ).fetchone()
-        return last_id or 0, state, bool(stale), bool(cold)
+        return last_id or 0, state, bool(stale), bool(cold), link
 
     def take_event_id(self) -> None:
         if not self.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'task_events'").rowcount:
@@ -56,11 +56,11 @@ class SqliteDatabase(sqlite3.Connection):
         sql = f"INSERT INTO task_events ({', '.join(columns)}) VALUES ({values}) ON CONFLICT DO NOTHING"
         self.executemany(sql, rows)
 
-    def save_task(self, task: Task, *, was_stale: bool) -> None:
+    def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:
         # SQLite rewrites the indexes of every column that a statement sets, so an unchanged one is left out.
         unmark = ", stale = 0" if was_stale else ""
-        sql = f"UPDATE tasks SET updated_at = ?, state = ?{unmark} WHERE task_id = ?"
-        self.execute(sql, (task.updated_at, to_json(task), task.task_id))
+        sql = f"UPDATE tasks SET updated_at = ?, state = ?, link = ?{unmark} WHERE task_id = ?"
+        self.execute(sql, (task.updated_at, to_json(task), link, task.task_id))
         counter = "UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?"
         self.execute(counter, (task.latest_seq, task.task_id))
 

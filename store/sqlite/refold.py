@@ -80,6 +80,7 @@ def _refold(db: SqliteDatabase, task_id: str) -> None:
     for table in PARTS:
         db.execute(f"DELETE FROM {table} WHERE task_id = ?", (task_id,))
     conversation.record_all(db, task_id, entries.found)
-    save_state(db, state, 0)
+    *_, link = db.head(task_id)
+    save_state(db, state, 0, link)
     save_listed(db, state.task)
     db.execute("UPDATE tasks SET stale = ? WHERE task_id = ?", (stale, task_id))

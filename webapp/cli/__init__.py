@@ -16,6 +16,7 @@ from signalbox.webapp.cli.backup import backup
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
+from signalbox.webapp.cli.heads import heads
 from signalbox.webapp.cli.hook import hook
 from signalbox.webapp.cli.hooks import hooks
 from signalbox.webapp.cli.import_ import import_
@@ -31,6 +32,7 @@ from signalbox.webapp.cli.tail import tail
 from signalbox.webapp.cli.target import message_of
 from signalbox.webapp.cli.token import token
 from signalbox.webapp.cli.user import user
+from signalbox.webapp.cli.verify import verify
 from signalbox.webapp.process.notice import notice
 from signalbox.webapp.settings import InvalidSetting
 
@@ -59,6 +61,8 @@ for command in (
     doctor,
     mcp,
     backup,
+    verify,
+    heads,
     migrate_store,
     user,
     token,

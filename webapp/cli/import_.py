@@ -38,20 +38,24 @@ for command in (junit, claude_code, codex):
 @import_.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--as", "task_id", metavar="ID", help="The id of the new task.  [default: its id in the export]")
+@click.option("--new-links", is_flag=True, help="Do not check the links of the log; make new ones.")
 @project_option
 @store_option
-def export(file: BinaryIO, task_id: str | None, project: str | None, store: str | None) -> None:
+def export(file: BinaryIO, task_id: str | None, new_links: bool, project: str | None, store: str | None) -> None:
     """Restore a task from FILE, an NDJSON export; - reads standard input.
 
     The events keep their seqs, times and idempotency keys. The import is all or nothing, and it fails if the task
-    already exists.
+    already exists. It also fails if an event does not fit its link, because the file was changed.
     """
-    record, events = ndjson.read(file)
+    content = ndjson.read(file)
+    record, events, heads = content.header.task, content.events, content.heads
+    if new_links:
+        events, heads = ndjson.without_links(events), ()
     if task_id is not None:
         record = msgspec.structs.replace(record, task_id=task_id)
     opened = open_store(target(store, None).store)
     try:
-        task = opened.import_task(record, events, project)
+        task = opened.import_task(record, events, project, heads=heads)
     finally:
         opened.close()
     click.echo(f"{task.task_id}: {task.latest_seq} events, {task.status}")

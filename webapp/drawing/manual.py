@@ -24,7 +24,8 @@ from signalbox.webapp.drawing.markdown import TableRenderer
 FOLDER = Path(signalbox.__file__).parent / "docs"
 ORDER = (
     "command", "python", "integrations", "job-queues", "orchestrators", "opentelemetry", "coding-agents", "mcp",
-    "events", "pages", "agents", "people", "settings", "operations", "deployment", "postgresql", "api", "streams",
+    "events", "pages", "agents", "people", "settings", "operations", "verification",
+    "deployment", "postgresql", "api", "streams",
     "dialects", "browser", "architecture", "glossary",
 )  # fmt: skip
 """The files of the manual in the order of the list; a file that is not named here is left out."""

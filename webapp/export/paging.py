@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from signalbox.store import Event, Reading, Store
+from signalbox.store.contract.reading.links import StoredLink
 from signalbox.store.identity import check_identity
 from signalbox.store.state import Span, Task
 
@@ -16,21 +18,39 @@ BYTES = 1024 * 1024
 """The approximate payload bytes of one page, estimated from the page before."""
 
 
+class LinkedPage(NamedTuple):
+    """A page of events, and their links by seq."""
+
+    events: list[Event]
+    links: dict[int, StoredLink]
+
+
 async def event_pages(store: Store, task: Task) -> AsyncIterator[list[Event]]:
-    """Yield the events of `task` up to its newest one now.
+    """Yield the events of `task` as `linked_pages` does, without their links."""
+    async for page in _pages(store, task, with_links=False):
+        yield page.events
+
+
+def linked_pages(store: Store, task: Task) -> AsyncIterator[LinkedPage]:
+    """Yield the events of `task` up to its newest one now, with their links.
 
     No connection is held between two pages, so a slow reader delays nobody. Raises UnknownTask once the task is
     deleted, also if another task has its id by then.
     """
+    return _pages(store, task, with_links=True)
+
+
+async def _pages(store: Store, task: Task, *, with_links: bool) -> AsyncIterator[LinkedPage]:
     task_id, last_seq = task.task_id, task.latest_seq
     after, step = 0, FIRST
     while after < last_seq:
         async with store.read() as view:
             await _check_identity(view, task)
             page = await view.events(task_id, after, min(step, last_seq - after))
+            links = await view.links(task_id, after, page[-1].seq) if with_links and page else {}
         if not page:
             return
-        yield page
+        yield LinkedPage(page, links)
         after = page[-1].seq
         size = sum(memoryview(event.payload_json).nbytes for event in page)
         step = min(PAGE, max(1, len(page) * BYTES // max(size, 1)))

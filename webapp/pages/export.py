@@ -17,7 +17,7 @@ from signalbox.store.state import Span, Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
-from signalbox.webapp.export.paging import event_pages, span_pages
+from signalbox.webapp.export.paging import LinkedPage, event_pages, linked_pages, span_pages
 from signalbox.webapp.export.raw import raw_details, raw_line
 from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.views.run_report import redacted, run_report
@@ -78,15 +78,19 @@ async def raw(task_id: str, query: RawParameters) -> Response:
 @needs("read")
 @endpoint("Export a task with its log as NDJSON.", media_type=NDJSON)
 async def events(task_id: str, query: NdjsonParameters) -> Response:
-    task, redaction = await _task(task_id), None if query.full else _redaction()
-    pages = event_pages(store(), task)
+    redaction = None if query.full else _redaction()
+    async with store().read() as view:
+        task = await view.task(task_id)
+        claims, heads = await view.log_claims(task_id), await view.signed_heads(task_id)
+    pages = linked_pages(store(), task)
 
-    def lines(page: list[Event]) -> bytes:
-        return ndjson.event_lines([redaction.event(event) for event in page] if redaction else page)
+    def lines(page: LinkedPage) -> bytes:
+        shown = [redaction.event(event) for event in page.events] if redaction else None
+        return ndjson.event_lines(page.events, page.links, shown)
 
     async def body() -> AsyncIterator[bytes]:
         shown = redaction.struct(task) if redaction else task
-        yield ndjson.head_line(shown, redacted=redaction is not None)
+        yield ndjson.head_line(shown, claims, heads, redacted=redaction is not None)
         async for page in pages:
             # Redacting long payloads takes a while, so a thread does it and streams are not delayed.
             yield await asyncio.to_thread(lines, page)

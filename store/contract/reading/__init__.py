@@ -15,6 +15,7 @@ from signalbox.store.contract.reading.cold import ColdReading
 from signalbox.store.contract.reading.contents import ContentReading
 from signalbox.store.contract.reading.conversation import ConversationReading
 from signalbox.store.contract.reading.kinds import KindReading
+from signalbox.store.contract.reading.links import LinkReading
 from signalbox.store.contract.reading.log import LogReading, NewRowsReading, TaskLogReading
 from signalbox.store.contract.reading.messages import MessageReading
 from signalbox.store.contract.reading.parts import PartReading
@@ -46,6 +47,7 @@ class Reading(
     AuditReading,
     ContentReading,
     ColdReading,
+    LinkReading,
     Protocol,
 ):
     """A consistent view of the whole store. All its methods see the state after the same commit."""

@@ -7,6 +7,7 @@ from signalbox.store.sql.views.cold import ColdViews
 from signalbox.store.sql.views.contents import ContentViews
 from signalbox.store.sql.views.conversation import ConversationViews
 from signalbox.store.sql.views.kinds import KindViews
+from signalbox.store.sql.views.links import LinkViews
 from signalbox.store.sql.views.log import LogViews
 from signalbox.store.sql.views.messages import MessageViews
 from signalbox.store.sql.views.parts import PartViews
@@ -27,5 +28,6 @@ class Views(
     KindViews,
     ContentViews,
     ColdViews,
+    LinkViews,
 ):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

@@ -1,0 +1,29 @@
+-- compatible-from: 018_occurred_index
+
+-- The links of the log's events: see `store/chain/links.py`. An event that an earlier version appended has none. The
+-- column of a task has its newest link.
+ALTER TABLE task_events ADD COLUMN link BLOB;
+ALTER TABLE tasks ADD COLUMN link BLOB;
+
+-- The signed heads of the logs. `identity` is that of the task when the head was signed: an imported head has another
+-- one than its task. `reason` is `events`, `end` or `import`. `key_id` names the key of the signature.
+CREATE TABLE signed_heads (
+  task_id   TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
+  seq       INTEGER NOT NULL,
+  reason    TEXT NOT NULL,
+  key_id    TEXT NOT NULL,
+  identity  TEXT NOT NULL,
+  link      BLOB NOT NULL,
+  signed_at TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  PRIMARY KEY (task_id, seq, reason, key_id, identity)
+) WITHOUT ROWID;
+
+-- The imported events whose payload was redacted in the export, so that it does not fit its link. `digest` is the
+-- SHA-256 of the event's canonical form as it was imported.
+CREATE TABLE redacted_events (
+  task_id TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
+  seq     INTEGER NOT NULL,
+  digest  BLOB NOT NULL,
+  PRIMARY KEY (task_id, seq)
+) WITHOUT ROWID;

@@ -1,0 +1,65 @@
+"""Verification of the logs in a database, without a server: a SQLite file, a backup, or a PostgreSQL database.
+
+The database is opened for reading only, and each task is read from one consistent state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from signalbox.store.chain.findings import LogReport
+from signalbox.store.chain.heads import CheckingKey, SignedHead
+from signalbox.store.chain.keys import StoreKey
+from signalbox.store.chain.verification import verify
+from signalbox.store.errors import UnknownTask
+from signalbox.store.kinds import is_postgresql, postgresql_extra, sqlite_path, unknown_kind
+from signalbox.store.sql import log_links
+from signalbox.store.verification.source import LogSource
+
+__all__ = ["LogSource", "open_source", "verify_store", "verify_task"]
+
+
+def open_source(url: str) -> AbstractContextManager[LogSource]:
+    """Open the database at `url` for verification. Raises StoreUnavailable, UnknownStoreKind and SchemaTooNew."""
+    if (path := sqlite_path(url)) is not None:
+        from signalbox.store.verification.sqlite_source import sqlite_source
+
+        return sqlite_source(path)
+    if not is_postgresql(url):
+        raise unknown_kind(url, "verify")
+    with postgresql_extra():
+        from signalbox.store.verification.postgresql_source import postgresql_source
+    return postgresql_source(url)
+
+
+def verify_store(
+    source: LogSource,
+    heads: Sequence[SignedHead] = (),
+    keys: Collection[CheckingKey] = (),
+    *,
+    must_be_signed: bool = False,
+) -> Iterator[LogReport]:
+    """Yield a report for each task, with bounded memory."""
+    for task_id in log_links.task_ids(source.query):
+        yield verify_task(source, task_id, heads, keys, must_be_signed=must_be_signed)
+
+
+def verify_task(
+    source: LogSource,
+    task_id: str,
+    heads: Sequence[SignedHead] = (),
+    keys: Collection[CheckingKey] = (),
+    *,
+    must_be_signed: bool = False,
+) -> LogReport:
+    """Verify the log of one task. `heads` are published ones, of any tasks. Raises UnknownTask."""
+    with source.snapshot():
+        claims = log_links.claims_of(source.query, task_id, linked=source.linked)
+        if claims is None:
+            raise UnknownTask(task_id)
+        stored = log_links.heads_of(source.query, task_id) if source.linked else []
+        identities = {claims.identity, *(head.identity for head in stored)}
+        stored += [head for head in heads if head.identity in identities and head not in stored]
+        own = [StoreKey(source.key)] if source.key is not None else []
+        return verify(claims, source.entries(task_id), stored, [*own, *keys], must_be_signed=must_be_signed)
