@@ -229,6 +229,23 @@ def test_a_page_is_accessible(site: Site, visitor: Visitor, name: str, look: str
         expect_accessible(page)
 
 
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("<p>a line <a href='/'></a></p>", "link-name"),
+        ("<p style='color: #ccc'>a line <a href='/'>link</a></p>", "color-contrast"),
+        ("<p id='line-1'>a line <a href='/'>link</a></p>", "the id line-1 is not unique"),
+    ],
+)
+def test_a_fault_among_many_equal_rows_is_found(page: Page, fault: str, rule: str) -> None:
+    add_axe(page)
+    rows = "".join(f"<p id='line-{n}'>line {n} <a href='/{n}'>link</a></p>" for n in range(20))
+    page.goto("about:blank")
+    page.set_content(f"<!doctype html><html lang='en'><title>a</title><main><h1>a</h1>{rows}{fault}</main>")
+    with pytest.raises(AssertionError, match=rule):
+        expect_accessible(page)
+
+
 @pytest.mark.parametrize("look", THEMES)
 @pytest.mark.parametrize("name", EMPTY)
 def test_an_empty_page_is_accessible(site: Site, visitor: Visitor, name: str, look: str) -> None:
