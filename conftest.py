@@ -16,6 +16,7 @@ import pytest
 from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
 from tests.support.paths import ROOT
+from tests.support.quick_schema import use_copied_schema
 from tests.support.server import Server
 
 ALLOWED_SKIP = "traefik is not installed here"
@@ -27,6 +28,8 @@ os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "support" / "authority.pem")
 # Spools of the commands under test do not belong into the home directory of the user.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="signalbox-state-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+
+use_copied_schema()
 
 # Keep test databases in memory: tests kill processes, never the machine. Many containers have a tiny /dev/shm.
 MEMORY = Path("/dev/shm")

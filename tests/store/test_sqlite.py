@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -12,8 +13,14 @@ import pytest
 from signalbox.store import NewEvent, SchemaTooNew, StoreUnavailable, UnknownStoreKind, open_store
 from signalbox.store.sql.group_commit import job
 from signalbox.store.sqlite import SqliteStore
+from tests.support.quick_schema import use_copied_schema, use_migrations
 
 LOG = NewEvent(event_type="log")
+
+
+@pytest.fixture(autouse=True)
+def migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_migrations(monkeypatch)
 
 
 @pytest.fixture
@@ -126,3 +133,23 @@ def test_an_invalid_store_url_is_refused_with_an_example(url: str) -> None:
 def test_the_error_names_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="nowhere"):
         open_store(f"sqlite:///{tmp_path}/nowhere/x.db")
+
+
+def test_the_copied_schema_that_tests_use_equals_the_migrated_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content(name: str) -> dict[str, list[str]]:
+        opened(tmp_path / name).close()
+        connection = sqlite3.connect(tmp_path / name)
+        found = {"schema": connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()}
+        for table in (row[1] for row in found["schema"] if row[0] == "table"):
+            found[table] = connection.execute(f"SELECT * FROM {table}").fetchall()
+        connection.close()
+        without_times = re.compile(r"20\d\d-[-:.T\dZ]+|[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{64}")
+        return {name: sorted(without_times.sub("", str(row)) for row in rows) for name, rows in found.items()}
+
+    migrated = content("migrated.db")
+    assert migrated["migrations"]
+    monkeypatch.undo()
+    use_copied_schema()
+    assert content("copied.db") == migrated

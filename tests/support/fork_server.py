@@ -21,13 +21,15 @@ from jinja2 import Environment
 from signalbox.webapp import server
 from signalbox.webapp.cli import main
 from signalbox.webapp.settings import Settings
+from tests.support.quick_schema import use_copied_schema
 
 MAX_REQUEST_BYTES = 1 << 20
 """Upper limit of one request, which holds a command line and an environment."""
 
 
 def prepare() -> None:
-    """Do once what each server would repeat: import the modules of the routes, and compile the templates."""
+    """Do once what each server would repeat: import the modules of the routes, compile the templates, and migrate."""
+    use_copied_schema()
     compiled: dict[tuple[str, str | None], CodeType] = {}
     compile_template = Environment.compile
 

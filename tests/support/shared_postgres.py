@@ -17,8 +17,11 @@ import time
 import uuid
 from pathlib import Path
 
+import psycopg
+
+from signalbox.store.postgresql.migrations import migrate
 from tests.support.paths import ROOT
-from tests.support.postgres import Cluster, programs, remove_orphans, runs
+from tests.support.postgres import Cluster, remove_orphans, runs
 
 EXISTING = "SIGNALBOX_TEST_POSTGRES"
 """A variable with the URL of a running server, which the tests then use instead of starting their own."""
@@ -31,15 +34,42 @@ def memory_folder() -> Path:
     return memory if enough else Path(tempfile.gettempdir())
 
 
-def create_database() -> str:
-    """Create an empty database on the shared server, and return its URL."""
-    server = _server()
+def create_database(*, empty: bool = False) -> str:
+    """Create a database with the newest schema, or an `empty` one, on the shared server, and return its URL.
+
+    A copy of a migrated database takes a quarter of the time of an empty one and its migrations.
+    """
     name = f"test_{uuid.uuid4().hex}"
-    folder = programs()
-    assert folder is not None
-    command = [folder / "psql", "--no-psqlrc", "-q", "-d", f"{server}/postgres", "-c", f"CREATE DATABASE {name}"]
-    subprocess.run(command, check=True, capture_output=True)
-    return f"{server}/{name}"
+    _execute(f"CREATE DATABASE {name}" if empty else f"CREATE DATABASE {name} TEMPLATE {_template()} {_strategy()}")
+    return f"{_server()}/{name}"
+
+
+@functools.cache
+def _template() -> str:
+    """Create the database of which this process makes copies. A copy gets its own epoch and key when it is opened."""
+    name = f"template_{uuid.uuid4().hex}"
+    _execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(f"{_server()}/{name}", autocommit=True) as connection:
+        migrate(connection)
+    return name
+
+
+def _strategy() -> str:
+    # Copying files is fastest, because the server of the tests writes nothing to a disk.
+    return "STRATEGY file_copy" if _connection().info.server_version >= 150_000 else ""
+
+
+def _execute(statement: str) -> None:
+    try:
+        _connection().execute(statement)
+    except psycopg.OperationalError:
+        _connection.cache_clear()
+        _connection().execute(statement)
+
+
+@functools.cache
+def _connection() -> psycopg.Connection:
+    return psycopg.connect(f"{_server()}/postgres", autocommit=True)
 
 
 @functools.cache

@@ -41,7 +41,7 @@ with app.open():
 @pytest.fixture(scope="module")
 def ids(programs: Programs) -> Iterator[dict[str, str]]:
     """Defer one job of each kind, then run the worker until the tests are done. Yield the jobs' ids by name."""
-    programs.variables["TEST_POSTGRES"] = create_database()
+    programs.variables["TEST_POSTGRES"] = create_database(empty=True)
     found = json.loads(programs.run("-c", DEFER))
     programs.stored.task(f"procrastinate:{found['add']}", "queued")
     with programs.running("-m", "procrastinate", "--app", "procrastinate_jobs.app", "worker", "--concurrency", "3"):

@@ -27,7 +27,7 @@ def new_url(tmp_path: Path) -> Callable[[str], str]:
     numbers = count()
 
     def create(kind: str) -> str:
-        return create_database() if kind == POSTGRESQL else f"sqlite:///{tmp_path}/store-{next(numbers)}.db"
+        return create_database(empty=True) if kind == POSTGRESQL else f"sqlite:///{tmp_path}/store-{next(numbers)}.db"
 
     return create
 
