@@ -15,10 +15,12 @@ from quart import Quart
 from signalbox.store import Event, open_store
 from signalbox.store.history import History
 from signalbox.store.loops import FIRST_PAUSE, Loops
+from signalbox.store.retention import RetentionFile
 from signalbox.store.tail import Tail
 from signalbox.store.wake import Wake
 from signalbox.webapp import api, pages
 from signalbox.webapp.acts.agent_hooks import AgentHooks
+from signalbox.webapp.acts.cold_moves import ColdMoves
 from signalbox.webapp.acts.diagnoses import Diagnoses
 from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
@@ -56,6 +58,7 @@ CLOSE_ORDER = (
     ("file_check", "stop"),
     ("supervisor", "stop"),
     ("diagnoses", "stop"),
+    ("cold_moves", "stop"),
     ("agents", "stop"),
     ("other_processes", "stop"),
     ("hub", "close"),
@@ -105,7 +108,13 @@ def create_app(
 
     @app.before_serving
     async def open_everything() -> None:
-        store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous, bus=settings.bus)
+        store = await asyncio.to_thread(
+            open_store,
+            settings.store,
+            synchronous=settings.synchronous,
+            bus=settings.bus,
+            cold_storage=settings.cold_storage or None,
+        )
         stats, loops = Stats(), Loops()
         if telemetry is not None:
             telemetry.observe(store, stats)
@@ -168,6 +177,9 @@ def create_app(
         if supervises:
             app.extensions["supervisor"] = Supervisor(store, settings, loops)
             app.extensions["diagnoses"] = Diagnoses(store, loops)
+            retention = RetentionFile(cold_after=settings.cold_after)
+            app.extensions["cold_moves"] = cold_moves = ColdMoves(store, lambda: retention.rules, loops)
+            health.warn(lambda: [Problem(code, message) for code, message in cold_moves.warnings])
             agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))
         stats.registry.register(LoopMetrics(loops))

@@ -54,6 +54,14 @@ class Settings:
     synchronous: str = _setting(
         "NORMAL", "SQLite's durability: after a power loss FULL keeps the last commits too.", choices=("NORMAL", "FULL")
     )
+    cold_storage: str = _setting(
+        "",
+        "Where files of cold storage go: a directory, or s3://BUCKET/PREFIX; by default FILE.cold beside the"
+        " SQLite file.",
+    )
+    cold_after: float = _setting(
+        0.0, "Days after its last event when a task that ended moves to cold storage; 0 moves none.", low=0, high=36_500
+    )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; 0 takes a free one.", low=0, high=65535)
     otlp_port: int = _setting(

@@ -20,12 +20,14 @@ from signalbox.store.contract.processes import Processes, SharedCounts
 from signalbox.store.contract.reading import Reading, TaskPageReading, TaskReading
 from signalbox.store.contract.store import Store
 from signalbox.store.contract.values import (
+    ColdCounts,
     ColdTask,
     ConversationEntry,
     Facets,
     Head,
     LogHits,
     LogQuery,
+    MovableTask,
     RunFacts,
     SameError,
     Standing,
@@ -37,6 +39,7 @@ from signalbox.store.contract.values import (
 
 __all__ = [
     "Claim",
+    "ColdCounts",
     "ColdTask",
     "ConversationEntry",
     "Facets",
@@ -44,6 +47,7 @@ __all__ = [
     "Head",
     "LogHits",
     "LogQuery",
+    "MovableTask",
     "Peek",
     "People",
     "Processes",

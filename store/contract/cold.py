@@ -60,6 +60,10 @@ class ColdStorage(ABC):
         """Read the whole file of a task and check every part. Raises Conflict if the log is in the database."""
 
     @abstractmethod
+    async def amissing(self) -> list[ColdTask]:
+        """Return the tasks whose file is not at its place. This lists the places and reads no file."""
+
+    @abstractmethod
     async def afinish(self) -> FinishedMoves:
         """Finish the moves and restores of processes that were killed, and delete files that no task has.
 

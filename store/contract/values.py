@@ -174,6 +174,24 @@ class ColdTask(msgspec.Struct, frozen=True):
     moved_at: str
 
 
+class ColdCounts(msgspec.Struct, frozen=True):
+    """The tasks in cold storage, counting the `unfinished` ones on their way there or back, and their files' bytes."""
+
+    tasks: int
+    bytes: int
+    unfinished: int
+
+
+class MovableTask(msgspec.Struct, frozen=True):
+    """A task that ended and whose log is in the database. `active_at` is the time of its last event, to the second."""
+
+    task_id: str
+    identity: str
+    project_id: str
+    kind: str | None
+    active_at: str
+
+
 class StoreStats(msgspec.Struct, frozen=True):
     """Counters of a store in this process.
 

@@ -190,6 +190,7 @@ class RemoteView(Reading):
     checkpoints: Any = not_offered("reading the checkpoints")
     child_counts: Any = not_offered("counting the children of spans")
     closed_permissions: Any = not_offered("reading the closed permission requests")
+    cold_counts: Any = not_offered("counting the tasks in cold storage")
     cold_task: Any = not_offered("reading the tasks in cold storage")
     cold_tasks: Any = not_offered("reading the tasks in cold storage")
     cold_tasks_with_events_after: Any = not_offered("reading the tasks in cold storage")
@@ -237,6 +238,7 @@ class RemoteView(Reading):
     spans_changed: Any = not_offered("reading the changed spans")
     spans_closed_at: Any = not_offered("reading the spans that an event closed")
     standings: Any = not_offered("reading the standings of tasks")
+    tasks_to_move: Any = not_offered("listing the tasks that can move to cold storage")
     times: Any = not_offered("reading the times of events")
     undiagnosed: Any = not_offered("listing runs without a diagnosis")
 

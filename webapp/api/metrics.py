@@ -38,12 +38,35 @@ def watch(app: Quart) -> None:
             "Requests of tokens that had used up their quota.",
             lambda: app.extensions["quotas"].refused,
         ),
+        "cold_tasks": ("Tasks in cold storage.", lambda: _of_cold_moves(app, "tasks")),
+        "cold_bytes": ("Size of the files of cold storage in bytes.", lambda: _of_cold_moves(app, "bytes")),
+        "cold_moves_unfinished": (
+            "Tasks on their way to cold storage or back.",
+            lambda: _of_cold_moves(app, "unfinished"),
+        ),
+        "cold_moved": (
+            "Tasks that this process moved to cold storage.",
+            lambda: app.extensions["cold_moves"].moved if "cold_moves" in app.extensions else 0,
+        ),
+        "cold_failures": (
+            "Failed moves to cold storage in this process.",
+            lambda: app.extensions["cold_moves"].failures if "cold_moves" in app.extensions else 0,
+        ),
+        "cold_files_missing": (
+            "Files of cold storage that are missing.",
+            lambda: app.extensions["cold_moves"].missing if "cold_moves" in app.extensions else 0,
+        ),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }
     registry = cast(Stats, app.extensions["stats"]).registry
     registry.register(Gauges(gauges))
     registry.register(ProblemMetrics(cast(Health, app.extensions["health"])))
     cast(ProcessInfo, app.extensions["process_info"]).metrics = lambda: generate_latest(registry).decode()
+
+
+def _of_cold_moves(app: Quart, name: str) -> float:
+    """Return a count of the tasks in cold storage, as of the last turn of the loop that moves tasks."""
+    return float(getattr(app.extensions["cold_moves"].counts, name)) if "cold_moves" in app.extensions else 0.0
 
 
 @blueprint.get("/metrics")

@@ -13,6 +13,7 @@ from signalbox.webapp import __version__
 from signalbox.webapp.cli.answer import answer
 from signalbox.webapp.cli.artifact import artifact
 from signalbox.webapp.cli.backup import backup
+from signalbox.webapp.cli.cold import cold
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
@@ -63,6 +64,7 @@ for command in (
     backup,
     verify,
     heads,
+    cold,
     migrate_store,
     user,
     token,

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from signalbox.store.cold.errors import ColdFileMissing
 from signalbox.store.cold.moves.places import ColdPlaces, belongs_to
 from signalbox.store.cold.places import ColdPlace
 from signalbox.store.contract import ColdTask, Who
@@ -32,6 +33,7 @@ PATIENCE_S = 10.0
 MAX_RETRY_AFTER_S = 60.0
 
 INTERRUPTED_PER_READ = 100
+TASKS_PER_READ = 1000
 
 T = TypeVar("T")
 
@@ -166,6 +168,32 @@ class ColdMover(ColdStorage):
             raise Conflict(f"the log of the task {task_id!r} is in the database, not in cold storage")
         await asyncio.to_thread(verify, self._places.open(found.place), found.name, found.sha256)
         return found
+
+    async def amissing(self) -> list[ColdTask]:
+        missing: list[ColdTask] = []
+        names: dict[str, set[str]] = {}
+        after = ""
+        while True:
+            async with self._database.read() as view:
+                page = await view.cold_tasks(after, TASKS_PER_READ)
+            for cold in page:
+                if cold.place not in names:
+                    names[cold.place] = set(await asyncio.to_thread(_names, self._places.open(cold.place)))
+                if cold.name not in names[cold.place] and await self._is_still_cold(cold):
+                    missing.append(cold)
+            if len(page) < TASKS_PER_READ:
+                return missing
+            after = page[-1].task_id
+
+    async def _is_still_cold(self, cold: ColdTask) -> bool:
+        """Return whether a task still has this file, which may be newer than the list of names."""
+        try:
+            await asyncio.to_thread(self._places.open(cold.place).size, cold.name)
+        except ColdFileMissing:
+            async with self._database.read() as view:
+                now = await view.cold_task(cold.task_id)
+            return now is not None and now.name == cold.name
+        return False
 
     def delete_file(self, file: StoredFile) -> None:
         """Delete the file of a task that was deleted. If this fails, `afinish` does it later. Raises nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from signalbox.store.contract.values import ColdTask
+from signalbox.store.contract.values import ColdCounts, ColdTask, MovableTask
 
 
 class ColdReading(Protocol):
@@ -33,3 +33,12 @@ class ColdReading(Protocol):
         The arguments are those of `LogReading.events_after`. A task counts with `max(first_event_id, event_id + 1)`,
         and at most `limit` tasks are returned.
         """
+
+    async def tasks_to_move(self, before: str, after: tuple[str, str], limit: int) -> list[MovableTask]:
+        """Return tasks that ended and had no event since `before`, a time to the second, the oldest first.
+
+        Tasks that are held are left out. `after` is the `active_at` and the id of the last task of the page before.
+        """
+
+    async def cold_counts(self) -> ColdCounts:
+        """Return how many tasks are in cold storage or on their way, and how large their files are."""

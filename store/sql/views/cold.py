@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signalbox.store.contract.values import ColdTask
+from signalbox.store.contract.values import ColdCounts, ColdTask, MovableTask
 from signalbox.store.sql import task_list
 from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.views.base import Rows
@@ -42,3 +42,20 @@ class ColdViews(Rows):
         )
         rows = await self._rows(sql, event_id, *ids, *values, event_id, limit)
         return [ColdTask(*row) for row in rows]
+
+    async def tasks_to_move(self, before: str, after: tuple[str, str], limit: int) -> list[MovableTask]:
+        # The condition is that of the index `tasks_to_move`.
+        sql = (
+            "SELECT t.task_id, c.identity, project_id, kind, active_at FROM (SELECT * FROM tasks WHERE cold IS NULL"
+            " AND status IN ('done', 'failed', 'cancelled', 'interrupted') AND hold IS NULL AND active_at < ?"
+            " AND (active_at, task_id) > (?, ?) ORDER BY active_at, task_id LIMIT ?) AS t"
+            " JOIN task_event_seq_counters c ON c.task_id = t.task_id ORDER BY active_at, t.task_id"
+        )
+        return [MovableTask(*row) for row in await self._rows(sql, before, *after, limit)]
+
+    async def cold_counts(self) -> ColdCounts:
+        sql = (
+            "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(CASE WHEN stage = 'cold' THEN 0 ELSE 1 END), 0)"
+            " FROM cold_tasks"
+        )
+        return ColdCounts(*map(int, (await self._rows(sql))[0]))
