@@ -14,6 +14,7 @@ from quart import Quart
 
 from signalbox.store import Event, open_store
 from signalbox.store.history import History
+from signalbox.store.indexing import SearchIndexer
 from signalbox.store.loops import FIRST_PAUSE, Loops
 from signalbox.store.retention import RetentionFile
 from signalbox.store.tail import Tail
@@ -59,6 +60,7 @@ CLOSE_ORDER = (
     ("supervisor", "stop"),
     ("diagnoses", "stop"),
     ("cold_moves", "stop"),
+    ("search_indexer", "stop"),
     ("agents", "stop"),
     ("other_processes", "stop"),
     ("hub", "close"),
@@ -180,6 +182,7 @@ def create_app(
             retention = RetentionFile(cold_after=settings.cold_after)
             app.extensions["cold_moves"] = cold_moves = ColdMoves(store, lambda: retention.rules, loops)
             health.warn(lambda: [Problem(code, message) for code, message in cold_moves.warnings])
+            app.extensions["search_indexer"] = SearchIndexer(store, loops, on=settings.search_index)
             agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))
         stats.registry.register(LoopMetrics(loops))

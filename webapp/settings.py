@@ -105,6 +105,10 @@ class Settings:
         600.0, "A running task is marked stale in the list after this long without an event.", low=0.2, high=30 * 86400
     )
 
+    search_index: bool = _setting(
+        True, "Keep an index for the search over all runs; false removes it, and searches are slower."
+    )
+
     otlp_kind: str = _setting(
         "", "Kind of the tasks that traces and logs of OpenTelemetry become; without it, the name of the service."
     )

@@ -15,13 +15,14 @@ from signalbox.store.blocking import blocking
 from signalbox.store.chain.heads import SignedHead, SigningKey
 from signalbox.store.contract.consuming import Consuming
 from signalbox.store.contract.leasing import Fence
+from signalbox.store.contract.searching import Searching
 from signalbox.store.contract.values import TaskRecord, Who
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_query import SavedView
 
 
-class Writing(Consuming):
+class Writing(Consuming, Searching):
     """The writes of a store.
 
     Each write is a coroutine with the prefix `a`, which never blocks the event loop. Its blocking form, for code

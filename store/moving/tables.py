@@ -214,6 +214,10 @@ NOT_MOVED = {
     "tasks_to_fold": "empty in a database that is open",
     "server_processes": "the processes that serve one database",
     "process_counts": "the processes that serve one database",
+    "search_blocks": "the index of the search, which every database fills from its own log",
+    "search_documents": "the index of the search",
+    "search_changed": "the index of the search",
+    "search_state": "the index of the search",
     "log_position": "the last event id is moved; the number of commits is the database's own",
     "recent_commits": "the transactions of one database",
 }

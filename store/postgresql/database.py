@@ -11,6 +11,7 @@ import psycopg
 
 from signalbox.store.failures import reports_failure
 from signalbox.store.postgresql.dialect import POSTGRESQL
+from signalbox.store.postgresql.text_index import PostgresTextIndex
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
 from signalbox.store.sql.rows import COLUMNS, to_json
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
@@ -80,6 +81,10 @@ class PostgresDatabase:
     """Implements `Database` for one transaction. Create it in a pipeline of the connection, and call `begin` first."""
 
     dialect = POSTGRESQL
+
+    @property
+    def text_index(self) -> PostgresTextIndex:
+        return PostgresTextIndex(self)
 
     def __init__(self, connection: psycopg.Connection, pipeline: psycopg.Pipeline) -> None:
         self._connection = connection

@@ -10,6 +10,7 @@ import psycopg
 from signalbox.store.events import Event
 from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.dialect import POSTGRESQL
+from signalbox.store.postgresql.index_rows import PostgresIndexReads
 from signalbox.store.sql.heartbeats import SeqRange
 from signalbox.store.sql.rows import COLUMNS
 from signalbox.store.sql.views import Views, window_sql
@@ -21,7 +22,7 @@ BRIEF_COLUMNS = (
 """The columns for `event_of`, with long payloads shortened, and then the full size of a shortened payload in bytes."""
 
 
-class PostgresView(Views):
+class PostgresView(PostgresIndexReads, Views):
     """Implements `Reading` on one connection."""
 
     dialect = POSTGRESQL

@@ -112,12 +112,17 @@ class RemoteStore(SpooledLog, Store):
     aclaim: Any = not_offered("claiming a lease")
     acommit_position: Any = not_offered("committing the position of a consumer")
     adelete_view: Any = not_offered("deleting a saved view")
+    adrop_index: Any = not_offered("removing the search index")
     adiagnose: Any = not_offered("diagnosing a run")
     log_key: Any = not_offered("signing")
     aimport_task: Any = not_offered("importing a log")
+    aindex: Any = not_offered("filling the search index")
     amark_stale: Any = not_offered("marking a task as stale")
+    aopen_index: Any = not_offered("filling the search index")
+    arebuild_index: Any = not_offered("rebuilding the search index")
     arelease: Any = not_offered("releasing a lease")
     asave_view: Any = not_offered("saving a view")
+    atidy_index: Any = not_offered("filling the search index")
 
     # reading and following
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+from signalbox.store.search.documents import Document
 from signalbox.store.sql.dialect import Dialect
 from signalbox.store.state import Task
 
@@ -23,6 +24,25 @@ class StatementResult(Protocol):
         """Return all remaining rows."""
 
 
+class TextIndex(Protocol):
+    """The texts and the rows of the search index. Each kind of database has a text index of its own."""
+
+    def create(self) -> str:
+        """Create it if it does not exist. Return why that is not possible, or ""."""
+
+    def add(self, documents: Sequence[Document]) -> None:
+        """Add the documents of blocks that have none."""
+
+    def remove(self, blocks: Sequence[int]) -> None:
+        """Remove the documents of these blocks. A block may have none."""
+
+    def tidy(self) -> bool:
+        """Do a short step of the work that keeps searches fast. Return whether it did anything."""
+
+    def drop_part(self, limit: int) -> bool:
+        """Remove about `limit` blocks in any order. Return whether there was anything to remove."""
+
+
 class Database(Protocol):
     """Runs statements in the current transaction. Values are marked by `?`.
 
@@ -33,6 +53,10 @@ class Database(Protocol):
     @property
     def dialect(self) -> Dialect:
         """The SQL expressions of this kind of database."""
+
+    @property
+    def text_index(self) -> TextIndex:
+        """The texts of the search over all runs."""
 
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> StatementResult:
         """Run one statement."""

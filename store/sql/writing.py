@@ -29,12 +29,14 @@ from signalbox.store.events import (
     new_id,
 )
 from signalbox.store.people import DEFAULT_PROJECT
+from signalbox.store.search.documents import Document
 from signalbox.store.sql import append as appending
 from signalbox.store.sql import artifacts, audits, importing, leases, removal, task_actions, unfinished
 from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.cold_tasks.files import ColdFiles, NoColdFiles
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
+from signalbox.store.sql.searching import index as search_index
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tags import check_metadata
 from signalbox.store.task_query import SavedView
@@ -326,6 +328,25 @@ class Writes(Writing):
 
     async def arelease(self, name: str, holder: str, *, forget: bool = False) -> None:
         await self._calls.write(lambda db: leases.release(db, name, holder, forget))
+
+    # the index of the search over all runs
+
+    async def aopen_index(self, fence: Fence) -> str:
+        return await self._calls.write(lambda db: search_index.open_index(db, fence))
+
+    async def aindex(
+        self, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], *, next_block: int | None = None
+    ) -> None:
+        await self._calls.write(lambda db: search_index.index(db, fence, documents, blocks, next_block))
+
+    async def atidy_index(self, fence: Fence) -> bool:
+        return await self._calls.write(lambda db: search_index.tidy(db, fence))
+
+    async def adrop_index(self, fence: Fence, limit: int) -> bool:
+        return await self._calls.write(lambda db: search_index.drop(db, fence, limit))
+
+    async def arebuild_index(self) -> None:
+        await self._calls.write(search_index.rebuild)
 
 
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = False) -> list[appending.Draft]:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from signalbox.store.sql.rows import COLUMNS, to_json
+from signalbox.store.sqlite.text_index import SqliteTextIndex
 from signalbox.store.sqlite.views import SQLITE
 from signalbox.store.state import Task
 from signalbox.store.times import now
@@ -21,6 +22,10 @@ class SqliteDatabase(sqlite3.Connection):
     """Implements `Database`. A subclass of the connection, because another layer would slow every statement."""
 
     dialect = SQLITE
+
+    @property
+    def text_index(self) -> SqliteTextIndex:
+        return SqliteTextIndex(self)
 
     def now(self) -> str:
         return now()

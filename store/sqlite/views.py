@@ -16,6 +16,7 @@ from signalbox.store.sql.rows import COLUMNS, decode, events_of
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
 from signalbox.store.sql.views import Views, window_sql
 from signalbox.store.sqlite.damaged import is_not_text, lenient
+from signalbox.store.sqlite.index_rows import SqliteIndexReads
 from signalbox.store.sqlite.piecewise import PiecewiseRows
 
 BRIEF_COLUMNS = COLUMNS.replace(
@@ -46,7 +47,7 @@ SQLITE = Dialect(
 )
 
 
-class View(Views, PiecewiseRows):
+class View(SqliteIndexReads, Views, PiecewiseRows):
     """Implements `Reading` on one SQLite connection."""
 
     dialect = SQLITE

@@ -84,6 +84,8 @@ ROUTES: dict[str, Route] = {
     "GET /live/tasks": Route("some"),
     "GET /permissions": page("some"),
     "GET /kinds": page("some"),
+    "GET /search": page("some"),
+    "GET /api/search": Route("some", query="q=needle"),
     "GET /kinds/<name:kind>": page("some"),
     "GET /api/kinds": Route("some"),
     "GET /api/kinds/<name:kind>": Route("some"),

@@ -93,8 +93,10 @@ async def delete_task(task_id: str, identity: str | None = None) -> Task:
     return await store().adelete_task(task_id, identity=identity or task_identity(), **await audit_arguments())
 
 
-async def save_view(name: str, filters: str) -> SavedView:
-    """Save filters of the list under a name, for one project, or for all if the caller has `respond` in all projects.
+async def save_view(name: str, filters: str, *, prefix: str = "") -> SavedView:
+    """Save filters under a name, for one project, or for all projects if the caller has `respond` in all of them.
+
+    `prefix` is stored before the filters: without one, they are filters of the task list.
 
     Raises Forbidden, BadRequest, InvalidEvent or Conflict.
     """
@@ -106,7 +108,7 @@ async def save_view(name: str, filters: str) -> SavedView:
         project_id = mine[0]
     else:
         raise BadRequest(f"a view belongs to a project: first filter by one of {', '.join(mine)}", "filters")
-    return await store().asave_view(name, filters, project_id=project_id, **by)
+    return await store().asave_view(name, prefix + filters, project_id=project_id, **by)
 
 
 async def delete_view(view_id: int) -> SavedView:

@@ -33,6 +33,7 @@ from signalbox.webapp.views.answer_form import answer_form, fixed_arguments
 from signalbox.webapp.views.answered import answered_value
 from signalbox.webapp.views.compared_output import MAX_LINES
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
+from signalbox.webapp.views.search_query import search_fields, search_filters, search_url
 from signalbox.webapp.views.usage_text import cost_text, tokens_words, usage_text
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -85,6 +86,9 @@ class Templates:
             list_url=lambda *args, **changes: f"{root}{list_url(*args, **changes)}",
             list_fields=list_fields,
             list_filters=list_filters,
+            search_url=lambda *args, **changes: f"{root}{search_url(*args, **changes)}",
+            search_fields=search_fields,
+            search_filters=search_filters,
             bound=bound,
             bars=bars,
             line_points=line_points,

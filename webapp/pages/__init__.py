@@ -28,6 +28,7 @@ def install(app: Quart) -> None:
         permissions,
         row_details,
         saved_views,
+        search,
         selection,
         spans,
         static,
@@ -37,7 +38,7 @@ def install(app: Quart) -> None:
         watch,
     )
 
-    lists = (static, tasks, selection, saved_views, permissions, kinds, audits, help, viewer_zone)
+    lists = (static, tasks, selection, saved_views, search, permissions, kinds, audits, help, viewer_zone)
     for module in (
         *lists,
         control,

@@ -1,4 +1,4 @@
-"""Forms for saved views, which are named filters of the task list."""
+"""Forms for saved views, which are named filters of the task list or of the search over all runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.views.list_query import checked_filters
+from signalbox.webapp.views.search_query import SAVED_PREFIX, checked_search
 
 blueprint = Blueprint("views", __name__, url_prefix="/views")
 
@@ -18,7 +19,11 @@ blueprint = Blueprint("views", __name__, url_prefix="/views")
 @needs("respond")
 async def create() -> Redirect:
     form = await request.form
-    saved = await save_view(form.get("name", "").strip(), checked_filters(form.get("filters", "")))
+    name, filters = form.get("name", "").strip(), form.get("filters", "")
+    if filters.startswith(SAVED_PREFIX):
+        search = await save_view(name, checked_search(filters.removeprefix(SAVED_PREFIX)), prefix=SAVED_PREFIX)
+        return redirect(at_root(f"/{search.filters}"), 303)
+    saved = await save_view(name, checked_filters(filters))
     return redirect(at_root(f"/tasks?{saved.filters}"), 303)
 
 

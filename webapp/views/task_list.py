@@ -8,6 +8,7 @@ from signalbox.store import Reading, SavedView, TaskQuery
 from signalbox.store.contract import Facets
 from signalbox.store.state import Task
 from signalbox.webapp.views.list_query import list_fields
+from signalbox.webapp.views.search_query import SAVED_PREFIX
 
 MAX_VALUES = 60
 """The values that a filter offers at most."""
@@ -81,7 +82,7 @@ async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = Tru
         facets=await view.facets(query),
         archived=await view.count_archived(query.within),
         projects=await view.project_names(query.projects),
-        saved=await view.saved_views(query.projects),
+        saved=[one for one in await view.saved_views(query.projects) if not one.filters.startswith(SAVED_PREFIX)],
         cursor=page.cursor,
         event_id=page.event_id,
         manages=manages,

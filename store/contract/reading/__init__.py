@@ -20,6 +20,7 @@ from signalbox.store.contract.reading.log import LogReading, NewRowsReading, Tas
 from signalbox.store.contract.reading.messages import MessageReading
 from signalbox.store.contract.reading.parts import PartReading
 from signalbox.store.contract.reading.permissions import PermissionReading, TaskPermissionReading
+from signalbox.store.contract.reading.search import SearchReading
 from signalbox.store.contract.reading.spans import SpanReading, TaskSpanReading
 from signalbox.store.contract.reading.tasks import OneTaskReading, TaskListReading
 
@@ -48,6 +49,7 @@ class Reading(
     ContentReading,
     ColdReading,
     LinkReading,
+    SearchReading,
     Protocol,
 ):
     """A consistent view of the whole store. All its methods see the state after the same commit."""

@@ -12,6 +12,7 @@ from signalbox.store.sql.views.log import LogViews
 from signalbox.store.sql.views.messages import MessageViews
 from signalbox.store.sql.views.parts import PartViews
 from signalbox.store.sql.views.permissions import PermissionViews
+from signalbox.store.sql.views.search import SearchViews
 from signalbox.store.sql.views.spans import SpanViews, window_sql
 
 __all__ = ["Views", "window_sql"]
@@ -29,5 +30,6 @@ class Views(
     ContentViews,
     ColdViews,
     LinkViews,
+    SearchViews,
 ):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

@@ -1,0 +1,33 @@
+"""Reads of the search over all runs, and of its index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from signalbox.store.search import IndexState, SearchPage, SearchQuery
+from signalbox.store.search.documents import IndexedEvent
+from signalbox.store.search.results import IndexWork
+
+
+class SearchReading(Protocol):
+    """Reads of the search over all runs. The last three are for the process that fills the index."""
+
+    async def search_all(self, query: SearchQuery, *, seconds: float = 0.25) -> SearchPage:
+        """Return a page of the events that `query` finds in all tasks, with counts.
+
+        The search stops after about `seconds`: see `SearchPage.reached`. Heartbeats are never found. Raises
+        InvalidEvent for a bad time.
+        """
+
+    async def index_state(self) -> IndexState:
+        """Return how far the index is, and how large."""
+
+    async def index_work(self, limit: int) -> IndexWork:
+        """Return the work that is left for the index: the next blocks, and at most `limit` changed ones."""
+
+    async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
+        """Return the facts of all events of these blocks, by event id."""
+
+    async def changed_blocks(self, first: int, limit: int) -> list[int]:
+        """Return which of the `limit` blocks from `first` on have another number of events than when indexed."""

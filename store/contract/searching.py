@@ -1,0 +1,52 @@
+"""The writes of the index of the search over all runs, on which `store.indexing` is built."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from signalbox.store.blocking import blocking
+from signalbox.store.contract.leasing import Fence, Leasing
+from signalbox.store.search.documents import Document
+
+
+class Searching(Leasing):
+    """The writes of the search index. Each is one short transaction, and raises LeaseLost unless the fence holds."""
+
+    @abstractmethod
+    async def aopen_index(self, fence: Fence) -> str:
+        """Create the index if it does not exist. Return why there can be none, or ""."""
+
+    open_index = blocking(aopen_index)
+
+    @abstractmethod
+    async def aindex(
+        self, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], *, next_block: int | None = None
+    ) -> None:
+        """Replace the documents of these blocks by `documents`, of which an empty block has none.
+
+        `next_block` is the first block that is not indexed after this, or None if that does not change.
+        """
+
+    index = blocking(aindex)
+
+    @abstractmethod
+    async def atidy_index(self, fence: Fence) -> bool:
+        """Do one step of the work that keeps the index fast. Return whether there may be more to do."""
+
+    tidy_index = blocking(atidy_index)
+
+    @abstractmethod
+    async def adrop_index(self, fence: Fence, limit: int) -> bool:
+        """Remove a part of the index, of about `limit` blocks, and return whether more is left.
+
+        From the first call until the index is opened again, searches do without it.
+        """
+
+    drop_index = blocking(adrop_index)
+
+    @abstractmethod
+    async def arebuild_index(self) -> None:
+        """Ask the process that fills the index to remove it and to fill it again."""
+
+    rebuild_index = blocking(arebuild_index)

@@ -1,0 +1,164 @@
+"""The process that fills the index of the search over all runs: a durable consumer of the log.
+
+Every server process has a `SearchIndexer`, and the one that holds the lease works. The position in the log is part of
+the index and changes in the same transaction, so both always agree: after a crash, a restored backup or another epoch,
+the index continues where it is. Each transaction is short, and the indexer pauses after it as long as it took.
+
+Deleted events stay in the index until a sweep finds that a block has another number of events than when it was indexed.
+They are never found, because every hit is compared with the event itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Sequence
+
+from signalbox.store.contract import Store
+from signalbox.store.errors import LeaseLost
+from signalbox.store.leadership import Leadership
+from signalbox.store.loops import Loops
+from signalbox.store.search.documents import documents_of
+from signalbox.store.search.results import IndexWork
+from signalbox.store.wake import Wake
+
+LEASE = "signalbox:search"
+"""The name of the lease that makes one process fill the index."""
+
+LONGEST_WRITE = 0.02
+"""Seconds that a transaction may take. Later ones have fewer blocks if one takes longer."""
+
+FEWEST, MOST = 2, 64
+"""Blocks in one transaction."""
+
+GATHERING = 1.0
+"""Seconds for which new events are gathered, because one transaction with many blocks costs less than many with few."""
+
+MERGES = 8
+"""The most steps of merging after each transaction."""
+
+SWEEP = 2000
+"""Blocks that are compared with the log in one step of the sweep."""
+
+SWEEP_PAUSE = 600.0
+"""Seconds between two sweeps."""
+
+DROPPED = 100
+"""Blocks that are removed in one transaction."""
+
+IDLE_LEASE = 10.0
+"""Seconds after which a process without work gives up the lease, so that it does not have to renew it."""
+
+log = logging.getLogger("signalbox.store")
+
+
+class SearchIndexer:
+    """Fills the index while this process holds the lease. If not `on`, it removes the index instead."""
+
+    def __init__(self, store: Store, loops: Loops, *, on: bool = True) -> None:
+        self._store, self._on = store, on
+        self._leadership = Leadership(store, LEASE)
+        self._size = FEWEST
+        self._sweep_at, self._sweep_next = 0, 0.0
+        self._worked_at, self._try_again_at = 0.0, 0.0
+        self._loop = loops.loop("search index")
+        self._task = asyncio.create_task(self._run(), name="signalbox-search-index")
+
+    async def stop(self) -> None:
+        """Stop, so that another process may continue at once."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        self._wake = Wake(self._store)
+        try:
+            async with self._leadership:
+                await self._loop.run(self._turn)
+        finally:
+            self._wake.close()
+
+    async def _turn(self) -> None:
+        """Do one piece of work, or wait for the next commit."""
+        async with self._store.glance() as view:
+            work = await view.index_work(MOST)
+        if not self._has_work(work):
+            if self._leadership.held and time.monotonic() - self._worked_at > IDLE_LEASE:
+                await self._leadership.release()
+            self._wake.record_read(found_events=False)
+            await self._wake.wait()
+            await asyncio.sleep(GATHERING)
+            return
+        try:
+            if not self._leadership.held:
+                await self._leadership.acquire(self._loop.record_success)
+                return
+            await self._work(work)
+            self._worked_at = time.monotonic()
+        except LeaseLost:
+            self._leadership.resign()
+
+    def _has_work(self, work: IndexWork) -> bool:
+        if not self._on:
+            return work.on or work.blocks or work.next_block > 0
+        if not work.on and time.monotonic() < self._try_again_at:
+            return False
+        sweeps = work.blocks and time.monotonic() >= self._sweep_next
+        return work.rebuild or not work.on or work.next_block < work.end_block or bool(work.changed) or sweeps
+
+    async def _work(self, work: IndexWork) -> None:
+        fence = self._leadership.fence
+        if not self._on or work.rebuild or (work.blocks and not work.on):
+            await self._paced(self._store.adrop_index(fence, DROPPED))
+        elif not work.on:
+            if problem := await self._store.aopen_index(fence):
+                log.warning("the search over all runs has no index and is slower: %s", problem)
+                self._try_again_at = time.monotonic() + SWEEP_PAUSE
+        elif work.next_block < work.end_block:
+            blocks = range(work.next_block, min(work.end_block, work.next_block + self._size))
+            await self._index(blocks, next_block=blocks.stop)
+        elif work.changed:
+            await self._index(work.changed[: self._size])
+        else:
+            await self._sweep(work)
+
+    async def _index(self, blocks: Sequence[int], *, next_block: int | None = None) -> None:
+        async with self._store.glance() as view:
+            events = await view.events_to_index(blocks)
+        documents = await asyncio.to_thread(documents_of, events)
+        fence = self._leadership.fence
+        took = await self._paced(self._store.aindex(fence, documents, blocks, next_block=next_block))
+        if took > LONGEST_WRITE:
+            self._size = max(FEWEST, self._size // 2)
+        elif took < LONGEST_WRITE / 2:
+            self._size = min(MOST, self._size * 2)
+        for _ in range(MERGES):
+            if not await self._tidied():
+                break
+
+    async def _tidied(self) -> bool:
+        began = time.monotonic()
+        more = await self._store.atidy_index(self._leadership.fence)
+        await asyncio.sleep(time.monotonic() - began)
+        return more
+
+    async def _sweep(self, work: IndexWork) -> None:
+        """Find the blocks whose events were deleted, or came back, and index them again."""
+        async with self._store.glance() as view:
+            changed = await view.changed_blocks(self._sweep_at, min(SWEEP, work.next_block - self._sweep_at))
+        while changed:
+            part, changed = changed[: self._size], changed[self._size :]
+            await self._index(part)
+        self._sweep_at += SWEEP
+        if self._sweep_at >= work.next_block:
+            self._sweep_at, self._sweep_next = 0, time.monotonic() + SWEEP_PAUSE
+        else:
+            await asyncio.sleep(0.05)
+
+    async def _paced(self, write: Awaitable[object]) -> float:
+        """Run one transaction, and let others write for as long as it took. Return how many seconds it took."""
+        began = time.monotonic()
+        await write
+        took = time.monotonic() - began
+        await asyncio.sleep(took)
+        return took

@@ -1,0 +1,118 @@
+"""The conditions that an event must fulfil to be a hit, in SQL and after it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from signalbox.store.events import HEARTBEAT
+from signalbox.store.search import SearchQuery, folded
+from signalbox.store.search.documents import grams, wanted_terms
+from signalbox.store.search.matching import PayloadMatch
+from signalbox.store.sql.dialect import Dialect, one_of, pattern_of
+from signalbox.store.task_query import bound_timestamp
+from signalbox.store.times import epoch_seconds
+
+HAPPENED_AT = "coalesce(e.occurred_at, e.created_at)"
+PAYLOAD = "coalesce(e.plain, e.payload)"
+"""The payload without terminal escapes."""
+
+_ASCII = re.compile(r"[a-zA-Z0-9 ]{3,}")
+
+
+class Wanted(NamedTuple):
+    """The question to the index: pieces of the text, terms, the whole text, and the time in seconds since 1970.
+
+    A block with a hit has all `grams`, one of each tuple of `terms`, and events between `since` and `until`.
+    """
+
+    grams: list[str]
+    terms: list[tuple[str, ...]]
+    text: str
+    since: int | None
+    until: int | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every block may have a hit."""
+        return not self.grams and not self.terms and self.since is None and self.until is None
+
+
+def wanted(query: SearchQuery) -> Wanted:
+    """Return the question to the index. Raises InvalidEvent for a bad time."""
+    return Wanted(
+        grams(query.text),
+        wanted_terms(query),
+        folded(query.text),
+        int(epoch_seconds(bound_timestamp(query.since))) if query.since else None,
+        int(epoch_seconds(bound_timestamp(query.until))) + 1 if query.until else None,
+    )
+
+
+class Hit(NamedTuple):
+    """The event id of a hit, and the facts by which hits are counted."""
+
+    event_id: int
+    at: str
+    kind: str | None
+    project_id: str
+    status: str
+
+
+class EventComparison:
+    """Compares events `e` and their tasks `t` with a query: by `where` in SQL, then by `hits`."""
+
+    def __init__(self, query: SearchQuery, dialect: Dialect) -> None:
+        self._failures = query.failures
+        self._matches = PayloadMatch(query)
+        self.columns = f"e.event_id, {HAPPENED_AT}, t.kind, t.project_id, t.status, {PAYLOAD}" + (
+            ", e.seq, e.failure, t.failure_lines" if query.failures else ""
+        )
+        self.where, self.values = _conditions(query, dialect)
+
+    def hits(self, rows: Sequence[Sequence[Any]]) -> list[Hit]:
+        """Return the hits among rows of `columns`."""
+        return [Hit(*row[:5]) for row in rows if self._is_hit(row)]
+
+    def _is_hit(self, row: Sequence[Any]) -> bool:
+        return self._matches(row[5]) and (not self._failures or is_failure(*row[6:]))
+
+
+def is_failure(seq: int, reports_failure: int | bool, failure_lines: str | None) -> bool:
+    """Return whether an event counts as a failure: see `LogQuery.failures`."""
+    return bool(reports_failure) or (bool(failure_lines) and seq in msgspec.json.decode(failure_lines or "[]"))
+
+
+def _conditions(query: SearchQuery, dialect: Dialect) -> tuple[str, list[object]]:
+    found: list[str] = ["e.event_type <> ?"]
+    values: list[object] = [HEARTBEAT]
+    wanted_values = {
+        "e.event_type": query.event_type,
+        "e.phase": query.phase,
+        "e.actor": query.actor,
+        "t.kind": query.kind,
+    }
+    for column, value in wanted_values.items():
+        if value:
+            found.append(f"{column} = ?")
+            values.append(value)
+    for column, chosen in (("t.project_id", query.within), ("t.status", query.statuses or None)):
+        if chosen is not None:
+            condition, some = one_of(column, chosen)
+            found.append(condition)
+            values += some
+    for bound, beyond in ((query.since, ">="), (query.until, "<")):
+        if bound:
+            found.append(f"{HAPPENED_AT} {beyond} ?")
+            values.append(bound_timestamp(bound))
+    if query.failures:
+        found.append("(e.failure OR t.failure_lines IS NOT NULL)")
+    # A cheap LIKE leaves few payloads to decode. Only ASCII letters and digits are written in JSON as they are.
+    part = max(_ASCII.findall(query.text), key=len, default="")
+    if part:
+        found.append(rf"{PAYLOAD} {dialect.like} ? ESCAPE '\'")
+        values.append(pattern_of(part))
+    return " AND ".join(found), values

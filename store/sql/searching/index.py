@@ -1,0 +1,68 @@
+"""The writes of the search index. `search_blocks` has a row for each block, `search_state` one row in all.
+
+The pieces of text are in an index of the database, which differs by kind: see `database.TextIndex`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from signalbox.store.contract.leasing import Fence
+from signalbox.store.search.documents import BLOCK_EVENTS, Document
+from signalbox.store.sql import leases
+from signalbox.store.sql.database import Database
+
+
+def open_index(db: Database, fence: Fence) -> str:
+    """Create the index if it does not exist. Return why there can be none, or ""."""
+    leases.check(db, fence)
+    problem = db.text_index.create()
+    db.execute("UPDATE search_state SET is_on = ?, problem = ?", (0 if problem else 1, problem))
+    return problem
+
+
+def index(
+    db: Database, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], next_block: int | None
+) -> None:
+    """Replace the documents of these blocks, and record the progress in the same transaction."""
+    leases.check(db, fence)
+    db.text_index.remove(blocks)
+    among, values = db.dialect.among("block", blocks)
+    if next_block is None:
+        db.execute(f"DELETE FROM search_changed WHERE {among}", values)
+    else:
+        db.execute("UPDATE search_state SET next_block = ?", (next_block,))
+    if documents:
+        db.text_index.add(documents)
+
+
+def tidy(db: Database, fence: Fence) -> bool:
+    """Do one step of the work that keeps the index fast. Return whether there may be more to do."""
+    leases.check(db, fence)
+    return db.text_index.tidy()
+
+
+def drop(db: Database, fence: Fence, limit: int) -> bool:
+    """Remove a part of the index, and return whether more is left."""
+    leases.check(db, fence)
+    db.execute("UPDATE search_state SET is_on = 0, next_block = 0")
+    if db.text_index.drop_part(limit):
+        return True
+    db.execute("DELETE FROM search_changed")
+    db.execute("UPDATE search_state SET rebuild = 0")
+    return False
+
+
+def rebuild(db: Database) -> None:
+    """Ask for a new index."""
+    db.execute("UPDATE search_state SET rebuild = 1")
+
+
+def changed(db: Database, task_id: str, seqs: Sequence[int]) -> None:
+    """Record that these events have changed, or are new below the end of the log. Call it where that happens."""
+    among, values = db.dialect.among("seq", seqs)
+    db.execute(
+        f"INSERT INTO search_changed SELECT DISTINCT event_id / {BLOCK_EVENTS} FROM task_events WHERE task_id = ?"
+        f" AND {among} ON CONFLICT DO NOTHING",
+        (task_id, *values),
+    )

@@ -1,0 +1,163 @@
+"""Queries of the search over all runs: its pages and counts, and the reads for its index."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from signalbox.store.search import PERIODS, IndexState, SearchCounts, SearchHit, SearchPage, SearchQuery
+from signalbox.store.search.documents import BLOCK_EVENTS, IndexedEvent, block_of
+from signalbox.store.search.results import IndexWork
+from signalbox.store.sql.searching.comparison import HAPPENED_AT, PAYLOAD, Hit, is_failure
+from signalbox.store.sql.searching.scan import Scan, ScanViews
+from signalbox.store.times import epoch_seconds, now, timestamp
+
+MAX_COUNTED = 5000
+"""Hits after which counting stops."""
+
+
+class SearchViews(ScanViews):
+    """Implements `SearchReading` of `store.contract`."""
+
+    @abstractmethod
+    async def _index_size(self) -> int:
+        """Return the bytes of the index."""
+
+    async def search_all(self, query: SearchQuery, *, seconds: float = 0.25) -> SearchPage:
+        state = await self.index_state()
+        high = await self.latest_event_id() + 1
+        scan = Scan(seconds)
+        if query.within == ():
+            scan.ended = True
+            return await self._page(query, [], scan, _counts([], more=False), state)
+        counted = await self._hits(query, scan, 1, high, MAX_COUNTED)
+        counts = _counts(counted, more=not scan.ended)
+        hits = counted
+        if query.after is not None:
+            scan = Scan(seconds)
+            hits = await self._hits(query, scan, query.after + 1, high, query.limit + 1, ascending=True)
+        elif query.before is not None:
+            scan = Scan(seconds)
+            hits = await self._hits(query, scan, 1, min(query.before, high), query.limit + 1)
+        return await self._page(query, hits, scan, counts, state)
+
+    async def _hits(
+        self, query: SearchQuery, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
+    ) -> list[Hit]:
+        found: list[Hit] = []
+        async with aclosing(self._scan(query, scan, low, high, ascending=ascending)) as batches:
+            async for batch in batches:
+                found += batch
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+    async def _page(
+        self, query: SearchQuery, hits: list[Hit], scan: Scan, counts: SearchCounts, state: IndexState
+    ) -> SearchPage:
+        shown, more = hits[: query.limit], len(hits) > query.limit
+        late = not more and not scan.ended
+        older: int | None
+        newer: int | None
+        end = shown[-1].event_id if more else scan.reached if late else None
+        reached = await self._time_of(scan.reached or 0) if late else None
+        if query.after is not None:
+            shown.reverse()
+            older, newer = (shown[-1].event_id if shown else query.after + 1), end
+        else:
+            older, newer = end, None
+            if query.before is not None:
+                newer = shown[0].event_id if shown else query.before - 1
+        return SearchPage(await self._found(shown), older, newer, counts, state, reached)
+
+    async def _found(self, hits: Sequence[Hit]) -> list[SearchHit]:
+        """Return the events of these hits with facts of their tasks, in the same order."""
+        if not hits:
+            return []
+        among, ids = self.dialect.among("event_id", [hit.event_id for hit in hits])
+        events = {event.event_id: event for event in await self._events(among, *ids)}
+        of_tasks, task_ids = self.dialect.among("t.task_id", sorted({event.task_id for event in events.values()}))
+        rows = await self._rows(
+            "SELECT t.task_id, c.identity, t.title, t.kind, t.project_id, t.status FROM tasks t"
+            f" JOIN task_event_seq_counters c ON c.task_id = t.task_id WHERE {of_tasks}",
+            *task_ids,
+        )
+        tasks = {task_id: facts for task_id, *facts in rows}
+        found = [events[hit.event_id] for hit in hits if hit.event_id in events]
+        return [SearchHit(event, *tasks[event.task_id]) for event in found if event.task_id in tasks]
+
+    async def _time_of(self, event_id: int) -> str:
+        sql = "SELECT created_at FROM task_events WHERE event_id >= ? ORDER BY event_id LIMIT 1"
+        rows = await self._rows(sql, event_id)
+        return str(rows[0][0]) if rows else ""
+
+    # the index
+
+    async def index_state(self) -> IndexState:
+        state = await self._rows("SELECT next_block, is_on, rebuild, problem FROM search_state")
+        ((next_block, on, rebuild, problem),) = state
+        first = next_block * BLOCK_EVENTS
+        indexed = await self._rows(
+            "SELECT created_at FROM task_events WHERE event_id < ? ORDER BY event_id DESC LIMIT 1", first
+        )
+        ((blocks,),) = await self._rows("SELECT count(*) FROM search_blocks")
+        ((changed,),) = await self._rows("SELECT count(*) FROM search_changed")
+        return IndexState(
+            on=bool(on),
+            behind=max(0, await self.latest_event_id() + 1 - max(first, 1)),
+            indexed_until=indexed[0][0] if indexed else "",
+            blocks=blocks,
+            size=await self._index_size() if on else 0,
+            changed=changed if on else 0,
+            problem=problem,
+            rebuilding=bool(rebuild),
+        )
+
+    async def index_work(self, limit: int) -> IndexWork:
+        ((next_block, on, rebuild),) = await self._rows("SELECT next_block, is_on, rebuild FROM search_state")
+        changed = await self._rows("SELECT block FROM search_changed ORDER BY block DESC LIMIT ?", limit)
+        some = await self._rows("SELECT 1 FROM search_blocks LIMIT 1")
+        end = block_of(await self.latest_event_id() + 1)
+        return IndexWork(next_block, end, tuple(block for (block,) in changed), bool(some), bool(on), bool(rebuild))
+
+    async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
+        source, values = self._events_of_blocks(blocks)
+        rows = await self._rows(
+            f"SELECT e.event_id, e.event_type, e.phase, e.actor, {PAYLOAD}, {HAPPENED_AT}, t.project_id, t.kind, e.seq,"
+            f" e.failure, t.failure_lines FROM {source} JOIN tasks t ON t.task_id = e.task_id ORDER BY e.event_id",
+            *values,
+        )
+        return [IndexedEvent(*(*row[:8], is_failure(*row[8:]))) for row in rows]
+
+    async def changed_blocks(self, first: int, limit: int) -> list[int]:
+        block = f"event_id / {BLOCK_EVENTS}"
+        present = await self._rows(
+            f"SELECT {block}, count(*) FROM task_events WHERE event_id >= ? AND event_id < ? GROUP BY {block}",
+            first * BLOCK_EVENTS,
+            (first + limit) * BLOCK_EVENTS,
+        )
+        sql = "SELECT block, events FROM search_blocks WHERE block >= ? AND block < ?"
+        indexed = await self._rows(sql, first, first + limit)
+        return sorted({block for block, _ in {*map(tuple, present)} ^ {*map(tuple, indexed)}})
+
+
+def _counts(hits: Sequence[Hit], *, more: bool) -> SearchCounts:
+    kinds = Counter(hit.kind for hit in hits if hit.kind)
+    projects, statuses = Counter(hit.project_id for hit in hits), Counter(hit.status for hit in hits)
+    present = epoch_seconds(now())
+    since = {name: timestamp(present - seconds) for name, seconds in PERIODS.items()}
+    periods = {name: sum(hit.at >= bound for hit in hits) for name, bound in since.items()}
+    return SearchCounts(
+        total=len(hits),
+        kinds=_largest_first(kinds),
+        projects=_largest_first(projects),
+        statuses=_largest_first(statuses),
+        periods=periods,
+        more=more,
+    )
+
+
+def _largest_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
