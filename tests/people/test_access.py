@@ -85,7 +85,7 @@ ROUTES: dict[str, Route] = {
     "GET /permissions": page("some"),
     "GET /kinds": page("some"),
     "GET /search": page("some"),
-    "GET /api/search": Route("some", query="q=needle"),
+    "GET /api/search": Route("some", query="?q=needle"),
     "GET /kinds/<name:kind>": page("some"),
     "GET /api/kinds": Route("some"),
     "GET /api/kinds/<name:kind>": Route("some"),

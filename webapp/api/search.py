@@ -39,8 +39,8 @@ class MatchResponse(msgspec.Struct, kw_only=True):
 class CountsResponse(msgspec.Struct, kw_only=True):
     """The numbers of matches with all filters, in total and by facts of their tasks, the largest first.
 
-    No number exceeds 1,000, which means as many or more. With `more`, only the newest matches were counted, so there may
-    be more of each. `periods` are the matches of the last hour, 24 hours, 7 days and 30 days.
+    No number exceeds 1,000, which means as many or more. With `more`, only the newest matches were counted, so there
+    may be more of each. `periods` are the matches of the last hour, 24 hours, 7 days and 30 days.
     """
 
     total: int

@@ -60,15 +60,13 @@ class SearchFilters(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     after: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_SEQ)] | None,
-        Meta(description="The matches above this event id: the `newer` of a page. Not together with `before`."),
+        Meta(description="The matches above this event id: the `newer` of a page. Ignored with `before`."),
     ] = None
     limit: Annotated[int, Meta(ge=1, le=200, description="The maximum number of matches.")] = 50
 
 
 def search_query(given: SearchFilters, projects: tuple[str, ...] | None) -> SearchQuery:
-    """Return the SearchQuery of an address, for tasks in `projects` (None for all). Raises BadRequest."""
-    if given.before is not None and given.after is not None:
-        raise BadRequest("use only one of before and after", "after")
+    """Return the SearchQuery of an address, for tasks in `projects` (None for all)."""
     return SearchQuery(
         text=given.q,
         event_type=given.type.strip(),
@@ -84,7 +82,7 @@ def search_query(given: SearchFilters, projects: tuple[str, ...] | None) -> Sear
         until=given.until,
         projects=projects,
         before=given.before,
-        after=given.after,
+        after=given.after if given.before is None else None,
         limit=given.limit,
     )
 
