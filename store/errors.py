@@ -15,6 +15,7 @@ StoreError
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreDamaged       the data is in a damaged part of the database file         no retry, until it is repaired
+│   └── ColdFileDamaged  the file of a task in cold storage is damaged or missing  no retry, until it is repaired
 ├── StoreClosed        this store object was closed                               no retry
 ├── StoreMoved         the store is at another URL now                            no retry; open `url`
 └── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
@@ -30,6 +31,9 @@ NestedView is not a StoreError: it is a bug in the program, and no caller should
 from __future__ import annotations
 
 from signalbox.store.urls import without_password
+
+WHOLE_FILE = "the file"
+"""The part that an error about a whole cold file names."""
 
 
 class StoreError(Exception):
@@ -181,6 +185,18 @@ class TaskBeingRemoved(StoreUnavailable):
 
 class StoreDamaged(StoreError):
     """A part of the database file is damaged. A retry does not help. `signalbox doctor` says what to do."""
+
+
+class ColdFileDamaged(StoreDamaged):
+    """The file of a task in cold storage is missing, or a part of it is not what was written: `part` names it.
+
+    Only reads of that task fail. The database itself is whole.
+    """
+
+    def __init__(self, name: str, part: str, reason: str) -> None:
+        fault = reason if part == WHOLE_FILE else f"is damaged: {part} {reason}"
+        super().__init__(f"the cold file {name} {fault}")
+        self.name, self.part = name, part
 
 
 class StoreLost(StoreUnavailable):

@@ -48,6 +48,9 @@ class History:
         task = await view.task(task_id)
         target = min(seq, task.latest_seq)
         state = self._nearest(task, target)
+        stored = await view.folded_state(task_id, target)
+        if stored is not None and stored.task.latest_seq > state.task.latest_seq:
+            state = stored
         while state.task.latest_seq < target:
             at = state.task.latest_seq
             until = min(target, at - at % STEP + STEP)

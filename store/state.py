@@ -112,7 +112,8 @@ class Trace(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
-    `archived_at` and `stale` do not come from the log: they are stored outside it, and readers fill them in.
+    `archived_at`, `stale` and `cold_since` do not come from the log: they are stored outside it, and readers fill them
+    in. `cold_since` is the time at which the task was moved to cold storage, None while it is in the database.
     `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
     `ended_seq` is the seq of the event that ended the task, or 0, `outcome_seq` that of the last event that ended it or
     started it again, and `conversation_seq` that of the first event about a model call. `cancel_seqs` are the seqs of
@@ -158,6 +159,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     runner_version: str | None = None
     activity: Activity | None = None
     archived_at: str | None = None
+    cold_since: str | None = None
     stale: bool = False
     unreadable: bool = False
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from signalbox.store.errors import Conflict, StoreDamaged, StoreUnavailable
-
-WHOLE = "the file"
-"""The part of an error about the file as a whole."""
-
-
-class ColdFileDamaged(StoreDamaged):
-    """A part of a cold file is not what was written: `part` names it. A retry does not help."""
-
-    def __init__(self, name: str, part: str, reason: str) -> None:
-        fault = reason if part == WHOLE else f"is damaged: {part} {reason}"
-        super().__init__(f"the cold file {name} {fault}")
-        self.name, self.part = name, part
+from signalbox.store.errors import WHOLE_FILE, ColdFileDamaged, Conflict, StoreUnavailable
 
 
 class ColdFileMissing(ColdFileDamaged):
     """There is no such file at the place."""
 
     def __init__(self, name: str, place: str) -> None:
-        super().__init__(name, WHOLE, f"is missing in {place}")
+        super().__init__(name, WHOLE_FILE, f"is missing in {place}")
 
 
 class NotAColdFile(ColdFileDamaged):
     """The file is none of this format, or was written by a newer version."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, WHOLE, reason)
+        super().__init__(name, WHOLE_FILE, reason)
 
 
 class ColdPlaceUnavailable(StoreUnavailable):

@@ -7,20 +7,21 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from signalbox.store.cold.blocks import BlockReader
-from signalbox.store.cold.errors import ColdFileDamaged, NotAColdFile
+from signalbox.store.cold.errors import NotAColdFile
 from signalbox.store.cold.facts import ColdFacts, FileFooter, FilePart, PackedContent
 from signalbox.store.cold.image import open_image, select
 from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
 from signalbox.store.cold.places.place import ColdPlace
 from signalbox.store.cold.states import fields, state_of
 from signalbox.store.cold.zstandard import ZstdError, decompressed
-from signalbox.store.errors import SchemaTooNew, StoreUnavailable
+from signalbox.store.errors import ColdFileDamaged, SchemaTooNew, StoreUnavailable
 from signalbox.store.moving.tables import Row, Table
 from signalbox.store.state import TaskState
 
@@ -60,17 +61,19 @@ class ColdFile:
             check(self.name, name_of(part, self.footer), content, part.sha256, part.length)
         return content
 
-    def block(self, number: int) -> BlockReader:
-        """Return a block of events."""
+    @contextmanager
+    def decoding(self, number: int) -> Iterator[BlockReader]:
+        """Yield a block of events. A ValueError in the block means damage, and is raised as ColdFileDamaged."""
         block = self.footer.blocks[number]
         try:
-            return BlockReader(self.part(block), self.footer.columns, block.events)
+            yield BlockReader(self.part(block), self.footer.columns, block.events)
         except ValueError as error:
             raise ColdFileDamaged(self.name, block_name(block), str(error)) from error
 
-    def damaged_block(self, number: int, error: ValueError) -> ColdFileDamaged:
-        """Return the error for a block that cannot be decoded."""
-        return ColdFileDamaged(self.name, block_name(self.footer.blocks[number]), str(error))
+    def block_rows(self, number: int) -> list[Row]:
+        """Return the rows of a block."""
+        with self.decoding(number) as block:
+            return block.rows()
 
     def open_image(self) -> sqlite3.Connection:
         """Return a new connection to a copy of the image, which ends with the connection."""
@@ -105,11 +108,7 @@ class ColdFile:
         """Yield the rows of `task_events` after a seq, by seq, a few thousand at a time. See `tables.EVENTS`."""
         for number, block in enumerate(self.footer.blocks):
             if block.last_seq > since_seq:
-                try:
-                    rows = self.block(number).rows()
-                except ValueError as error:
-                    raise self.damaged_block(number, error) from error
-                yield [row for row in rows if row[2] > since_seq]
+                yield [row for row in self.block_rows(number) if row[2] > since_seq]
 
     def rows(self, table: Table) -> Iterator[Row]:
         """Yield the rows of `tables.TASKS`, of a table of `tables.PARTS`, or of `task_unfinished`."""

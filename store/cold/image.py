@@ -44,7 +44,7 @@ def _template() -> bytes:
 def connect(path: Path) -> sqlite3.Connection:
     """Open an image that nobody else uses. Its writes need not survive a crash."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF", "cache_size = -4096"):
+    for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = OFF", "cache_size = -4096"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     connection.create_function("plain_json", 1, plain_json, deterministic=True)
     connection.create_function("signalbox_brief", 1, shortened, deterministic=True)

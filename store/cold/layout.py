@@ -10,9 +10,10 @@ from typing import BinaryIO
 
 import msgspec
 
-from signalbox.store.cold.errors import ColdFileDamaged, NotAColdFile
+from signalbox.store.cold.errors import NotAColdFile
 from signalbox.store.cold.facts import FORMAT, EventBlock, FileFooter, FilePart
 from signalbox.store.cold.zstandard import ZstdError, compressed, decompressed
+from signalbox.store.errors import ColdFileDamaged
 
 HEADER = b"\x89SIGNALBOX-COLD\r\n\x1a\n"
 """The first bytes of each file. As in PNG, they change if a transfer changes line ends or drops the eighth bit."""

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import msgspec
 
-from signalbox.store.cold.errors import ColdFileDamaged, NotAColdFile
+from signalbox.store.cold.errors import NotAColdFile
 from signalbox.store.cold.facts import ColdFacts, EventBlock
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.layout import HEADER, block_name, parts_of
@@ -15,6 +15,7 @@ from signalbox.store.cold.places.place import ColdPlace
 from signalbox.store.cold.source import UNFINISHED
 from signalbox.store.cold.states import fields, state_of
 from signalbox.store.cold.zstandard import ZstdError
+from signalbox.store.errors import ColdFileDamaged
 from signalbox.store.moving.tables import EVENTS, PARTS, TASKS, Row
 
 

@@ -213,6 +213,7 @@ class RemoteView(Reading):
     failures: Any = not_offered("reading the failures")
     fingerprints: Any = not_offered("reading fingerprints")
     first_seq_at: Any = not_offered("finding an event by its time")
+    folded_state: Any = not_offered("reading stored states")
     has_content: Any = not_offered("reading a content")
     index_state: Any = not_offered("reading the search index")
     index_work: Any = not_offered("reading the search index")

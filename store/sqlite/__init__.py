@@ -11,6 +11,7 @@ from pathlib import Path
 from signalbox.store.chain.keys import StoreKey
 from signalbox.store.contract import Reading, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
+from signalbox.store.sql.cold_reading import ColdReaders, routed
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.people import PeopleTables
@@ -37,6 +38,7 @@ class SqliteStore(DatabaseStore):
     """Implements `Store` for one SQLite file. See `store.contract`."""
 
     _writer: SqliteWriter
+    cold_files: ColdReaders | None = None
 
     def __init__(self, path: Path, url: str, *, synchronous: str = "NORMAL") -> None:
         if synchronous not in ("NORMAL", "FULL"):
@@ -69,10 +71,10 @@ class SqliteStore(DatabaseStore):
     # reading and following
 
     def read(self) -> AbstractAsyncContextManager[Reading]:
-        return self._readers.view()
+        return routed(self._readers.view(), self.cold_files)
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
-        return self._readers.view(consistent=False)
+        return routed(self._readers.view(consistent=False), self.cold_files)
 
     def peek(self) -> SqlitePeek:
         peek = SqlitePeek(self._file)
@@ -125,6 +127,8 @@ class SqliteStore(DatabaseStore):
 
     async def aclose(self) -> None:
         await self._calls.off_the_loop(self._close_writer)
+        if self.cold_files is not None:
+            self.cold_files.close()
         if self._calls.blocking:
             self._readers.stop()
         else:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from signalbox.store.errors import StoreDamaged, StoreError, StoreFull, StoreLost, StoreMoved
+from signalbox.store.errors import ColdFileDamaged, StoreDamaged, StoreError, StoreFull, StoreLost, StoreMoved
 from signalbox.store.sql.moved import MOVED
 from signalbox.store.sqlite.connection import is_broken
 from signalbox.store.sqlite.content import Content
@@ -119,7 +119,7 @@ class DatabaseFile:
     def record_error(self, error: E) -> E | StoreError:
         """Call `record(error)` and return the error, or the one of lost files if they caused it."""
         self.record(error)
-        unreadable = isinstance(error, StoreDamaged) or is_broken(error)
+        unreadable = _is_damage(error) or is_broken(error)
         return self.error() if unreadable and self.lost is not None else error
 
     def record(self, error: BaseException) -> None:
@@ -129,7 +129,7 @@ class DatabaseFile:
         elif is_truncated_wal(error.__cause__) and self.lost is None:
             self.overwritten, self.lost = True, "the database's write-ahead log was truncated"
             log.error("the open database is no longer the one at %s: %s", self._db, self.lost)
-        elif isinstance(error, StoreDamaged) and not self.damaged and self.compare():
+        elif _is_damage(error) and not self.damaged and self.compare():
             self.damaged = True
             log.error("the database %s is damaged: %s", self._db, error)
         elif is_broken(error):
@@ -241,6 +241,10 @@ class DatabaseFile:
                 self.overwritten = True
                 return f"{what} {how}"
         return None
+
+
+def _is_damage(error: BaseException) -> bool:
+    return isinstance(error, StoreDamaged) and not isinstance(error, ColdFileDamaged)
 
 
 def _identity(name: str) -> Identity | None:

@@ -89,5 +89,5 @@ async def add(task_id: str, query: NewArtifact) -> Event:
 async def content(task_id: str, seq: int) -> Response:
     async with store().read() as view:
         artifact = await artifact_of(view, task_id, seq)
-        stored = await view.has_content(artifact.sha256)
-    return artifact_response(store(), artifact, stored, download=True)
+        stored = await view.has_content(task_id, artifact.sha256)
+    return artifact_response(store(), task_id, artifact, stored, download=True)

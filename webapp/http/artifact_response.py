@@ -22,14 +22,14 @@ HTML_POLICY = (
 _INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"})
 
 
-def artifact_response(store: Store, artifact: Artifact, stored: bool, *, download: bool) -> Response:
+def artifact_response(store: Store, task_id: str, artifact: Artifact, stored: bool, *, download: bool) -> Response:
     """Return the content, piece by piece. Without `download`, types that a browser shows safely are shown.
 
     Raises NotFound if the content is not `stored`.
     """
     if not stored:
         raise NotFound(f"the content of {artifact.name} is not in this store: it belongs to an imported log")
-    response = Response(_pieces(store, artifact), content_type=UNKNOWN_TYPE if download else _type(artifact))
+    response = Response(_pieces(store, task_id, artifact), content_type=UNKNOWN_TYPE if download else _type(artifact))
     response.timeout = None
     headers = response.headers
     headers["Content-Length"] = str(artifact.size)
@@ -43,11 +43,11 @@ def artifact_response(store: Store, artifact: Artifact, stored: bool, *, downloa
     return response
 
 
-async def _pieces(store: Store, artifact: Artifact) -> AsyncIterator[bytes]:
+async def _pieces(store: Store, task_id: str, artifact: Artifact) -> AsyncIterator[bytes]:
     for number in range(ArtifactContent(artifact.sha256, artifact.size).pieces):
         # A view for each piece, so that a slow client holds no connection.
         async with store.glance() as view:
-            piece = await view.content_piece(artifact.sha256, number)
+            piece = await view.content_piece(task_id, artifact.sha256, number)
         if piece is None:
             raise StoreDamaged(f"a piece of the artifact {artifact.name} is missing")
         yield piece

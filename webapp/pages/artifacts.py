@@ -57,5 +57,5 @@ async def show(task_id: str, seq: int) -> Response:
 async def raw(task_id: str, seq: int) -> Response:
     async with store().read() as view:
         artifact = await artifact_of(view, task_id, seq)
-        stored = await view.has_content(artifact.sha256)
-    return artifact_response(store(), artifact, stored, download=flag_parameter("download"))
+        stored = await view.has_content(task_id, artifact.sha256)
+    return artifact_response(store(), task_id, artifact, stored, download=flag_parameter("download"))

@@ -69,17 +69,17 @@ async def artifact_view(view: Reading, task_id: str, seq: int) -> ArtifactView:
     """Read an artifact and what its page needs of its content. Raises UnknownTask and NotFound."""
     artifact = await artifact_of(view, task_id, seq)
     task = await view.task(task_id)
-    if not await view.has_content(artifact.sha256):
+    if not await view.has_content(task_id, artifact.sha256):
         return ArtifactView(task=task, artifact=artifact, stored=False, kind="none")
     kind = artifact.content_type
     if kind in IMAGES:
         return ArtifactView(task=task, artifact=artifact, stored=True, kind="image")
     if kind == "text/html":
         return ArtifactView(task=task, artifact=artifact, stored=True, kind="html")
-    begin = await view.content_piece(artifact.sha256, 0) or b""
+    begin = await view.content_piece(task_id, artifact.sha256, 0) or b""
     if kind in ("application/xml", "text/xml") and artifact.size <= MAX_JUNIT_BYTES and b"<testsuite" in begin:
         rest = range(1, ArtifactContent(artifact.sha256, artifact.size).pieces)
-        pieces = [await view.content_piece(artifact.sha256, number) or b"" for number in rest]
+        pieces = [await view.content_piece(task_id, artifact.sha256, number) or b"" for number in rest]
         try:
             report = junit_report(begin + b"".join(pieces))
             return ArtifactView(task=task, artifact=artifact, stored=True, kind="junit", report=report)

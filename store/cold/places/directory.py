@@ -19,6 +19,8 @@ SUFFIX = ".cold"
 class ColdDirectory:
     """Implements `ColdPlace` for a directory. It is created, with mode 0700, when the first file is stored."""
 
+    check_interval = 1.0
+
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
 

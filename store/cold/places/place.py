@@ -15,6 +15,9 @@ class ColdPlace(Protocol):
     They raise ColdPlaceUnavailable if the place cannot be used now, and ColdFileMissing if there is no such file.
     """
 
+    check_interval: float
+    """Seconds after which a reader checks again that a file was neither replaced nor deleted."""
+
     @property
     def url(self) -> str:
         """The directory or the URL of the bucket. It has no password."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from signalbox.store.events import Event
 from signalbox.store.sql.dialect import Condition, Dialect, everything
@@ -26,6 +26,12 @@ class Rows(ABC):
 
     dialect: ClassVar[Dialect]
     _columns = COLUMNS
+    any_cold: bool | None = None
+    """Whether any task is in cold storage; None if the view does not know it."""
+
+    @abstractmethod
+    def brief(self) -> Self:
+        """Return the same view with long payloads shortened."""
 
     @abstractmethod
     async def latest_event_id(self) -> int:

@@ -16,6 +16,7 @@ from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.removal import PRESENT
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 from signalbox.store.sql.views.base import Rows
+from signalbox.store.state import TaskState
 
 _FIRST_OCCURRED = (
     "SELECT occurred_at, event_id, seq FROM task_events WHERE task_id = ? AND occurred_at >= ?"
@@ -49,6 +50,9 @@ class LogViews(Rows):
     async def changing_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
         where = "task_id = ? AND seq > ? AND seq <= ? AND quiet IS NULL ORDER BY seq LIMIT ?"
         return await self._events(where, task_id, since_seq, until_seq, limit)
+
+    async def folded_state(self, task_id: str, seq: int) -> TaskState | None:
+        return None
 
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None

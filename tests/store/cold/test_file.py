@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from signalbox.store import NewEvent, Store, UnknownTask
-from signalbox.store.cold.errors import ColdFileDamaged, ColdFileMissing, NotAColdFile, TaskChanged
+from signalbox.store.cold.errors import ColdFileMissing, NotAColdFile, TaskChanged
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.pack import pack
 from signalbox.store.cold.places.directory import ColdDirectory
 from signalbox.store.cold.source import UNFINISHED, TaskRows
 from signalbox.store.cold.verify import verify
+from signalbox.store.errors import ColdFileDamaged
 from signalbox.store.moving.tables import PARTS, TASKS
 from tests.store.cold.conftest import ARTIFACT, SIZE
 

@@ -23,10 +23,10 @@ BIG = os.urandom(2 * PIECE_BYTES + 17)
 
 async def read(store: Store, sha256: str) -> bytes | None:
     async with store.read() as view:
-        if not await view.has_content(sha256):
+        if not await view.has_content("", sha256):
             return None
         found, number = b"", 0
-        while (piece := await view.content_piece(sha256, number)) is not None:
+        while (piece := await view.content_piece("", sha256, number)) is not None:
             found, number = found + piece, number + 1
     return found
 
@@ -57,7 +57,7 @@ async def test_equal_contents_are_stored_once_and_deleted_with_the_last_task(sto
     await store.adelete_task("b")
     assert await read(store, artifact.sha256) is None
     async with store.read() as view:
-        assert await view.content_piece(artifact.sha256, 0) is None
+        assert await view.content_piece("a", artifact.sha256, 0) is None
 
 
 async def test_a_retry_with_the_same_key_stores_one_artifact(store: Store) -> None:
@@ -142,7 +142,7 @@ async def test_abandoned_uploads_are_deleted_by_the_next_one(store: Store, monke
     monkeypatch.setattr(artifacts, "ABANDONED_S", -10.0)
     store.add_artifact("run", BytesIO(b"other"), "b")
     async with store.read() as view:
-        assert await view.content_piece(hashlib.sha256(BIG).hexdigest(), 0) is None
+        assert await view.content_piece("run", hashlib.sha256(BIG).hexdigest(), 0) is None
 
 
 async def test_other_appends_continue_during_an_upload(store: Store) -> None:

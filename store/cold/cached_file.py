@@ -1,0 +1,145 @@
+"""A cold file that is being read: its image, and the blocks that reads need, in a temporary SQLite database."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from signalbox.store.cold.file import ColdFile
+from signalbox.store.cold.index import BlockIndex
+from signalbox.store.contract import LogQuery
+from signalbox.store.errors import ColdFileDamaged, StoreUnavailable
+from signalbox.store.moving.tables import EVENTS
+from signalbox.store.sqlite.damaged import is_damage
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Bytes of events of one file that are kept. The events that a read needs are kept until it ends."""
+
+_INSERT = f"INSERT INTO task_events ({', '.join(EVENTS.names)}) VALUES ({', '.join('?' * len(EVENTS.names))})"
+_DELETE = "DELETE FROM task_events WHERE task_id = ? AND seq BETWEEN ? AND ?"
+_PAYLOAD = EVENTS.names.index("payload")
+_ROW_BYTES = 300
+"""About what a row needs beside its payload."""
+
+
+class CachedFile:
+    """The temporary database of one cold file. Its tables are those of a store, so the views of a store read them.
+
+    All methods block, and any thread may call them. A block is read and decoded once for all readers that need it.
+    """
+
+    def __init__(self, file: ColdFile) -> None:
+        self.file, self.index = file, BlockIndex(file.footer)
+        self.users, self.dropped = 0, False
+        """The readers of the file now, and whether the file was replaced or is no longer kept."""
+        self.bytes = 0
+        """The size of the temporary database."""
+        self._database = file.open_image()
+        self._lock = threading.RLock()
+        self._loading = threading.Lock()
+        self.searches: OrderedDict[tuple[LogQuery, tuple[int, ...]], Sequence[int]] = OrderedDict()
+        """The seqs that the last searches found."""
+        self._loaded: OrderedDict[int, int] = OrderedDict()
+        self._pins: dict[int, int] = {}
+        self._measure()
+
+    @property
+    def task_id(self) -> str:
+        """The task of the file."""
+        return self.file.footer.task_id
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield the database. Raises ColdFileDamaged and StoreUnavailable in place of the errors of SQLite."""
+        try:
+            with self._lock:
+                yield self._database
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise ColdFileDamaged(self.file.name, "the image", f"cannot be read: {error}") from error
+            raise StoreUnavailable(f"the cold file {self.file.name} cannot be read: {error}") from error
+
+    def rows(self, sql: str, values: Sequence[object]) -> list[Any]:
+        """Return the rows of one query."""
+        with self.reading() as database:
+            return database.execute(sql, values).fetchall()
+
+    # blocks
+
+    def pin(self, blocks: Iterable[int]) -> None:
+        """Load these blocks, and keep them until `unpin` is called with the same blocks."""
+        wanted = list(blocks)
+        with self._lock:
+            for number in wanted:
+                self._pins[number] = self._pins.get(number, 0) + 1
+        try:
+            if not self._are_loaded(wanted):
+                # A second reader of the same block waits here and then finds it.
+                with self._loading:
+                    for number in wanted:
+                        self._load(number)
+        except BaseException:
+            self.unpin(wanted)
+            raise
+
+    def unpin(self, blocks: Iterable[int]) -> None:
+        """Allow to drop these blocks."""
+        with self._lock:
+            for number in blocks:
+                self._pins[number] -= 1
+                if not self._pins[number]:
+                    del self._pins[number]
+
+    def is_loaded(self, number: int) -> bool:
+        """Return whether a block is loaded."""
+        return number in self._loaded
+
+    def _are_loaded(self, blocks: Sequence[int]) -> bool:
+        with self._lock:
+            for number in blocks:
+                if number not in self._loaded:
+                    return False
+                self._loaded.move_to_end(number)
+            return True
+
+    def _load(self, number: int) -> None:
+        if self._are_loaded([number]):
+            return
+        rows = self.file.block_rows(number)
+        with self.reading() as database:
+            size = sum(len(row[_PAYLOAD]) for row in rows) + _ROW_BYTES * len(rows)
+            database.execute("BEGIN")
+            try:
+                self._make_room(size)
+                database.executemany(_INSERT, rows)
+                database.execute("COMMIT")
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            self._loaded[number] = size
+            self._measure()
+
+    def _measure(self) -> None:
+        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
+        (page,) = self._database.execute("PRAGMA page_size").fetchone()
+        self.bytes = pages * page
+
+    def _make_room(self, size: int) -> None:
+        kept = sum(self._loaded.values())
+        for number in list(self._loaded):
+            if kept + size <= MAX_BYTES:
+                return
+            if number not in self._pins:
+                block = self.index.blocks[number]
+                self._database.execute(_DELETE, (self.task_id, block.first_seq, block.last_seq))
+                kept -= self._loaded.pop(number)
+
+    def close(self) -> None:
+        """Close the database, which deletes it."""
+        with self._lock:
+            self._database.close()
+        self.file.close()
