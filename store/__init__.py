@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from signalbox.store.cold.moves.mover import ColdMover
+from signalbox.store.cold.reading import ColdFileReaders
 from signalbox.store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
 from signalbox.store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from signalbox.store.errors import (
@@ -116,5 +117,6 @@ def open_store(
 
 
 def _with_cold_storage(store: S, own_directory: str | None, place: str | None) -> S:
-    store.cold = store.cold_files = ColdMover(store, own_directory=own_directory, place=place)
+    mover = ColdMover(store, own_directory=own_directory, place=place)
+    store.cold, store.cold_files, store.cold_readers = mover, mover, ColdFileReaders(mover.places)
     return store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -38,12 +37,11 @@ class ColdCache:
         self._limit = limit
         self._lock = threading.Lock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
-        self._process = os.getpid()
 
     def ready(self, place: ColdPlace, name: str, digest: str) -> CachedFile | None:
         """Return a file if it is open and was checked lately, else None. Does not block. The caller calls `release`."""
         with self._lock:
-            entry = None if self._process != os.getpid() else self._entries.get((place.url, name, digest))
+            entry = self._entries.get((place.url, name, digest))
             if entry is None or entry.cached is None or entry.checked_at + place.check_interval < time.monotonic():
                 return None
             self._entries.move_to_end((place.url, name, digest))
@@ -58,9 +56,6 @@ class ColdCache:
         """
         key = (place.url, name, digest)
         with self._lock:
-            if self._process != os.getpid():
-                # The connections belong to the parent of this forked process.
-                self._entries, self._process = OrderedDict(), os.getpid()
             entry = self._entries.setdefault(key, _Entry())
         with entry.lock:
             if entry.cached is None or entry.checked_at + place.check_interval < time.monotonic():
@@ -115,6 +110,5 @@ class ColdCache:
         """Close all files that are not in use. Those in use are closed when they are released."""
         with self._lock:
             entries, self._entries = list(self._entries.values()), OrderedDict()
-        if self._process == os.getpid():
-            for entry in entries:
-                self._drop(entry)
+        for entry in entries:
+            self._drop(entry)

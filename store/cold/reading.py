@@ -5,65 +5,73 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from signalbox.store.cold.cache import CACHE_BYTES, ColdCache
-from signalbox.store.cold.places.place import ColdPlace, open_place
-from signalbox.store.cold.view import ColdView
+from signalbox.store.cold.moves.places import ColdPlaces
 from signalbox.store.contract.values import ColdTask
-from signalbox.store.errors import StoreUnavailable
 from signalbox.store.sql.views import Views
+
+if TYPE_CHECKING:
+    # Most programs read no task in cold storage, and these modules take long to load.
+    from signalbox.store.cold.cache import ColdCache
+    from signalbox.store.cold.cached_file import CachedFile
+    from signalbox.store.cold.view import ColdView
 
 THREADS = 8
 """Reads of cold files at the same time. They have threads of their own, so that a slow bucket delays nothing else."""
 
 
-class ColdFiles:
-    """Implements `ColdReaders` of `store.sql.cold_reading`. `beside` is the directory for the place ''."""
+class ColdFileReaders:
+    """Implements `ColdReaders` of `store.sql.cold_reading` for the files of one store."""
 
-    def __init__(self, beside: str | None, *, cache_bytes: int = CACHE_BYTES) -> None:
-        self._beside = beside
-        self._places: dict[str, ColdPlace] = {}
-        self._cache = ColdCache(cache_bytes)
+    def __init__(self, places: ColdPlaces) -> None:
+        self._places = places
+        self._process = 0
+        self._cache: ColdCache | None = None
         self._executor: ThreadPoolExecutor | None = None
-        self._process = os.getpid()
+
+    def _opened(self) -> tuple[ColdCache, ThreadPoolExecutor]:
+        """Return the cache and the threads of this process."""
+        if self._cache is None or self._executor is None or self._process != os.getpid():
+            from signalbox.store.cold.cache import ColdCache
+
+            # A forked process must not use the connections and threads of its parent.
+            self._cache, self._process = ColdCache(), os.getpid()
+            self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="signalbox-cold")
+        return self._cache, self._executor
 
     async def view(self, task: ColdTask, hot: Views) -> ColdView:
         """Return a view of a task in cold storage. The caller calls `release`."""
-        place, executor = self.place(task.place), self._threads()
-        cached = self._cache.ready(place, task.name, task.sha256)
+        from signalbox.store.cold.view import ColdView
+
+        place = self._places.open(task.place)
+        cache, executor = self._opened()
+        cached = cache.ready(place, task.name, task.sha256)
         if cached is None:
-            opening = asyncio.get_running_loop().run_in_executor(
-                executor, self._cache.open, place, task.name, task.sha256
-            )
+            loop = asyncio.get_running_loop()
+            opening = loop.run_in_executor(executor, cache.open, place, task.name, task.sha256)
             try:
                 cached = await asyncio.shield(opening)
             except asyncio.CancelledError:
-                opening.add_done_callback(lambda opened: opened.exception() or self._cache.release(opened.result()))
+                opening.add_done_callback(self._release_opened)
                 raise
         return ColdView(cached, hot, executor)
 
+    def _release_opened(self, opened: asyncio.Future[CachedFile]) -> None:
+        """Release a file that was opened for a read that was cancelled meanwhile."""
+        if self._cache is not None and not opened.cancelled() and opened.exception() is None:
+            self._cache.release(opened.result())
+
     def release(self, view: Views) -> None:
         """Say that a view is no longer used."""
-        assert isinstance(view, ColdView)
-        self._cache.release(view.cached)
-
-    def place(self, url: str) -> ColdPlace:
-        """Return the place with this URL. Raises InvalidEvent and ColdPlaceUnavailable."""
-        if url not in self._places:
-            if not url and self._beside is None:
-                raise StoreUnavailable("the place of the cold files of this store is not known", retry_after=30)
-            self._places[url] = open_place(url or str(self._beside))
-        return self._places[url]
-
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._executor is None or self._process != os.getpid():
-            self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="signalbox-cold")
-            self._process = os.getpid()
-        return self._executor
+        if self._cache is not None:
+            self._cache.release(view.cached)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Close all files."""
-        self._cache.close()
-        if self._executor is not None and self._process == os.getpid():
-            self._executor.shutdown(wait=False)
-            self._executor = None
+        if self._process == os.getpid():
+            if self._cache is not None:
+                self._cache.close()
+            if self._executor is not None:
+                self._executor.shutdown(wait=False)
+        self._cache = self._executor = None

@@ -30,6 +30,9 @@ T = TypeVar("T")
 Page = Callable[[int, int], Awaitable[list[Event]]]
 """Returns events after or before a seq, at most so many."""
 
+Ranges = Callable[[list[SeqRange]], Awaitable[list[Event]]]
+"""Returns the events in ranges of seqs."""
+
 _LAST = 2**62
 _SPAN_BLOCKS = "SELECT block FROM cold_span_blocks WHERE span_id = ? ORDER BY block DESC"
 
@@ -63,11 +66,16 @@ class ColdView(View):
         try:
             await asyncio.shield(pinning)
         except asyncio.CancelledError:
-            pinning.add_done_callback(lambda pinned: pinned.exception() or self.cached.unpin(blocks))
+            pinning.add_done_callback(lambda pinned: self._unpin(pinned, blocks))
             raise
         try:
             yield
         finally:
+            self.cached.unpin(blocks)
+
+    def _unpin(self, pinned: asyncio.Future[None], blocks: Sequence[int]) -> None:
+        """Drop blocks that were loaded for a read that was cancelled meanwhile."""
+        if not pinned.cancelled() and pinned.exception() is None:
             self.cached.unpin(blocks)
 
     async def _first(self, after: int, limit: int, count: Count, page: Page, until: int = _LAST) -> list[Event]:
@@ -101,9 +109,7 @@ class ColdView(View):
             left = [number for number in left if number < chosen[-1]]
         return found
 
-    async def _by_blocks(
-        self, seqs: Iterable[SeqRange], read: Callable[[list[SeqRange]], Awaitable[list[Event]]]
-    ) -> list[Event]:
+    async def _by_blocks(self, seqs: Iterable[SeqRange], read: Ranges) -> list[Event]:
         """Return the events that `read` finds in ranges of seqs, a few blocks at a time, in the order of the ranges."""
         found: list[Event] = []
         waiting, needed = list[SeqRange](), set[int]()

@@ -23,8 +23,8 @@ from signalbox.store.postgresql.processes import PostgresProcesses
 from signalbox.store.postgresql.readers import PostgresReaders
 from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
+from signalbox.store.sql.cold_reading import routed
 from signalbox.store.sql.database_store import DatabaseStore
-from signalbox.store.sql.cold_reading import ColdReaders, routed
 from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
@@ -36,7 +36,6 @@ class PostgresStore(DatabaseStore):
     """Implements `Store` for one PostgreSQL database. See `store.contract`."""
 
     _writer: PostgresWriter
-    cold_files: ColdReaders | None = None
 
     def __init__(self, url: str, *, bus: str | None = None) -> None:
         self.url, self.bus_url = url, bus
@@ -97,10 +96,10 @@ class PostgresStore(DatabaseStore):
     # reading and following
 
     def read(self) -> AbstractAsyncContextManager[Reading]:
-        return routed(self._readers.view(), self.cold_files)
+        return routed(self._readers.view(), self.cold_readers)
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
-        return routed(self._readers.view(consistent=False), self.cold_files)
+        return routed(self._readers.view(consistent=False), self.cold_readers)
 
     def peek(self) -> PostgresPeek:
         return PostgresPeek(self._address, self._refuse_moved)
@@ -162,8 +161,8 @@ class PostgresStore(DatabaseStore):
 
     async def aclose(self) -> None:
         await self._calls.off_the_loop(self._close_writer)
-        if self.cold_files is not None:
-            self.cold_files.close()
+        if self.cold_readers is not None:
+            self.cold_readers.close()
         if self._calls.blocking:
             self._pool.stop()
         else:

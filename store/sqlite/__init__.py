@@ -11,7 +11,7 @@ from pathlib import Path
 from signalbox.store.chain.keys import StoreKey
 from signalbox.store.contract import Reading, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
-from signalbox.store.sql.cold_reading import ColdReaders, routed
+from signalbox.store.sql.cold_reading import routed
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.people import PeopleTables
@@ -38,7 +38,6 @@ class SqliteStore(DatabaseStore):
     """Implements `Store` for one SQLite file. See `store.contract`."""
 
     _writer: SqliteWriter
-    cold_files: ColdReaders | None = None
 
     def __init__(self, path: Path, url: str, *, synchronous: str = "NORMAL") -> None:
         if synchronous not in ("NORMAL", "FULL"):
@@ -71,10 +70,10 @@ class SqliteStore(DatabaseStore):
     # reading and following
 
     def read(self) -> AbstractAsyncContextManager[Reading]:
-        return routed(self._readers.view(), self.cold_files)
+        return routed(self._readers.view(), self.cold_readers)
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
-        return routed(self._readers.view(consistent=False), self.cold_files)
+        return routed(self._readers.view(consistent=False), self.cold_readers)
 
     def peek(self) -> SqlitePeek:
         peek = SqlitePeek(self._file)
@@ -127,8 +126,8 @@ class SqliteStore(DatabaseStore):
 
     async def aclose(self) -> None:
         await self._calls.off_the_loop(self._close_writer)
-        if self.cold_files is not None:
-            self.cold_files.close()
+        if self.cold_readers is not None:
+            self.cold_readers.close()
         if self._calls.blocking:
             self._readers.stop()
         else:

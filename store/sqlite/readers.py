@@ -16,6 +16,7 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 from signalbox.store.errors import StoreClosed
 from signalbox.store.held_views import HeldView, ViewLimit
 from signalbox.store.sql.short_payloads import shortened
+from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.file_uri import uri
@@ -45,6 +46,12 @@ async def _roll_back(connection: aiosqlite.Connection, interrupted: bool) -> Non
     finally:
         if not ended.done():
             await connection.interrupt()
+
+
+def _begin(connection: sqlite3.Connection) -> bool:
+    """Begin a transaction, and return whether any task is in cold storage. Both need one switch of threads."""
+    connection.execute("BEGIN")
+    return connection.execute(ANY_COLD).fetchone() is not None
 
 
 def _stop(connection: aiosqlite.Connection) -> None:
@@ -105,9 +112,9 @@ class Readers:
             with translated_errors():
                 connection = await self._take_connection(held_view, slots)
                 self._view_limit.enter(held_view)
-                if consistent:
-                    await connection.execute_fetchall("BEGIN")
                 view = View(connection)
+                if consistent:
+                    view.any_cold = await connection._execute(_begin, connection._conn)  # type: ignore[no-untyped-call]
                 yield view
                 if view.damage is not None:
                     self._file.record(view.damage)

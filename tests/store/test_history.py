@@ -135,10 +135,10 @@ async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, mon
     past = History()
     await state_at(store, past, "long", len(log))
     folded: list[int] = []
-    fold_on = history._fold
+    fold_on = history.fold
     monkeypatch.setattr(
         history,
-        "_fold",
+        "fold",
         lambda state, changing, times: (folded.append(len(times)), fold_on(state, changing, times))[1],
     )
     for seq in (len(log), len(log) - 1, 2 * history.STEP, history.STEP + 7, history.STEP - 1):

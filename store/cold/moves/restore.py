@@ -9,13 +9,12 @@ from functools import partial
 from typing import TypeVar
 
 from signalbox.store.artifacts import ArtifactContent
-from signalbox.store.cold.errors import ColdFileDamaged
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.moves.database import MOVED_PARTS, STEP_WEIGHT, ColdDatabase, insert_sql, stored_row
 from signalbox.store.cold.moves.pace import STEP_SECONDS, URGENT_REST, rest_after
 from signalbox.store.cold.moves.places import ColdPlaces, belongs_to
 from signalbox.store.contract import ColdTask
-from signalbox.store.errors import StoreError, StoreUnavailable
+from signalbox.store.errors import ColdFileDamaged, StoreError, StoreUnavailable
 from signalbox.store.moving.tables import EVENTS, Row, Table
 from signalbox.store.sql import artifacts, audits
 from signalbox.store.sql.cold_tasks import restoring

@@ -72,7 +72,7 @@ async def test_a_task_moves_to_a_file_and_comes_back_with_every_row(store: Store
     assert await actions(store) == ["task_restored_from_cold_storage", "task_moved_to_cold_storage"]
     async with store.read() as view:
         (artifact,) = await view.artifacts("t0")
-        assert await view.content_piece(artifact.sha256, 0) == b"content" * 1000
+        assert await view.content_piece("t0", artifact.sha256, 0) == b"content" * 1000
 
 
 async def test_the_list_is_the_same_while_a_task_is_cold(store: Store) -> None:
