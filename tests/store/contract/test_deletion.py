@@ -105,13 +105,13 @@ async def test_artifacts_of_a_deleted_task_go_unless_another_task_has_them(store
     await store.adelete_task("a", later=True)
     await store.aremove_deleted()
     async with store.read() as view:
-        assert await view.has_content(kept)
-        assert not await view.has_content(gone)
-        assert await view.content_piece(gone, 0) is None
+        assert await view.has_content("other", kept)
+        assert not await view.has_content("gone", gone)
+        assert await view.content_piece("gone", gone, 0) is None
     await store.adelete_task("b", later=True)
     await store.aremove_deleted()
     async with store.read() as view:
-        assert await view.content_piece(kept, 0) is None
+        assert await view.content_piece("other", kept, 0) is None
 
 
 def test_a_writer_is_never_delayed_long_by_a_removal(store: Store) -> None:
