@@ -13,8 +13,8 @@ from pathlib import Path
 
 from signalbox.store.cold.source import UNFINISHED
 from signalbox.store.moving.tables import PARTS, TASKS, Row, Table
-from signalbox.store.sql.short_payloads import shortened
 from signalbox.store.sqlite.migrations import applied, empty_database, known, migrate
+from signalbox.store.sqlite.payloads import add_functions
 from signalbox.store.terminal_escapes import plain_json
 
 TABLES = (TASKS, *PARTS, UNFINISHED)
@@ -47,7 +47,7 @@ def connect(path: Path) -> sqlite3.Connection:
     for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = OFF", "cache_size = -4096"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     connection.create_function("plain_json", 1, plain_json, deterministic=True)
-    connection.create_function("signalbox_brief", 1, shortened, deterministic=True)
+    add_functions(connection)
     return connection
 
 

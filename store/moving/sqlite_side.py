@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -15,12 +16,14 @@ from signalbox.store.kinds import sqlite_path
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow, UnreadableRow
 from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.sqlite_reservation import Reservation
-from signalbox.store.moving.tables import ALL, COUNTED, OF_TASKS, TASKS, Row, Table
+from signalbox.store.moving.tables import ALL, COUNTED, EVENTS, OF_TASKS, TASKS, Row, Table
+from signalbox.store.sqlite import compression
 from signalbox.store.sqlite.connection import connect, create_private, is_busy, private, translated
 from signalbox.store.sqlite.damaged import is_not_text
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.migrations import applied, known, migrate
+from signalbox.store.sqlite.payloads import TEXT, compressed_rows
 from signalbox.store.sqlite.refold import refold_waiting
 from signalbox.store.sqlite.views import SQLITE
 
@@ -39,6 +42,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "json": (str,),
     "key": (str,),
 }
+_TEXTS = {name: f"coalesce({TEXT.format(name)}, {name}) AS {name}" for name in ("payload", "plain")}
+"""Long payloads are stored compressed, and moved as texts."""
+
 _COUNTER = ("task_id", "identity", "last_seq")
 _TASKS = "(SELECT tasks.*, identity, last_seq FROM tasks LEFT JOIN task_event_seq_counters USING (task_id))"
 
@@ -153,6 +159,7 @@ class SqliteSide(DatabaseSide):
         with _errors():
             migrate(self._db)
             refold_waiting(self._db)
+            self._db.compresses = compression.begin(self._db)
             self._db.execute("PRAGMA foreign_keys = OFF")
 
     def tune(self) -> None:
@@ -172,7 +179,8 @@ class SqliteSide(DatabaseSide):
 
     def select(self, table: Table, rest: str = "", *values: object) -> Iterator[Row]:
         source = f"{_TASKS} AS tasks" if table is TASKS else table.name
-        return self._checked(table, f"SELECT {', '.join(table.names)} FROM {source} {rest}", *values)
+        columns = ", ".join(_TEXTS.get(name, name) if table is EVENTS else name for name in table.names)
+        return self._checked(table, f"SELECT {columns} FROM {source} {rest}", *values)
 
     def changed(self, table: Table, since: dict[str, int]) -> Iterator[Row]:
         # CROSS JOIN makes SQLite look up each task in the index.
@@ -200,9 +208,11 @@ class SqliteSide(DatabaseSide):
             names = [TASKS.names[place] for place in kept]
             self._insert("tasks", names, [tuple(row[place] for place in kept) for row in rows])
         else:
-            self._insert(table.name, table.names, rows)
+            compresses = table is EVENTS and self._db.compresses
+            stored = compressed_rows(rows, self._db.compressor) if compresses else rows
+            self._insert(table.name, table.names, stored)
 
-    def _insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def _insert(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         sql = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         self._db.executemany(sql, rows)
 

@@ -18,6 +18,8 @@ POSTGRESQL = Dialect(
     stored=str,
     among=_among,
     json_text="json_text({0}, '{1}')".format,
+    # PostgreSQL compresses long values by itself.
+    text=str,
     stored_key=stored_key,
     restored=restored,
     full_key=full_key,

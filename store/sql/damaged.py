@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from signalbox.store.events import MAX_DEPTH, depth_of
+from signalbox.store.sql.compressed import is_compressed
 from signalbox.store.state import Task
 from signalbox.store.times import now
 
@@ -54,7 +55,7 @@ def payload_of(stored: object) -> str:
         except (msgspec.DecodeError, RecursionError):
             reason = "is not valid JSON"
     else:
-        reason = "is not text"
+        reason = "is compressed, and damaged" if is_compressed(stored) else "is not text"
     message = f"this event cannot be read: its stored payload {reason}"
     return msgspec.json.encode({"message": message, "unreadable": _text(stored)[:_MAX_SHOWN_CHARS]}).decode()
 

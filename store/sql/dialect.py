@@ -17,6 +17,7 @@ class Dialect(NamedTuple):
     - `among(column, values)`: the condition that a column has one of these values, of which there may be thousands.
     - `json_text(column, name)`: the field `name` of the JSON object in a column, as text, or NULL if there is none or
       the column has no valid JSON.
+    - `text(column)`: the payload in a column as text. A kind of database may store it compressed.
     - `stored_key(id)`: the text by which the row of a checkpoint or a permission request is stored and found.
     - `restored(text)`: a stored text as it was given.
     - `full_key(name, stored, state)`: the id whose `stored_key` is `stored`, from the field `name` of the row's state.
@@ -26,6 +27,7 @@ class Dialect(NamedTuple):
     stored: Callable[[str], str]
     among: Callable[[str, Sequence[object]], Condition]
     json_text: Callable[[str, str], str]
+    text: Callable[[str], str]
     stored_key: Callable[[str], str]
     restored: Callable[[str], str]
     full_key: Callable[[str, str, str], str]

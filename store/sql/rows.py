@@ -11,6 +11,7 @@ import msgspec
 from signalbox.store.errors import UnreadableTask
 from signalbox.store.events import Event
 from signalbox.store.sql import damaged
+from signalbox.store.sql.compressed import is_compressed, text_of
 from signalbox.store.state import Task
 
 COLUMNS = (
@@ -35,6 +36,8 @@ _encoder = msgspec.json.Encoder()
 
 def event_of(row: Sequence[Any]) -> Event:
     """Return the event of one row of `task_events`. The payload of a damaged event says what is wrong with it."""
+    if type(row[8]) is bytes:
+        row = _with_text(row)
     if not _ROW_TYPES.issuperset(map(type, row)):
         row = damaged.texts(row, _INTEGER_COLUMNS)
     return _event(row, _payload(row[8]))
@@ -45,6 +48,15 @@ def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
     if _are_whole(rows):
         return [_event(row, row[8]) for row in rows]
     return [event_of(row) for row in rows]
+
+
+def _with_text(row: Sequence[Any]) -> Sequence[Any]:
+    """Return a row with its compressed payload as text. A damaged payload says what is wrong with it."""
+    stored = row[8]
+    if not is_compressed(stored):
+        return row
+    text = text_of(stored)
+    return (*row[:8], damaged.payload_of(stored) if text is None else text, *row[9:])
 
 
 def _are_whole(rows: Sequence[Sequence[Any]]) -> bool:

@@ -34,7 +34,7 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
 
     `failure_lines` are the seqs of the lines that count as failures although their events report none.
     """
-    like = dialect.like
+    like, payload, plain = dialect.like, dialect.text("payload"), dialect.text("plain")
     found = ["task_id = ?"]
     values: list[object] = [task_id]
     for name, column in _COLUMNS.items():
@@ -63,8 +63,8 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
         if wanted:
             # The cheap LIKE leaves few payloads to parse.
             found.append(
-                rf"CASE WHEN payload {like} ? ESCAPE '\'"
-                f" THEN lower({dialect.json_text('payload', name)}) = lower(?) END"
+                rf"CASE WHEN {payload} {like} ? ESCAPE '\'"
+                f" THEN lower({dialect.json_text(payload, name)}) = lower(?) END"
             )
             values += [pattern_of(_in_json(wanted)), wanted]
     if query.text:
@@ -72,9 +72,9 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
         may_match_escapes = _ESCAPE_CHARS.search(query.text)
         # `plain` is the payload without terminal escape sequences, or NULL if the payload has none.
         found.append(
-            f"(CASE WHEN plain IS NULL THEN {matches.format(text='payload')} ELSE {matches.format(text='plain')} END"
+            f"(CASE WHEN plain IS NULL THEN {matches.format(text=payload)} ELSE {matches.format(text=plain)} END"
             rf" OR event_type {like} ? ESCAPE '\'"
-            + (f" OR (plain IS NOT NULL AND {matches.format(text='payload')}))" if may_match_escapes else ")")
+            + (f" OR (plain IS NOT NULL AND {matches.format(text=payload)}))" if may_match_escapes else ")")
         )
         values += [*patterns, *patterns, pattern_of(query.text)]
         values += patterns if may_match_escapes else []
@@ -83,7 +83,9 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
 
 def naming(word: str, dialect: Dialect) -> Condition:
     """Return the condition that a payload contains `word`, and its values. An empty word matches every payload."""
-    return (rf"payload {dialect.like} ? ESCAPE '\'", [pattern_of(_in_json(word))]) if word else everything()
+    if not word:
+        return everything()
+    return rf"{dialect.text('payload')} {dialect.like} ? ESCAPE '\'", [pattern_of(_in_json(word))]
 
 
 def _matching(text: str, like: str) -> Condition:

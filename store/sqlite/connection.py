@@ -15,10 +15,12 @@ from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from signalbox.store.events import new_id
 from signalbox.store.sql.group_commit import JOB_TIMEOUT
 from signalbox.store.sql.moved import FACTS, refuse_moved
+from signalbox.store.sqlite import compression
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.migrations import applied, migrate
+from signalbox.store.sqlite.payloads import add_functions
 from signalbox.store.sqlite.refold import refold_waiting
 from signalbox.store.terminal_escapes import plain_json
 
@@ -54,6 +56,7 @@ def connect(path: Path, synchronous: str, *, make: bool = True, alone: bool = Fa
     )
     try:
         connection.create_function("plain_json", 1, plain_json, deterministic=True)
+        add_functions(connection)
         if alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
@@ -79,6 +82,7 @@ def open_for_writing(path: Path, synchronous: str) -> tuple[SqliteDatabase, dict
                 migrate(connection)
                 refold_waiting(connection)
                 facts = facts_of(connection)
+                connection.compresses = compression.begin(connection)
                 _complete(connection, path)
                 return connection, facts
         except BaseException as error:

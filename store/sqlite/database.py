@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cached_property
 
+from signalbox.store.sql.compressed import Compressor
 from signalbox.store.sql.rows import COLUMNS, to_json
+from signalbox.store.sqlite.payloads import compressed_rows
 from signalbox.store.sqlite.text_index import SqliteTextIndex
 from signalbox.store.sqlite.views import SQLITE
 from signalbox.store.state import Task
@@ -22,6 +25,13 @@ class SqliteDatabase(sqlite3.Connection):
     """Implements `Database`. A subclass of the connection, because another layer would slow every statement."""
 
     dialect = SQLITE
+    compresses = False
+    """Whether long payloads are stored compressed: see `compression`."""
+
+    @cached_property
+    def compressor(self) -> Compressor:
+        """The compressor of this connection."""
+        return Compressor()
 
     @property
     def text_index(self) -> SqliteTextIndex:
@@ -54,6 +64,8 @@ class SqliteDatabase(sqlite3.Connection):
         self.execute(counter, (task.task_id, task.identity))
 
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
+        if self.compresses:
+            rows = compressed_rows(rows, self.compressor)
         self.executemany(_INSERT, rows)
 
     def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -14,6 +14,7 @@ from signalbox.store.sql.findings import MAX_FINDINGS, Finding, compare_tasks
 from signalbox.store.sql.removal import PARTS, PRESENT
 from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.migrations import applied, empty_database, known, unknown_migrations
+from signalbox.store.sqlite.payloads import add_functions
 from signalbox.store.sqlite.views import SQLITE
 
 RESTORE = (
@@ -46,7 +47,7 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     except SchemaTooNew as error:
         yield Finding("too_new", str(error), "upgrade Signalbox")
         return
-    checks = [_integrity, _missing_indexes, _orphaned_rows, _counters, _projections]
+    checks = [_integrity, _payloads, _missing_indexes, _orphaned_rows, _counters, _projections]
     if missing := sorted(known_names - applied_names):
         yield Finding(
             "old", f"it was written by an older Signalbox: {', '.join(missing)}", "start the server once: it migrates"
@@ -63,6 +64,16 @@ def _integrity(db: sqlite3.Connection) -> Iterator[Finding]:
     for (fault,) in db.execute(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall():
         if fault != "ok":
             yield Finding("damaged", str(fault).replace("\n", "; "), RESTORE)
+
+
+def _payloads(db: sqlite3.Connection) -> Iterator[Finding]:
+    add_functions(db)
+    sql = (
+        "SELECT task_id, seq FROM task_events WHERE typeof(payload) = 'blob' AND signalbox_text(payload) IS NULL"
+        " OR typeof(plain) = 'blob' AND signalbox_text(plain) IS NULL"
+    )
+    for task_id, seq in db.execute(sql).fetchmany(MAX_FINDINGS):
+        yield Finding("payload", f"task {task_id}: the payload of event #{seq} cannot be read", RESTORE)
 
 
 def _missing_indexes(db: sqlite3.Connection) -> Iterator[Finding]:

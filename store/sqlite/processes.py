@@ -10,6 +10,8 @@ from signalbox.store.contract.processes import CountKey
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls
 from signalbox.store.sql.processes import CLOCK_STEP, FORGET_AFTER, ProcessTables
+from signalbox.store.sqlite import compression
+from signalbox.store.sqlite.database import SqliteDatabase
 
 NOW = "(julianday('now') - 2440587.5) * 86400.0"
 """The time in seconds since 1970. `unixepoch('subsec')` needs SQLite 3.42."""
@@ -39,10 +41,12 @@ def _report(db: Database, process_id: str, counts: Mapping[CountKey, int], compl
     # Foreign keys delete the counts of a deleted process.
     db.execute(f"DELETE FROM server_processes WHERE seen_at NOT BETWEEN {_OLDEST} AND {_NEWEST}")
     db.execute(
-        f"INSERT INTO server_processes (process_id, seen_at) VALUES (?, {NOW})"
+        f"INSERT INTO server_processes (process_id, seen_at, reads_compressed) VALUES (?, {NOW}, 1)"
         " ON CONFLICT (process_id) DO UPDATE SET seen_at = excluded.seen_at",
         (process_id,),
     )
+    if isinstance(db, SqliteDatabase) and not db.compresses:
+        db.compresses = compression.begin_inside(db)
     if complete:
         db.execute("DELETE FROM process_counts WHERE process_id = ?", (process_id,))
     else:

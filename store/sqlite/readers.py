@@ -15,11 +15,11 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from signalbox.store.errors import StoreClosed
 from signalbox.store.held_views import HeldView, ViewLimit
-from signalbox.store.sql.short_payloads import shortened
 from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.file_uri import uri
+from signalbox.store.sqlite.payloads import Functions
 from signalbox.store.sqlite.views import View
 
 MAX_READERS = 8
@@ -163,7 +163,8 @@ class Readers:
         try:
             await connection
             await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KB}")
-            await connection.create_function("signalbox_brief", 1, shortened, deterministic=True)
+            for name, function in Functions().by_name().items():
+                await connection.create_function(name, 1, function, deterministic=True)
         except BaseException:
             _stop(connection)
             _join_thread(connection)

@@ -65,7 +65,7 @@ def _refold(db: SqliteDatabase, task_id: str) -> None:
     for row in db.execute(sql, (task_id,)):
         # A quiet line changes only counters, so it is not decoded, unless an older version did not read model calls.
         span = state.spans.get(row[6])
-        if row[-1] and not may_concern_model(row[8]) and not (span and is_model_span(span)):
+        if row[-1] and isinstance(row[8], str) and not may_concern_model(row[8]) and not (span and is_model_span(span)):
             count(state.task, [row[9]])
             continue
         event = event_of(row[:-1])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signalbox.store.errors import StoreError, StoreLost
+from signalbox.store.sqlite import compression
 from signalbox.store.sqlite.connection import connect, facts_of, refuse_moved_file, translated_errors
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
@@ -63,6 +64,7 @@ class Reopening:
                 migrate(connection)
                 refold_waiting(connection)
                 facts = facts_of(connection, renew_epoch=epoch if replaced else None)
+                connection.compresses = compression.begin(connection)
             self._file.opened()
         except (StoreError, sqlite3.Error, OSError) as error:
             if connection is not None:

@@ -13,15 +13,13 @@ from signalbox.store.events import Event
 from signalbox.store.sql.dialect import Condition, Dialect
 from signalbox.store.sql.heartbeats import SeqRange
 from signalbox.store.sql.rows import COLUMNS, decode, events_of
-from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
 from signalbox.store.sql.views import Views, window_sql
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.index_rows import SqliteIndexReads
+from signalbox.store.sqlite.payloads import BRIEF, CUT_FROM, TEXT
 from signalbox.store.sqlite.piecewise import PiecewiseRows
 
-BRIEF_COLUMNS = COLUMNS.replace(
-    " payload,", f" CASE WHEN length(payload) > {MAX_PAYLOAD_CHARS} THEN signalbox_brief(payload) ELSE payload END,"
-) + (f", CASE WHEN length(payload) > {MAX_PAYLOAD_CHARS} THEN length(CAST(payload AS BLOB)) END")
+BRIEF_COLUMNS = COLUMNS.replace(" payload,", f" {BRIEF},") + f", {CUT_FROM}"
 """The columns for `event_of`, with long payloads shortened, and then the full size of a shortened payload in bytes."""
 
 
@@ -41,6 +39,7 @@ SQLITE = Dialect(
     stored="CAST({} AS BLOB)".format,
     among=_among,
     json_text=_JSON_TEXT.format,
+    text=TEXT.format,
     stored_key=str,
     restored=str,
     full_key=lambda name, stored, state: stored,

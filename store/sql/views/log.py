@@ -131,7 +131,8 @@ class LogViews(Rows):
         return await self._events(FAILURES, task_id, after, limit)
 
     async def error_output(self, task_id: str, before: int, limit: int, since: int = 0) -> list[Event]:
-        where = f"task_id = ? AND seq > ? AND seq < ? AND event_type = 'log' AND payload {self.dialect.like} ?"
+        matches = f"{self.dialect.text('payload')} {self.dialect.like} ?"
+        where = f"task_id = ? AND seq > ? AND seq < ? AND event_type = 'log' AND {matches}"
         found = await self._events(
             f"{where} ORDER BY seq DESC LIMIT ?", task_id, since, before, '%"stream":"stderr"%', limit
         )

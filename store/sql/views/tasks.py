@@ -154,7 +154,7 @@ class TaskViews(Rows):
         return dict((await self._rows_of_tasks(query, task_ids))[0])
 
     async def last_lines(self, task_ids: Sequence[str]) -> dict[str, str]:
-        message = self.dialect.json_text("payload", "message")
+        message = self.dialect.json_text(self.dialect.text("payload"), "message")
         newest = (
             f"SELECT substr({message}, 1, {MAX_LAST_LINE}) FROM task_events e WHERE e.task_id = c.task_id"
             f" AND seq > c.last_seq - {LAST_LINE_EVENTS} AND event_type = 'log' AND trim({message}) <> ''"

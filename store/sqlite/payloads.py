@@ -1,0 +1,94 @@
+"""Compressed payloads in the SQL of a SQLite file: the rows of an insert, and the functions of a query."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from signalbox.store.failures import reports_failure
+from signalbox.store.sql.compressed import MIN_CHARS, Compressor, is_compressed, text_of
+from signalbox.store.sql.rows import COLUMNS
+from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
+
+_NAMES = COLUMNS.replace(" ", "").split(",")
+_TYPE, _PAYLOAD, _PLAIN = _NAMES.index("event_type"), _NAMES.index("payload"), len(_NAMES) + 1
+"""The places of these columns in the rows of `Database.insert_events`."""
+
+TEXT = "CASE typeof({0}) WHEN 'blob' THEN signalbox_text({0}) ELSE {0} END"
+"""A payload as text. It is NULL if the payload is compressed and damaged."""
+
+BRIEF = (
+    f"CASE WHEN typeof(payload) = 'blob' OR length(payload) > {MAX_PAYLOAD_CHARS} THEN signalbox_brief(payload)"
+    " ELSE payload END"
+)
+"""A payload, shortened if it is long."""
+
+CUT_FROM = (
+    "CASE WHEN typeof(payload) = 'blob' THEN signalbox_cut_from(payload)"
+    f" WHEN length(payload) > {MAX_PAYLOAD_CHARS} THEN length(CAST(payload AS BLOB)) END"
+)
+"""The size in bytes of a payload that `BRIEF` shortens, else NULL."""
+
+
+def compressed_rows(rows: Sequence[Sequence[Any]], compressor: Compressor) -> Sequence[Sequence[Any]]:
+    """Return the rows of `Database.insert_events` with their long payloads compressed."""
+    if not any(len(row[_PAYLOAD]) >= MIN_CHARS for row in rows):
+        return rows
+    return [_compressed(row, compressor) if len(row[_PAYLOAD]) >= MIN_CHARS else row for row in rows]
+
+
+def _compressed(row: Sequence[Any], compressor: Compressor) -> Sequence[Any]:
+    found = list(row)
+    if _may_be_compressed(row[_TYPE], row[_PAYLOAD]):
+        found[_PAYLOAD] = compressor.stored(row[_PAYLOAD])
+    if row[_PLAIN] and len(row[_PLAIN]) >= MIN_CHARS:
+        found[_PLAIN] = compressor.stored(row[_PLAIN])
+    return found
+
+
+def _may_be_compressed(event_type: str, payload: str) -> bool:
+    """Return whether the column `failure`, which SQLite computes from type and payload, stays right."""
+    if event_type in ("runner_exit", "status"):
+        return False
+    return reports_failure(event_type, "{}") or not reports_failure(event_type, payload)
+
+
+class Functions:
+    """The functions for one connection. They keep the last text, because a query may ask for it several times."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, str | None] = (b"", None)
+
+    def _text(self, stored: Any) -> str | None:
+        if not is_compressed(stored):
+            return None
+        if stored != self._last[0]:
+            self._last = (stored, text_of(stored))
+        return self._last[1]
+
+    def text(self, stored: Any) -> Any:
+        """Return a compressed payload as text, or None if it is damaged."""
+        return self._text(stored) if isinstance(stored, bytes) else stored
+
+    def brief(self, stored: Any) -> Any:
+        """Return a payload, shortened if it is long. A damaged one is returned unchanged."""
+        text = self._text(stored)
+        if text is None:
+            return shortened(stored)
+        return shortened(text) if len(text) > MAX_PAYLOAD_CHARS else text
+
+    def cut_from(self, stored: Any) -> int | None:
+        """Return the size in bytes of a compressed payload that `brief` shortens, else None."""
+        text = self._text(stored)
+        return len(text.encode()) if text is not None and len(text) > MAX_PAYLOAD_CHARS else None
+
+    def by_name(self) -> dict[str, Callable[[Any], Any]]:
+        """Return the functions under their names in SQL. Each takes one value."""
+        return {"signalbox_text": self.text, "signalbox_brief": self.brief, "signalbox_cut_from": self.cut_from}
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """Make the functions available on a connection."""
+    for name, function in Functions().by_name().items():
+        connection.create_function(name, 1, function, deterministic=True)
