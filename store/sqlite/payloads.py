@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from signalbox.store.failures import reports_failure
@@ -14,6 +15,8 @@ from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
 _NAMES = COLUMNS.replace(" ", "").split(",")
 _TYPE, _PAYLOAD, _PLAIN = _NAMES.index("event_type"), _NAMES.index("payload"), len(_NAMES) + 1
 """The places of these columns in the rows of `Database.insert_events`."""
+
+_payload_of = itemgetter(_PAYLOAD)
 
 TEXT = "CASE typeof({0}) WHEN 'blob' THEN signalbox_text({0}) ELSE {0} END"
 """A payload as text. It is NULL if the payload is compressed and damaged."""
@@ -33,7 +36,7 @@ CUT_FROM = (
 
 def compressed_rows(rows: Sequence[Sequence[Any]], compressor: Compressor) -> Sequence[Sequence[Any]]:
     """Return the rows of `Database.insert_events` with their long payloads compressed."""
-    if not any(len(row[_PAYLOAD]) >= MIN_CHARS for row in rows):
+    if max(map(len, map(_payload_of, rows)), default=0) < MIN_CHARS:
         return rows
     return [_compressed(row, compressor) if len(row[_PAYLOAD]) >= MIN_CHARS else row for row in rows]
 
