@@ -23,7 +23,7 @@ from signalbox.store.sqlite.damaged import is_not_text
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.migrations import applied, known, migrate
-from signalbox.store.sqlite.payloads import TEXT, compressed_rows
+from signalbox.store.sqlite.payloads import TEXT, Places, compressed_rows
 from signalbox.store.sqlite.refold import refold_waiting
 from signalbox.store.sqlite.views import SQLITE
 
@@ -45,6 +45,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _TEXTS = {name: f"coalesce({TEXT.format(name)}, {name}) AS {name}" for name in ("payload", "plain")}
 """Long payloads are stored compressed, and moved as texts."""
 
+_PLACES = Places.among(EVENTS.names)
 _COUNTER = ("task_id", "identity", "last_seq")
 _TASKS = "(SELECT tasks.*, identity, last_seq FROM tasks LEFT JOIN task_event_seq_counters USING (task_id))"
 
@@ -209,7 +210,7 @@ class SqliteSide(DatabaseSide):
             self._insert("tasks", names, [tuple(row[place] for place in kept) for row in rows])
         else:
             compresses = table is EVENTS and self._db.compresses
-            stored = compressed_rows(rows, self._db.compressor) if compresses else rows
+            stored = compressed_rows(rows, self._db.compressor, _PLACES) if compresses else rows
             self._insert(table.name, table.names, stored)
 
     def _insert(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

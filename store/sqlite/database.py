@@ -8,7 +8,7 @@ from functools import cached_property
 
 from signalbox.store.sql.compressed import Compressor
 from signalbox.store.sql.rows import COLUMNS, to_json
-from signalbox.store.sqlite.payloads import compressed_rows
+from signalbox.store.sqlite.payloads import Places, compressed_rows
 from signalbox.store.sqlite.text_index import SqliteTextIndex
 from signalbox.store.sqlite.views import SQLITE
 from signalbox.store.state import Task
@@ -71,6 +71,8 @@ class SqliteDatabase(sqlite3.Connection):
     def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         values = ", ".join("?" * len(columns))
         sql = f"INSERT INTO task_events ({', '.join(columns)}) VALUES ({values}) ON CONFLICT DO NOTHING"
+        if self.compresses:
+            rows = compressed_rows(rows, self.compressor, Places.among(columns))
         self.executemany(sql, rows)
 
     def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:

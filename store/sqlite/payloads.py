@@ -5,18 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from signalbox.store.failures import reports_failure
 from signalbox.store.sql.compressed import MIN_CHARS, Compressor, is_compressed, text_of
 from signalbox.store.sql.rows import COLUMNS
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
-
-_NAMES = COLUMNS.replace(" ", "").split(",")
-_TYPE, _PAYLOAD, _PLAIN = _NAMES.index("event_type"), _NAMES.index("payload"), len(_NAMES) + 1
-"""The places of these columns in the rows of `Database.insert_events`."""
-
-_payload_of = itemgetter(_PAYLOAD)
 
 TEXT = "CASE typeof({0}) WHEN 'blob' THEN signalbox_text({0}) ELSE {0} END"
 """A payload as text. It is NULL if the payload is compressed and damaged."""
@@ -34,19 +28,40 @@ CUT_FROM = (
 """The size in bytes of a payload that `BRIEF` shortens, else NULL."""
 
 
-def compressed_rows(rows: Sequence[Sequence[Any]], compressor: Compressor) -> Sequence[Sequence[Any]]:
-    """Return the rows of `Database.insert_events` with their long payloads compressed."""
-    if max(map(len, map(_payload_of, rows)), default=0) < MIN_CHARS:
+class Places(NamedTuple):
+    """The places of the columns that compression reads, in a row of `task_events`."""
+
+    event_type: int
+    payload: int
+    plain: int
+
+    @classmethod
+    def among(cls, columns: Sequence[str]) -> Places:
+        """Return the places among these columns."""
+        return cls(*map(columns.index, cls._fields))
+
+
+APPENDED = Places.among([*COLUMNS.replace(" ", "").split(","), "quiet", "plain"])
+"""The places in the rows of `Database.insert_events`."""
+
+
+def compressed_rows(
+    rows: Sequence[Sequence[Any]], compressor: Compressor, places: Places = APPENDED
+) -> Sequence[Sequence[Any]]:
+    """Return rows of `task_events` with their long payloads compressed."""
+    payload = places.payload
+    if max(map(len, map(itemgetter(payload), rows)), default=0) < MIN_CHARS:
         return rows
-    return [_compressed(row, compressor) if len(row[_PAYLOAD]) >= MIN_CHARS else row for row in rows]
+    return [_compressed(row, compressor, places) if len(row[payload]) >= MIN_CHARS else row for row in rows]
 
 
-def _compressed(row: Sequence[Any], compressor: Compressor) -> Sequence[Any]:
+def _compressed(row: Sequence[Any], compressor: Compressor, places: Places) -> Sequence[Any]:
+    event_type, payload, plain = (row[place] for place in places)
     found = list(row)
-    if _may_be_compressed(row[_TYPE], row[_PAYLOAD]):
-        found[_PAYLOAD] = compressor.stored(row[_PAYLOAD])
-    if row[_PLAIN] and len(row[_PLAIN]) >= MIN_CHARS:
-        found[_PLAIN] = compressor.stored(row[_PLAIN])
+    if _may_be_compressed(event_type, payload):
+        found[places.payload] = compressor.stored(payload)
+    if plain and len(plain) >= MIN_CHARS:
+        found[places.plain] = compressor.stored(plain)
     return found
 
 

@@ -18,6 +18,7 @@ from signalbox.store.sqlite import SqliteStore, migrations, payloads
 from signalbox.store.sqlite.compression import GONE_AFTER
 from signalbox.store.sqlite.doctor import examine
 from signalbox.store.sqlite.processes import NOW
+from tests.support.damaged_database import NOISE
 from tests.support.every_read import reads_of_lists, reads_of_task, value_of
 from tests.support.varied_log import record, varied_log
 
@@ -104,15 +105,12 @@ async def test_a_search_finds_text_in_long_payloads(store: SqliteStore) -> None:
 
 
 def test_payloads_stay_as_they_are_where_compression_gains_nothing(store: SqliteStore, path: Path) -> None:
-    noise = random.Random(1).randbytes(3000).hex()
     store.append(
         "t",
         [
             NewEvent(event_type="log", payload={"message": "x" * 500}),
-            NewEvent(
-                event_type="log", payload={"data": "".join(map(chr, random.Random(1).choices(range(33, 126), k=3000)))}
-            ),
-            NewEvent(event_type="log", payload={"data": noise}),
+            NewEvent(event_type="log", payload={"data": NOISE}),
+            NewEvent(event_type="log", payload={"data": random.Random(1).randbytes(3000).hex()}),
         ],
     )
     assert [kind for kind, _, _ in rows(path, STORED, "t")] == ["text", "text", "blob"]

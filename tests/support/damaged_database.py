@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 from signalbox.store import NewEvent, open_store
 
 PAGE_BYTES = 4096
-BIG = NewEvent(event_type="log", payload={"message": "x" * 3000})
+NOISE = "".join(random.Random(1).choices([chr(code) for code in range(33, 127) if chr(code) not in '"\\'], k=2900))
+"""A text that is too random to be stored compressed."""
+
+BIG = NewEvent(event_type="log", payload={"message": NOISE})
 
 
 def overwrite_pages(path: Path, *parts: str, without: str | None = None) -> int:
@@ -26,7 +30,7 @@ def create_database_with_damaged_log(path: Path) -> None:
     """Create a database in which events of the task `torn` cannot be read and those of `sound` can."""
     store = open_store(f"sqlite:///{path}")
     store.append("sound", [BIG] * 20)
-    torn = NewEvent(event_type="log", payload={"message": "torn-marker " * 250})
+    torn = NewEvent(event_type="log", payload={"message": f"torn-marker torn-marker {NOISE}"})
     store.append("torn", [torn] * 20)
     store.append("sound", [BIG] * 20)
     store.close()

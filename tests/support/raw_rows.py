@@ -11,6 +11,8 @@ from urllib.parse import unquote
 import psycopg
 from psycopg.rows import dict_row
 
+from signalbox.store.sql.compressed import is_compressed, text_of
+
 TABLES = (
     *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_heartbeats"),
     *("task_unfinished", "task_audits", "projects", "accounts", "project_members", "access_tokens", "login_sessions"),
@@ -39,9 +41,18 @@ def _read(url: str, sql: str) -> list[dict[str, Any]]:
         return connection.execute(sql.encode()).fetchall()
 
 
+def _value(value: Any) -> Any:
+    """Return a stored value in the form that both kinds of databases share."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        return value.replace(NUL, "\x00")
+    return text_of(value) if is_compressed(value) else value
+
+
 def _text(table: str, row: dict[str, Any]) -> str:
     kept = {
-        name: int(value) if isinstance(value, bool) else value.replace(NUL, "\x00") if isinstance(value, str) else value
+        name: _value(value)
         for name, value in row.items()
         if name not in DERIVED and f"{name} of {table}" not in DERIVED
     }
