@@ -22,6 +22,7 @@ from bench.scenarios.fanout import fanout
 from bench.scenarios.history import history
 from bench.scenarios.latency import latency
 from bench.scenarios.logging import logging
+from bench.scenarios.payloads import payload_sizes
 from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
 from bench.scenarios.spans import spans
@@ -33,6 +34,7 @@ from bench.table import Row, machine, render, write
 SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "start": start,
     "append": append,
+    "payloads": payload_sizes,
     "postgresql": postgresql,
     "record": record,
     "history": history,

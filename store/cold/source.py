@@ -7,7 +7,7 @@ from typing import Any
 
 from signalbox.store.cold.errors import UnpackableTask
 from signalbox.store.moving.tables import EVENTS, TASKS, WHOLE, Column, Row, Table
-from signalbox.store.sql.compressed import is_compressed, text_of
+from signalbox.store.sql.compressed import as_given
 from signalbox.store.sql.raw_rows import RawRows
 
 UNFINISHED = next(table for table in WHOLE if table.name == "task_unfinished")
@@ -105,8 +105,7 @@ class TaskRows:
 
     def _text(self, table: Table, task_id: str, stored: Any) -> str:
         try:
-            if is_compressed(stored):
-                stored = text_of(stored)
+            stored = as_given(stored)
             text = stored.decode() if isinstance(stored, bytes) else stored
             return self.dialect.restored(text)
         except (UnicodeDecodeError, AttributeError, TypeError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from signalbox.store.events import MAX_PAYLOAD_BYTES
 
@@ -58,6 +59,14 @@ def text_of(frame: bytes) -> str | None:
         return content.decode() if decompressor.eof and not decompressor.unused_data else None
     except (zstd.ZstdError, EOFError, UnicodeDecodeError):
         return None
+
+
+def as_given(stored: Any) -> Any:
+    """Return the text of a frame, and any other stored value or a damaged frame unchanged."""
+    if not is_compressed(stored):
+        return stored
+    text = text_of(stored)
+    return stored if text is None else text
 
 
 @cache

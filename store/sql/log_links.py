@@ -9,6 +9,7 @@ import msgspec
 
 from signalbox.store.chain.heads import SignedHead
 from signalbox.store.chain.verification import Claims, Entry
+from signalbox.store.sql.compressed import as_given
 from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.state import ENDED_STATUSES
 from signalbox.store.terminal_escapes import plain_json
@@ -79,7 +80,7 @@ def entries_of(
         for row in page:
             event = event_of(row[:width])
             link, digest, *columns = row[width:]
-            wrong = find_wrong(event.event_type, str(row[8]), columns)
+            wrong = find_wrong(event.event_type, str(as_given(row[8])), [as_given(value) for value in columns])
             yield Entry(event, as_link(link), bytes(digest) if digest is not None else None, wrong)
         last = page[-1][2]
 

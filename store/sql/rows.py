@@ -11,7 +11,7 @@ import msgspec
 from signalbox.store.errors import UnreadableTask
 from signalbox.store.events import Event
 from signalbox.store.sql import damaged
-from signalbox.store.sql.compressed import is_compressed, text_of
+from signalbox.store.sql.compressed import as_given, is_compressed
 from signalbox.store.state import Task
 
 COLUMNS = (
@@ -52,11 +52,8 @@ def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
 
 def _with_text(row: Sequence[Any]) -> Sequence[Any]:
     """Return a row with its compressed payload as text. A damaged payload says what is wrong with it."""
-    stored = row[8]
-    if not is_compressed(stored):
-        return row
-    text = text_of(stored)
-    return (*row[:8], damaged.payload_of(stored) if text is None else text, *row[9:])
+    text = as_given(row[8])
+    return (*row[:8], damaged.payload_of(text) if is_compressed(text) else text, *row[9:])
 
 
 def _are_whole(rows: Sequence[Sequence[Any]]) -> bool:

@@ -18,6 +18,7 @@ from signalbox.store.sqlite import SqliteStore, migrations, payloads
 from signalbox.store.sqlite.compression import GONE_AFTER
 from signalbox.store.sqlite.doctor import examine
 from signalbox.store.sqlite.processes import NOW
+from signalbox.store.verification import open_source, verify_task
 from tests.support.damaged_database import NOISE
 from tests.support.every_read import reads_of_lists, reads_of_task, value_of
 from tests.support.varied_log import record, varied_log
@@ -68,6 +69,8 @@ async def test_every_read_is_the_same_as_without_compression(
             assert await value_of(view, read) == wanted, name
     plain.close()
     assert list(examine(path)) == []
+    with open_source(store.url) as source:
+        assert all(verify_task(source, task_id).intact for task_id in tasks)
 
 
 async def test_a_long_payload_comes_back_byte_for_byte(store: SqliteStore, path: Path) -> None:

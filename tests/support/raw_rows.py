@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import psycopg
 from psycopg.rows import dict_row
 
-from signalbox.store.sql.compressed import is_compressed, text_of
+from signalbox.store.sql.compressed import as_given
 
 TABLES = (
     *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_heartbeats"),
@@ -47,7 +47,7 @@ def _value(value: Any) -> Any:
         return int(value)
     if isinstance(value, str):
         return value.replace(NUL, "\x00")
-    return text_of(value) if is_compressed(value) else value
+    return as_given(value)
 
 
 def _text(table: str, row: dict[str, Any]) -> str:
