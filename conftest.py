@@ -16,6 +16,7 @@ import pytest
 from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
 from tests.support.paths import ROOT
+from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
 from tests.support.server import Server
 
@@ -30,6 +31,7 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="signalbox-state-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 use_copied_schema()
+use_quick_hashes()
 
 # Keep test databases in memory: tests kill processes, never the machine. Many containers have a tiny /dev/shm.
 MEMORY = Path("/dev/shm")

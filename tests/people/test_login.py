@@ -9,11 +9,10 @@ import httpx
 import pytest
 
 from signalbox.store.people import Account
-from signalbox.webapp.auth import passwords
-from signalbox.webapp.auth.login import DUMMY_HASH
 from signalbox.webapp.settings import InvalidSetting, Settings
 from tests.support.log import audits_of
 from tests.support.people import PASSWORD, person, session, wait_until_guarded
+from tests.support.quick_passwords import REAL_DUMMY_HASH, REAL_HASHER
 from tests.support.server import Server
 from tests.support.sse import open_stream
 
@@ -171,7 +170,12 @@ def test_streams_frames_and_scripts_are_never_redirected_to_a_page(server: Serve
 
 
 def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
-    assert not passwords.is_outdated(DUMMY_HASH)
+    assert not REAL_HASHER.check_needs_rehash(REAL_DUMMY_HASH)
+
+
+def test_a_hash_takes_64_mib_and_three_passes() -> None:
+    assert (REAL_HASHER.memory_cost, REAL_HASHER.time_cost) == (64 * 1024, 3)
+    assert REAL_HASHER.verify(REAL_HASHER.hash("a password"), "a password")
 
 
 def test_a_form_on_another_site_cannot_log_in(server: Server, ann: Account) -> None:

@@ -21,6 +21,7 @@ from jinja2 import Environment
 from signalbox.webapp import server
 from signalbox.webapp.cli import main
 from signalbox.webapp.settings import Settings
+from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
 
 MAX_REQUEST_BYTES = 1 << 20
@@ -30,6 +31,7 @@ MAX_REQUEST_BYTES = 1 << 20
 def prepare() -> None:
     """Do once what each server would repeat: import the modules of the routes, compile the templates, and migrate."""
     use_copied_schema()
+    use_quick_hashes()
     compiled: dict[tuple[str, str | None], CodeType] = {}
     compile_template = Environment.compile
 
