@@ -23,6 +23,7 @@ from signalbox.webapp import api, pages
 from signalbox.webapp.acts.agent_hooks import AgentHooks
 from signalbox.webapp.acts.cold_moves import ColdMoves
 from signalbox.webapp.acts.diagnoses import Diagnoses
+from signalbox.webapp.acts.head_signer import HeadSigner
 from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
@@ -58,6 +59,7 @@ CLOSE_ORDER = (
     ("tail", "stop"),
     ("file_check", "stop"),
     ("supervisor", "stop"),
+    ("signer", "stop"),
     ("diagnoses", "stop"),
     ("cold_moves", "stop"),
     ("search_indexer", "stop"),
@@ -183,6 +185,7 @@ def create_app(
             app.extensions["cold_moves"] = cold_moves = ColdMoves(store, lambda: retention.rules, loops)
             health.warn(lambda: [Problem(code, message) for code, message in cold_moves.warnings])
             app.extensions["search_indexer"] = SearchIndexer(store, loops, on=settings.search_index)
+            app.extensions["signer"] = HeadSigner(store, settings, loops)
             agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))
         stats.registry.register(LoopMetrics(loops))

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from importlib.util import find_spec
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
+from signalbox.store.chain.keys import BadKey, signing_key
 from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
 from signalbox.webapp.coding_agents.rules import InvalidRules, Rules
 from signalbox.webapp.prices.budget import Budgets
@@ -146,6 +148,13 @@ class Settings:
         False, "Report the server's own spans and logs to the OTLP collector that the OTEL_ variables name."
     )
 
+    signing_key: str = _setting(
+        "", "File with the Ed25519 key that signs the heads of logs; without it, the store's own key signs them."
+    )
+    signing_interval: int = _setting(
+        1000, "Number of events of a run after which its log is signed again.", low=1, high=1_000_000
+    )
+
     prices: str = _setting(
         "", "Prices of models: a JSON file, or the JSON itself. By them the cost of calls that report none is computed."
     )
@@ -197,6 +206,11 @@ class Settings:
         if not is_root_path(self.root_path):
             complaint = f"must be empty or a path without a final slash, such as /signalbox, not {self.root_path!r}"
             raise InvalidSetting(f"root_path (SIGNALBOX_ROOT_PATH) {complaint}")
+        if self.signing_key:
+            try:
+                signing_key(Path(self.signing_key))
+            except BadKey as error:
+                raise InvalidSetting(f"signing_key (SIGNALBOX_SIGNING_KEY): {error}") from None
         for name, check in (("prices", Prices), ("budgets", Budgets)):
             try:
                 check(getattr(self, name))

@@ -236,6 +236,12 @@ class Writing(Consuming, Searching):
     audit = blocking(aaudit)
 
     @abstractmethod
+    async def asign_heads(self, heads: Sequence[SignedHead]) -> None:
+        """Store signed heads. Heads of tasks that were deleted meanwhile are left out."""
+
+    sign_heads = blocking(asign_heads)
+
+    @abstractmethod
     async def asave_view(
         self, name: str, filters: str, *, actor: str | Who, source: str | None = None, project_id: str | None = None
     ) -> SavedView:

@@ -220,6 +220,7 @@ class RemoteView(Reading):
     kinds: Any = not_offered("listing the kinds")
     links: Any = not_offered("reading links")
     log_claims: Any = not_offered("reading links")
+    unsigned_logs: Any = not_offered("reading signed heads")
     signed_heads: Any = not_offered("reading signed heads")
     last_lines: Any = not_offered("reading the last lines of tasks")
     latest_event_id: Any = not_offered("reading the newest event id")

@@ -91,6 +91,14 @@ def insert_heads(db: Database, heads: Iterable[SignedHead], task_id: str) -> Non
     )
 
 
+def insert_new_heads(db: Database, heads: Iterable[SignedHead]) -> None:
+    """Store signed heads of tasks that still exist."""
+    for head in heads:
+        sql = "SELECT 1 FROM task_event_seq_counters WHERE task_id = ? AND identity = ?"
+        if db.execute(sql, (head.task_id, head.identity)).fetchone():
+            insert_heads(db, [head], head.task_id)
+
+
 def _fits(exported: Event, event: Event, before: bytes, link: bytes) -> bool:
     if exported.origin == "import":
         origins: Sequence[str] = IMPORTED_FROM

@@ -36,6 +36,7 @@ from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.cold_tasks.files import ColdFiles, NoColdFiles
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
+from signalbox.store.sql.imported_links import insert_new_heads
 from signalbox.store.sql.searching import index as search_index
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tags import check_metadata
@@ -180,6 +181,9 @@ class Writes(Writing):
     async def adiagnose(self, task_id: str) -> None:
         check_task_id(task_id)
         await self._calls.write(lambda db: task_actions.diagnose(db, task_id))
+
+    async def asign_heads(self, heads: Sequence[SignedHead]) -> None:
+        await self._calls.write(lambda db: insert_new_heads(db, heads))
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         check_task_id(task_id)

@@ -15,6 +15,16 @@ class StoredLink(NamedTuple):
     redacted: bool
 
 
+class UnsignedLog(NamedTuple):
+    """The head of a log that is to be signed. `ended`: the run has ended with this event."""
+
+    task_id: str
+    identity: str
+    seq: int
+    link: bytes
+    ended: bool
+
+
 class LinkReading(Protocol):
     """Reads of the links of one task's log."""
 
@@ -26,3 +36,9 @@ class LinkReading(Protocol):
 
     async def signed_heads(self, task_id: str, since_seq: int = 0, limit: int = 1000) -> list[SignedHead]:
         """Return the first `limit` signed heads of a log after `since_seq`, by seq."""
+
+    async def unsigned_logs(self, after_id: int, until_id: int, every: int) -> list[UnsignedLog]:
+        """Return the logs whose head is to be signed, of the tasks with events in this range of event ids.
+
+        These are the logs that have `every` new events since their last signed head, and those whose run has ended.
+        """
