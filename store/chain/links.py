@@ -32,12 +32,40 @@ def canonical(event: Event, origin: str | None = None) -> bytes:
     """
     if origin is None:
         origin = "" if event.origin is msgspec.UNSET else event.origin
-    occurred_at = "" if event.occurred_at is msgspec.UNSET else event.occurred_at
-    fields = (
-        f"{event.seq}\n{event.event_type}\n{event.phase or ''}\n{event.actor}\n{event.span_id}\n"
-        f"{event.parent_span_id or ''}\n{event.created_at}\n{occurred_at}\n{event.key or ''}\n{origin}\n"
+    occurred_at = None if event.occurred_at is msgspec.UNSET else event.occurred_at
+    fields = fields_of(
+        event.seq,
+        event.event_type,
+        event.phase,
+        event.actor,
+        event.span_id,
+        event.parent_span_id,
+        event.created_at,
+        occurred_at,
+        event.key,
+        origin,
     )
-    return fields.encode(errors="surrogatepass") + bytes(event.payload_json)
+    return fields + bytes(event.payload_json)
+
+
+def fields_of(
+    seq: int,
+    event_type: str,
+    phase: str | None,
+    actor: str,
+    span_id: str,
+    parent: str | None,
+    created_at: str,
+    occurred_at: str | None,
+    key: str | None,
+    origin: str | None,
+) -> bytes:
+    """Return the part of the canonical form before the payload."""
+    fields = (
+        f"{seq}\n{event_type}\n{phase or ''}\n{actor}\n{span_id}\n{parent or ''}\n{created_at}\n{occurred_at or ''}\n"
+        f"{key or ''}\n{origin or ''}\n"
+    )
+    return fields.encode(errors="surrogatepass")
 
 
 def has_line_break(event: Event) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from signalbox.store.cold.columns import decoded, encoded
 from signalbox.store.cold.facts import EventBlock, FilePart
+from signalbox.store.cold.links import FIELDS, compact, completed
 from signalbox.store.cold.zstandard import ZstdError, compressed, decompressed
 from signalbox.store.events import HEARTBEAT
 from signalbox.store.failures import reports_failure
@@ -71,7 +72,10 @@ class Indexer:
 
 def packed_columns(columns: Sequence[Sequence[Any]]) -> bytes:
     """Return the bytes of a block: the length of each compressed column, then the columns."""
-    frames = [compressed(encoded(list(column))) for column in columns]
+    named = {name: columns[place] for name, place in _PLACES.items()}
+    links = compact(named["link"], list(zip(*(named[name] for name in FIELDS), strict=True)))
+    stored = [links if place == _PLACES["link"] else list(column) for place, column in enumerate(columns)]
+    frames = [compressed(encoded(column)) for column in stored]
     return struct.pack(f"<{len(frames)}I", *map(len, frames)) + b"".join(frames)
 
 
@@ -102,7 +106,8 @@ class BlockReader:
         """Return the values of a column. All are None if the file is older than the column."""
         content = self.text(name)
         try:
-            return decoded(content, self._events) if content else [None] * self._events
+            values = decoded(content, self._events) if content else [None] * self._events
+            return completed(values, self.rows(FIELDS)) if name == "link" and content else values
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise ValueError(f"has the column {name}, which cannot be read: {error}") from error
 
