@@ -65,7 +65,7 @@ class History:
             if state.task.latest_seq % STEP == 0:
                 self._add_to_cache(state)
         if state.task.latest_seq == task.latest_seq:
-            state.task.archived_at, state.task.stale = task.archived_at, task.stale
+            state.task.archived_at, state.task.stale, state.task.hold = task.archived_at, task.stale, task.hold
         return state
 
     def _nearest(self, task: Task, seq: int) -> TaskState:

@@ -70,14 +70,14 @@ class Replica:
         return self.state.task.latest_seq
 
     def check(self, standing: Standing) -> bool:
-        """Return whether the task is archived and stale as `standing` says.
+        """Return whether the task is archived, stale and held as `standing` says.
 
         If the unfinished lines have changed, they are not known any more.
         """
         task = self.state.task
         if self.unfinished_at != standing.unfinished:
             self.unfinished, self.unfinished_at = None, standing.unfinished
-        return (task.archived_at is not None, task.stale) == (standing.archived, standing.stale)
+        return task.flags == standing.flags
 
     @classmethod
     async def load(cls, view: Reading, task_id: str, *, open_spans: int, ended_spans: int) -> Self | None:

@@ -109,11 +109,20 @@ class Trace(msgspec.Struct, kw_only=True, omit_defaults=True):
     quiet: float | None = None
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold: since `at` and for this reason, a person `by` wants the task to be kept as it is."""
+
+    at: str
+    by: str
+    reason: str
+
+
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
-    `archived_at`, `stale` and `cold_since` do not come from the log: they are stored outside it, and readers fill them
-    in. `cold_since` is the time at which the task was moved to cold storage, None while it is in the database.
+    `archived_at`, `stale`, `hold` and `cold_since` do not come from the log: they are stored outside it, and readers
+    fill them in. `cold_since` is the time at which the task was moved to cold storage, None while it is in the
+    database.
     `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
     `ended_seq` is the seq of the event that ended the task, or 0, `outcome_seq` that of the last event that ended it or
     started it again, and `conversation_seq` that of the first event about a model call. `cancel_seqs` are the seqs of
@@ -161,6 +170,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     archived_at: str | None = None
     cold_since: str | None = None
     stale: bool = False
+    hold: Hold | None = None
     unreadable: bool = False
 
     latest_seq: int = 0
@@ -215,8 +225,13 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.status in ENDED_STATUSES
 
     @property
+    def flags(self) -> tuple[bool, ...]:
+        """The state outside the log that frames show: archived, stale, held."""
+        return self.archived_at is not None, self.stale, self.hold is not None
+
+    @property
     def deletable(self) -> bool:
-        """Whether the task may be deleted, because no run is writing to it."""
+        """Whether no run is writing to the task, so that it may be deleted unless it is held."""
         return self.ended or self.status == "queued" or self.unreadable
 
 

@@ -41,6 +41,12 @@ class Standing(msgspec.Struct, frozen=True):
     stale: bool
     unfinished: str = ""
     identity: str = ""
+    held: bool = False
+
+    @property
+    def flags(self) -> tuple[bool, ...]:
+        """The state outside the log that frames show: archived, stale, held."""
+        return self.archived, self.stale, self.held
 
 
 class TaskPage(msgspec.Struct, frozen=True):

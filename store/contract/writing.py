@@ -97,8 +97,8 @@ class Writing(Consuming, Searching):
         The task disappears in one short transaction. The rows of a long log are then removed in small steps, so that
         other writers never wait long; with `later` that is left to `aremove_deleted`.
 
-        Raises UnknownTask, and Conflict if the task is running or waiting. Without an `actor`, as when a program cleans
-        up its own store, no audit is added and a task of any status is deleted.
+        Raises UnknownTask, and Conflict if the task is held, or if it is running or waiting. Without an `actor`, as
+        when a program cleans up its own store, no audit is added and a task of any status is deleted.
         """
 
     delete_task = blocking(adelete_task)
@@ -123,6 +123,24 @@ class Writing(Consuming, Searching):
         """
 
     archive_task = blocking(aarchive_task)
+
+    @abstractmethod
+    async def ahold_task(
+        self,
+        task_id: str,
+        reason: str | None,
+        *,
+        actor: str | Who,
+        source: str | None = None,
+        identity: str | None = None,
+    ) -> Task:
+        """Hold a task for a reason, or release it if `reason` is None, with an audit. Returns the task.
+
+        A held task is neither deleted nor moved to cold storage. A second hold replaces the first. Raises UnknownTask
+        and InvalidEvent.
+        """
+
+    hold_task = blocking(ahold_task)
 
     @abstractmethod
     async def amark_stale(self, task_id: str, latest_seq: int, *, fence: Fence | None = None) -> bool:

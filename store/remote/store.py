@@ -14,7 +14,7 @@ from signalbox.store.errors import NotSupported
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.remote import PATIENCE
 from signalbox.store.remote.not_offered import NothingOffered, not_offered
-from signalbox.store.remote.responses import path_of, task_in
+from signalbox.store.remote.responses import json_body, path_of, task_in
 from signalbox.store.remote.spooled import SpooledLog
 from signalbox.store.remote.view import RemoteView
 from signalbox.store.state import Task
@@ -104,6 +104,24 @@ class RemoteStore(SpooledLog, Store):
         params = {"identity": identity} if identity else {}
         method, path = "POST" if archived else "DELETE", f"{path_of(task_id)}/archive"
         return task_in(await self._connection.request(method, path, task_id, params=params))
+
+    async def ahold_task(
+        self,
+        task_id: str,
+        reason: str | None,
+        *,
+        actor: object,
+        source: object = None,
+        identity: str | None = None,
+    ) -> Task:
+        """Hold or release a task. The caller in the audit is always that of the token."""
+        params = {"identity": identity} if identity else {}
+        path = f"{path_of(task_id)}/hold"
+        if reason is None:
+            return task_in(await self._connection.request("DELETE", path, task_id, params=params))
+        return task_in(
+            await self._connection.request("PUT", path, task_id, params=params, **json_body({"reason": reason}))
+        )
 
     aappend_audited: Any = not_offered("appending an event of a person")
     aremove_deleted: Any = not_offered("removing the rows of deleted tasks")

@@ -67,7 +67,7 @@ def texts(row: Sequence[Any], integer_columns: frozenset[int]) -> list[Any]:
 
 def damaged_task(row: Sequence[Any]) -> Task:
     """Return a placeholder for a task whose state cannot be read, from the `task_list.damaged_columns` of its row."""
-    task_id, title, kind, project_id, created_at, updated_at, archived_at, last_seq, identity = row
+    task_id, title, kind, project_id, created_at, updated_at, archived_at, hold, last_seq, identity = row
     created = _text(created_at) or now()
     return Task(
         task_id=_text(task_id),
@@ -81,6 +81,7 @@ def damaged_task(row: Sequence[Any]) -> Task:
         status="interrupted",
         error=UNREADABLE,
         archived_at=_text_or_none(archived_at),
+        hold=salvage(Hold, hold) if hold else None,
         latest_seq=_integer(last_seq),
         unreadable=True,
     )

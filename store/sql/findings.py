@@ -20,7 +20,7 @@ REIMPORT = (
     "export the task (export.ndjson?full=1), delete it, and import the file: this rebuilds its pages from its log"
 )
 
-_NOT_FROM_THE_LOG = ("archived_at", "stale")
+_NOT_FROM_THE_LOG = ("archived_at", "stale", "hold")
 _TABLES: tuple[tuple[str, type[Any], str, str], ...] = (
     ("task_phases", Phase, "phases", "phase"),
     ("task_spans", Span, "spans", "span_id"),

@@ -7,14 +7,15 @@ from contextlib import suppress
 from signalbox.store.contract import Fence, Who
 from signalbox.store.diagnosis.cause import DIAGNOSED
 from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
-from signalbox.store.events import check_text
+from signalbox.store.events import MAX_REASON_CHARS, check_text
 from signalbox.store.sql import append as appending
 from signalbox.store.sql import audits, diagnosing, leases, removal
 from signalbox.store.sql.cold_tasks.stages import is_cold
 from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
+from signalbox.store.sql.rows import to_json
 from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
-from signalbox.store.state import Task
+from signalbox.store.state import Hold, Task
 from signalbox.store.task_query import SavedView
 
 MAX_VIEWS = 100
@@ -30,6 +31,8 @@ def delete(
     Without an actor, a task of any status is deleted and no audit is added.
     """
     task = _task_or_placeholder(db, task_id, identity)
+    if task.hold is not None:
+        raise Conflict(held_words(task.hold))
     if actor is None:
         removal.hide(db, task_id)
         return task
@@ -45,6 +48,11 @@ def delete(
     _audit(db, actor, "task_deleted", source, detail, task_id)
     removal.hide(db, task_id)
     return task
+
+
+def held_words(hold: Hold) -> str:
+    """Return why a held task cannot be deleted."""
+    return f"{hold.by} holds the run since {hold.at[:10]}: {hold.reason}. Release the hold first"
 
 
 def archive(
@@ -63,6 +71,30 @@ def archive(
     db.execute("UPDATE tasks SET archived_at = ? WHERE task_id = ?", (task.archived_at, task_id))
     db.take_event_id()
     _audit(db, actor, "task_archived" if archived else "task_restored", source, {"title": task.title}, task_id)
+    return task
+
+
+def hold(
+    db: Database,
+    task_id: str,
+    reason: str | None,
+    actor: str | Who,
+    source: str | None,
+    identity: str | None = None,
+) -> Task:
+    """Hold a task for a reason, or release it if the reason is None. Releasing a task without a hold does nothing."""
+    if reason is not None:
+        check_text(reason, "reason", limit=MAX_REASON_CHARS)
+    task = _task_or_placeholder(db, task_id, identity)
+    if reason is None and task.hold is None:
+        return task
+    who = actor if isinstance(actor, str) else actor.name
+    task.hold = None if reason is None else Hold(at=db.now(), by=who, reason=reason)
+    stored = None if task.hold is None else to_json(task.hold)
+    db.execute("UPDATE tasks SET hold = ? WHERE task_id = ?", (stored, task_id))
+    db.take_event_id()
+    detail: dict[str, object] = {"title": task.title} if reason is None else {"title": task.title, "reason": reason}
+    _audit(db, actor, "hold_released" if reason is None else "task_held", source, detail, task_id)
     return task
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from signalbox.store.sql.dialect import Condition, Dialect, everything, one_of, pattern_of
-from signalbox.store.sql.rows import stored_task
+from signalbox.store.sql.rows import decode, stored_task
 from signalbox.store.sql.tags import newest_tagged, tagged
-from signalbox.store.state import Task
+from signalbox.store.state import Hold, Task
 from signalbox.store.task_query import SavedView, Sort, TaskQuery, bound_timestamp, cursor_parts
 
 _ORDERS: dict[Sort, tuple[str, bool]] = {
@@ -23,19 +23,19 @@ _ORDERS: dict[Sort, tuple[str, bool]] = {
 
 def columns(dialect: Dialect) -> str:
     """Return the columns of `tasks` that `task_of` takes, in this order."""
-    return f"{dialect.stored('state')}, archived_at, stale, task_id"
+    return f"{dialect.stored('state')}, archived_at, stale, task_id, hold"
 
 
-def task_of(state: str | bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
+def task_of(state: str | bytes, archived_at: str | None, stale: int, task_id: str, hold: str | None = None) -> Task:
     """Return the task of one row. Raises UnreadableTask."""
     task = stored_task(task_id, state)
-    task.archived_at, task.stale = archived_at, bool(stale)
+    task.archived_at, task.stale, task.hold = archived_at, bool(stale), decode(Hold, hold) if hold else None
     return task
 
 
 def damaged_columns(dialect: Dialect) -> str:
     """Return the columns of `tasks` that `damaged_task` takes, in this order."""
-    names = ("task_id", "title", "kind", "project_id", "created_at", "updated_at", "archived_at")
+    names = ("task_id", "title", "kind", "project_id", "created_at", "updated_at", "archived_at", "hold")
     of_counter = "(SELECT {} FROM task_event_seq_counters c WHERE c.task_id = tasks.task_id)"
     return ", ".join([*map(dialect.stored, names), *map(of_counter.format, ("last_seq", "identity"))])
 

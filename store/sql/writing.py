@@ -175,6 +175,17 @@ class Writes(Writing):
     ) -> Task:
         return await self._calls.write(lambda db: task_actions.archive(db, task_id, archived, actor, source, identity))
 
+    async def ahold_task(
+        self,
+        task_id: str,
+        reason: str | None,
+        *,
+        actor: str | Who,
+        source: str | None = None,
+        identity: str | None = None,
+    ) -> Task:
+        return await self._calls.write(lambda db: task_actions.hold(db, task_id, reason, actor, source, identity))
+
     async def amark_stale(self, task_id: str, latest_seq: int, *, fence: Fence | None = None) -> bool:
         return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq, fence))
 

@@ -36,6 +36,8 @@ def _never(task: Task) -> None:
 
 
 def _not_deletable(task: Task) -> str | None:
+    if task.hold is not None:
+        return f"{task.hold.by} holds the run: {task.hold.reason}"
     return None if task.deletable else f"the run is {task.status}: cancel it first, or archive the task"
 
 

@@ -85,12 +85,22 @@ async def archive_task(task_id: str, archived: bool, identity: str | None = None
     )
 
 
+async def hold_task(task_id: str, reason: str | None, identity: str | None = None) -> Task:
+    """Hold a task for a reason, or release it if `reason` is None. `identity` as for `archive_task`.
+
+    Raises UnknownTask, BadRequest and InvalidEvent.
+    """
+    return await store().ahold_task(task_id, reason, identity=identity or task_identity(), **await audit_arguments())
+
+
 async def delete_task(task_id: str, identity: str | None = None) -> Task:
     """Delete a task with its log, and return the task. `identity` as for `archive_task`.
 
     Raises UnknownTask, or Conflict while the run is active.
     """
-    return await store().adelete_task(task_id, identity=identity or task_identity(), **await audit_arguments())
+    return await store().adelete_task(
+        task_id, identity=identity or task_identity(), later=True, **await audit_arguments()
+    )
 
 
 async def save_view(name: str, filters: str, *, prefix: str = "") -> SavedView:

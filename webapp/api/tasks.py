@@ -10,10 +10,10 @@ from quart import Blueprint
 
 from signalbox.store import Conflict, InvalidEvent
 from signalbox.store.emitter.fit_labels import labelled
-from signalbox.store.events import Line, TaskId, Title
+from signalbox.store.events import Line, Reason, TaskId, Title
 from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
-from signalbox.store.state import Allowance, Progress, Status, Task, Unfinished
+from signalbox.store.state import Allowance, Hold, Progress, Status, Task, Unfinished
 from signalbox.store.tags import (
     MAX_LINKS,
     MAX_NAME_CHARS,
@@ -25,7 +25,7 @@ from signalbox.store.tags import (
     VALUE_PATTERN,
 )
 from signalbox.webapp.acts.labels import change_labels
-from signalbox.webapp.acts.user_actions import archive_task, delete_task
+from signalbox.webapp.acts.user_actions import archive_task, delete_task, hold_task
 from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
@@ -98,6 +98,7 @@ class TaskResponse(msgspec.Struct):
     allowances: dict[str, Allowance]
     stale: bool
     archived_at: str | None
+    hold: Hold | None
     created_at: str
     started_at: str | None
     ended_at: str | None
@@ -110,6 +111,12 @@ class TaskAtWork(TaskResponse, kw_only=True):
     """A task with the unfinished lines of its run, which may still change."""
 
     unfinished: list[Unfinished]
+
+
+class HoldBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The reason of a hold, which pages and the audit log show."""
+
+    reason: Reason
 
 
 class TaskListResponse(msgspec.Struct, kw_only=True):
@@ -196,6 +203,21 @@ async def set_unfinished(task_id: str, query: IdentityParameter, body: list[Unfi
     hide = redaction_on_write()
     lines = [msgspec.structs.replace(line, message=hide.text(line.message) or "") for line in body]
     await store().aset_unfinished(task_id, lines, identity=task_identity())
+
+
+@blueprint.put("/<task_id>/hold")
+@needs("respond")
+@endpoint("Hold a task, so that it is neither deleted nor moved to cold storage.", raises=(InvalidEvent, Conflict))
+async def hold(task_id: str, body: HoldBody) -> TaskResponse:
+    """A second hold replaces the first."""
+    return to_response(await hold_task(task_id, body.reason))
+
+
+@blueprint.delete("/<task_id>/hold")
+@needs("respond")
+@endpoint("Release a task that is held.", raises=(Conflict,))
+async def release(task_id: str) -> TaskResponse:
+    return to_response(await hold_task(task_id, None))
 
 
 @blueprint.delete("/<task_id>")

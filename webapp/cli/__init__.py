@@ -18,6 +18,7 @@ from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
 from signalbox.webapp.cli.heads import heads
+from signalbox.webapp.cli.hold import hold
 from signalbox.webapp.cli.hook import hook
 from signalbox.webapp.cli.hooks import hooks
 from signalbox.webapp.cli.import_ import import_
@@ -53,6 +54,7 @@ for command in (
     emit,
     artifact,
     answer,
+    hold,
     tail,
     spool,
     import_,

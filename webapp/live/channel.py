@@ -37,9 +37,9 @@ class Channel:
         for lane in self.lanes.values():
             lane.recheck()
 
-    def take_shown_flags(self) -> set[tuple[bool, bool]]:
-        """Return the flags (archived, stale) that frames have shown since the last call."""
-        shown: set[tuple[bool, bool]] = set()
+    def take_shown_flags(self) -> set[tuple[bool, ...]]:
+        """Return the flags (`Task.flags`) that frames have shown since the last call."""
+        shown: set[tuple[bool, ...]] = set()
         for lane in self.lanes.values():
             if lane.shown_flags:
                 shown |= lane.shown_flags

@@ -8,14 +8,14 @@ from collections.abc import Callable
 class Chunk:
     """The bytes of `events` events after a cursor, up to `to_seq`. The stream ends after a `last` chunk.
 
-    `flags`: whether a frame of the task page shows the task as archived and as stale; None for other chunks.
+    `flags`: the flags (`Task.flags`) that a frame of the task page shows; None for other chunks.
     `framed` is the body in HTTP/1.1's chunked coding, computed once for all streams.
     """
 
     __slots__ = ("_encoded", "body", "events", "flags", "framed", "last", "to_seq")
 
     def __init__(
-        self, body: bytes, to_seq: int, events: int, *, last: bool = False, flags: tuple[bool, bool] | None = None
+        self, body: bytes, to_seq: int, events: int, *, last: bool = False, flags: tuple[bool, ...] | None = None
     ) -> None:
         self.body = body
         self.framed = framing(body)

@@ -59,12 +59,12 @@ class TaskChanges:
 
     def _recheck_changed(self, standings: dict[str, Standing]) -> None:
         for task_id, one in standings.items():
-            channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
+            channel, standing = self._channels.get(task_id), (one.flags, one.unfinished)
             if channel is None:
                 continue
             channel.task.check(one)
             # A frame rendered since the last check may show a state that has changed back in between.
-            passed = channel.take_shown_flags() - {(one.archived, one.stale)}
+            passed = channel.take_shown_flags() - {one.flags}
             if channel.standing != standing or passed:
                 channel.standing = standing
                 channel.recheck()

@@ -122,8 +122,7 @@ class TaskFrames:
         if seen.seq < cursor or (seen.seq == cursor and not self._flags_changed):
             return None
         frame = self._fragments.task_frame(seen, cursor, flags=self._flags_changed)
-        flags = (seen.task.archived_at is not None, seen.task.stale)
-        return Chunk(sse.html_message(seen.seq, frame), seen.seq, seen.seq - cursor, flags=flags)
+        return Chunk(sse.html_message(seen.seq, frame), seen.seq, seen.seq - cursor, flags=seen.task.flags)
 
 
 class PartFrames(Generic[V]):

@@ -19,6 +19,7 @@ def install(app: Quart) -> None:
         demo,
         export,
         help,
+        holds,
         kinds,
         log,
         log_reading,
@@ -42,6 +43,7 @@ def install(app: Quart) -> None:
     for module in (
         *lists,
         control,
+        holds,
         log,
         log_reading,
         row_details,

@@ -21,6 +21,8 @@ SENTENCES = {
     "links_changed": "changed the links of {task}",
     "task_archived": "archived {task}",
     "task_restored": "restored {task}",
+    "task_held": "put a hold on {task}",
+    "hold_released": "released the hold on {task}",
     "task_deleted": "deleted {task} permanently",
     "view_saved": "saved the view {name}",
     "view_deleted": "deleted the view {name}",

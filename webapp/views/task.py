@@ -87,13 +87,14 @@ class TaskView:
         return self.task.spans_total - sum(not line.more for line in self.lines)
 
 
-FLAGS = ("stale", "archived")
+FLAGS = ("stale", "archived", "held")
 """The words of `flags_of`, in its order."""
 
 
 def flags_of(task: Task) -> str:
     """Return words for the state of a task that is stored outside its log. It changes without an event and a seq."""
-    return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)
+    shown = (("stale", task.stale), ("archived", task.archived_at), ("held", task.hold))
+    return " ".join(word for word, on in shown if on)
 
 
 CHANGED_AT: dict[str, Callable[[Task], int]] = {

@@ -36,9 +36,11 @@ class TaskViews(Rows):
         self._unfinished = (task_id, rows[0][-1])
         return await self._task_of(*rows[0][:-1])
 
-    async def _task_of(self, state: str | bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
+    async def _task_of(
+        self, state: str | bytes, archived_at: str | None, stale: int, task_id: str, hold: str | None = None
+    ) -> Task:
         try:
-            return task_list.task_of(state, archived_at, stale, task_id)
+            return task_list.task_of(state, archived_at, stale, task_id, hold)
         except UnreadableTask:
             columns = task_list.damaged_columns(self.dialect)
             rows = await self._rows(f"SELECT {columns} FROM tasks WHERE task_id = ?", task_id)
@@ -60,7 +62,7 @@ class TaskViews(Rows):
         tasks = [await self._task_of(*row[:-1]) for row in shown]
         if damaged and task_list.is_unfiltered(query) and not query.before:
             # Their projects and other columns are unknown, so only an unfiltered list shows them.
-            tasks = [damaged_task((task_id, *[None] * 8)) for task_id in damaged[: query.limit]] + tasks
+            tasks = [damaged_task((task_id, *[None] * 9)) for task_id in damaged[: query.limit]] + tasks
         return TaskPage(tasks, cursor, await self.latest_event_id())
 
     async def facets(self, query: TaskQuery) -> Facets:
@@ -173,22 +175,23 @@ class TaskViews(Rows):
         def query(task_ids: Sequence[str] | None) -> Condition:
             among, ids = self._only(task_ids)
             return (
-                "SELECT task_id, c.last_seq, archived_at IS NOT NULL, stale, u.updated_at, c.identity FROM tasks"
+                "SELECT task_id, c.last_seq, archived_at IS NOT NULL, stale, u.updated_at, c.identity, hold IS NOT NULL"
+                " FROM tasks"
                 " JOIN task_event_seq_counters c USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
                 f" WHERE {among}"
             ), ids
 
         def from_counters(task_ids: Sequence[str] | None) -> Condition:
             among, ids = self._only(task_ids)
-            columns = "task_id, last_seq, FALSE, FALSE, '', identity"
+            columns = "task_id, last_seq, FALSE, FALSE, '', identity, FALSE"
             return f"SELECT {columns} FROM task_event_seq_counters WHERE {among}", ids
 
         rows, damaged = await self._rows_of_tasks(query, task_ids)
         if damaged:
             rows += (await self._rows_of_tasks(from_counters, damaged))[0]
         return {
-            task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity)
-            for task_id, seq, archived, stale, unfinished, identity in rows
+            task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity, bool(held))
+            for task_id, seq, archived, stale, unfinished, identity, held in rows
         }
 
 
