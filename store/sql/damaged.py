@@ -13,7 +13,7 @@ import msgspec
 
 from signalbox.store.events import MAX_DEPTH, depth_of
 from signalbox.store.sql.compressed import is_compressed
-from signalbox.store.state import Task
+from signalbox.store.state import Hold, Task
 from signalbox.store.times import now
 
 UNREADABLE = "the stored state of this task cannot be read; its log can"
@@ -81,10 +81,20 @@ def damaged_task(row: Sequence[Any]) -> Task:
         status="interrupted",
         error=UNREADABLE,
         archived_at=_text_or_none(archived_at),
-        hold=salvage(Hold, hold) if hold else None,
+        hold=hold_of(hold),
         latest_seq=_integer(last_seq),
         unreadable=True,
     )
+
+
+def hold_of(stored: Any) -> Hold | None:
+    """Decode the hold of a task. A damaged hold still holds the task."""
+    if not stored:
+        return None
+    try:
+        return msgspec.json.decode(stored, type=Hold)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return Hold(at="", by="somebody", reason="the stored reason is damaged")
 
 
 def detail_of(stored: object) -> dict[str, Any]:

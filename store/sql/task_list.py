@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from signalbox.store.sql.damaged import hold_of
 from signalbox.store.sql.dialect import Condition, Dialect, everything, one_of, pattern_of
-from signalbox.store.sql.rows import decode, stored_task
+from signalbox.store.sql.rows import stored_task
 from signalbox.store.sql.tags import newest_tagged, tagged
-from signalbox.store.state import Hold, Task
+from signalbox.store.state import Task
 from signalbox.store.task_query import SavedView, Sort, TaskQuery, bound_timestamp, cursor_parts
 
 _ORDERS: dict[Sort, tuple[str, bool]] = {
@@ -29,7 +30,7 @@ def columns(dialect: Dialect) -> str:
 def task_of(state: str | bytes, archived_at: str | None, stale: int, task_id: str, hold: str | None = None) -> Task:
     """Return the task of one row. Raises UnreadableTask."""
     task = stored_task(task_id, state)
-    task.archived_at, task.stale, task.hold = archived_at, bool(stale), decode(Hold, hold) if hold else None
+    task.archived_at, task.stale, task.hold = archived_at, bool(stale), hold_of(hold)
     return task
 
 

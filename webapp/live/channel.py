@@ -22,7 +22,7 @@ class Channel:
         self.identity = identity
         self.ring = Ring(ring_size)
         self.task = WatchedTask(store, task_id, self.ring)
-        self.standing: tuple[bool, bool, str] | None = None
+        self.standing: tuple[tuple[bool, ...], str] | None = None
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:
