@@ -16,7 +16,6 @@ from signalbox.store import Event, open_store
 from signalbox.store.history import History
 from signalbox.store.indexing import SearchIndexer
 from signalbox.store.loops import FIRST_PAUSE, Loops
-from signalbox.store.retention import RetentionFile
 from signalbox.store.tail import Tail
 from signalbox.store.wake import Wake
 from signalbox.webapp import api, pages
@@ -47,6 +46,7 @@ from signalbox.webapp.live.output_comparisons import OutputComparisons
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
+from signalbox.webapp.retention.worker import RetentionMetrics, RetentionWorker
 from signalbox.webapp.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ CLOSE_ORDER = (
     ("file_check", "stop"),
     ("supervisor", "stop"),
     ("signer", "stop"),
+    ("retention", "stop"),
     ("diagnoses", "stop"),
     ("cold_moves", "stop"),
     ("search_indexer", "stop"),
@@ -181,8 +182,11 @@ def create_app(
         if supervises:
             app.extensions["supervisor"] = Supervisor(store, settings, loops)
             app.extensions["diagnoses"] = Diagnoses(store, loops)
-            retention = RetentionFile(cold_after=settings.cold_after)
-            app.extensions["cold_moves"] = cold_moves = ColdMoves(store, lambda: retention.rules, loops)
+            retention_file = settings.retention_rules()
+            app.extensions["retention"] = retention = RetentionWorker(store, retention_file, loops)
+            health.warn(retention.problems)
+            stats.registry.register(RetentionMetrics(retention))
+            app.extensions["cold_moves"] = cold_moves = ColdMoves(store, lambda: retention_file.rules, loops)
             health.warn(lambda: [Problem(code, message) for code, message in cold_moves.warnings])
             app.extensions["search_indexer"] = SearchIndexer(store, loops, on=settings.search_index)
             app.extensions["signer"] = HeadSigner(store, settings, loops)

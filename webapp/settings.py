@@ -16,6 +16,7 @@ from typing import Any
 
 from signalbox.store.chain.keys import BadKey, signing_key
 from signalbox.store.redaction.rules import DEFAULT_RULES, InvalidRule, Redaction
+from signalbox.store.retention import InvalidRetention, RetentionFile
 from signalbox.webapp.coding_agents.rules import InvalidRules, Rules
 from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import InvalidPrices, Prices
@@ -160,6 +161,21 @@ class Settings:
     )
     budgets: str = _setting("", "Budgets of kinds of tasks, in US dollars or tokens: a JSON file, or the JSON itself.")
 
+    delete_after: float = _setting(
+        0.0, "Days after its last event when a task that ended is deleted; 0 deletes none.", low=0, high=36_500
+    )
+    max_store_bytes: int = _setting(
+        0,
+        "Size of all tasks in the database above which the oldest ended ones are deleted; 0 is no limit.",
+        low=0,
+        high=1024**5,
+    )
+    retention: str = _setting(
+        "",
+        "Rules per project and kind for moving tasks to cold storage and deleting them: a JSON file, which is read again"
+        " when it changes, or the JSON itself.",
+    )
+
     batch_size: int = _setting(10, "Maximum number of events in one write of a JSON stream.", low=1, high=100)
     flush_interval: float = _setting(0.5, "Longest time that an event is held for the next write.", low=0.1, high=5)
     keepalive_interval: float = _setting(
@@ -217,6 +233,10 @@ class Settings:
             except InvalidPrices as error:
                 raise InvalidSetting(f"{name} (SIGNALBOX_{name.upper()}): {error}") from None
         try:
+            self.retention_rules()
+        except InvalidRetention as error:
+            raise InvalidSetting(f"retention (SIGNALBOX_RETENTION): {error}") from None
+        try:
             Rules(self.hook_rules)
         except InvalidRules as error:
             raise InvalidSetting(f"hook_rules (SIGNALBOX_HOOK_RULES): {error}") from None
@@ -250,6 +270,15 @@ class Settings:
             for spec in fields(self)
             if (value := getattr(self, spec.name)) != spec.default or variable(spec) in environ
         }
+
+    def retention_rules(self) -> RetentionFile:
+        """Return the rules of retention with the plain settings. Raises InvalidRetention."""
+        return RetentionFile(
+            self.retention,
+            cold_after=self.cold_after,
+            delete_after=self.delete_after,
+            max_store_bytes=self.max_store_bytes,
+        )
 
     @property
     def loopback(self) -> bool:

@@ -12,6 +12,7 @@ from signalbox.store.contract.following import Peek, Watch
 from signalbox.store.contract.people import People
 from signalbox.store.contract.processes import Processes
 from signalbox.store.contract.reading import Reading
+from signalbox.store.contract.space import Space
 from signalbox.store.contract.values import StoreStats
 from signalbox.store.contract.writing import Writing
 
@@ -33,6 +34,7 @@ class Store(Writing):
     people: People
     processes: Processes
     cold: ColdStorage
+    space: Space
 
     @property
     @abstractmethod

@@ -28,6 +28,7 @@ from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
+from signalbox.store.sql.space import SpaceTables
 
 log = logging.getLogger("signalbox.store")
 
@@ -53,6 +54,8 @@ class PostgresStore(DatabaseStore):
         self._readers = PostgresReaders(self._pool)
         self.raw_rows = RawRows(self._readers.rows, POSTGRESQL)
         self.people = PeopleTables(self._calls, self._readers.rows)
+        # The server's autovacuum makes the space of deleted rows usable again.
+        self.space = SpaceTables(self._calls, lambda db: False)
         self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
 
     def _open(self) -> psycopg.Connection:

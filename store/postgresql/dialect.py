@@ -22,5 +22,6 @@ POSTGRESQL = Dialect(
     text=str,
     stored_key=stored_key,
     restored=restored,
+    stored_bytes="pg_column_size({})".format,
     full_key=full_key,
 )

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import psycopg
 
+from signalbox.store.contract.reading.space import DatabaseSpace
 from signalbox.store.events import Event
 from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.dialect import POSTGRESQL
@@ -39,6 +40,9 @@ class PostgresView(PostgresIndexReads, Views):
 
     async def latest_event_id(self) -> int:
         return int((await self._rows("SELECT last_event_id FROM log_position"))[0][0])
+
+    async def database_space(self) -> DatabaseSpace:
+        return DatabaseSpace((await self._rows("SELECT pg_database_size(current_database())"))[0][0], 0, True)
 
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
         # One text, because one row per time takes several times as long.

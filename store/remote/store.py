@@ -10,6 +10,7 @@ from signalbox.store.blocking import blocking
 from signalbox.store.contract import People, Processes, Store, StoreStats
 from signalbox.store.contract.cold import ColdStorage
 from signalbox.store.contract.reading import Reading
+from signalbox.store.contract.space import Space
 from signalbox.store.errors import NotSupported
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.remote import PATIENCE
@@ -31,6 +32,7 @@ class RemoteStore(SpooledLog, Store):
         super().__init__(url, token, patience=patience)
         self.people = cast(People, NothingOffered("managing people"))
         self.cold = cast(ColdStorage, NothingOffered("moving tasks to cold storage"))
+        self.space = cast(Space, NothingOffered("the space of a store"))
         self.processes = cast(Processes, NothingOffered("counting the processes of a store"))
 
     @property

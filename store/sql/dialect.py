@@ -19,6 +19,7 @@ class Dialect(NamedTuple):
       the column has no valid JSON.
     - `text(column)`: the payload in a column as text. A kind of database may store it compressed.
     - `stored_key(id)`: the text by which the row of a checkpoint or a permission request is stored and found.
+    - `stored_bytes(column)`: the size of a column's value in bytes.
     - `restored(text)`: a stored text as it was given.
     - `full_key(name, stored, state)`: the id whose `stored_key` is `stored`, from the field `name` of the row's state.
     """
@@ -30,6 +31,7 @@ class Dialect(NamedTuple):
     text: Callable[[str], str]
     stored_key: Callable[[str], str]
     restored: Callable[[str], str]
+    stored_bytes: Callable[[str], str]
     full_key: Callable[[str, str, str], str]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from signalbox.store.contract import Fence, Who
+from signalbox.store.contract.reading.space import EndedTask
 from signalbox.store.diagnosis.cause import DIAGNOSED
 from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
 from signalbox.store.events import MAX_REASON_CHARS, check_text
@@ -38,16 +39,35 @@ def delete(
         return task
     if not task.deletable:
         raise Conflict(f"the run has not ended: it is {task.status}; cancel it first, or archive the task")
+    _delete(db, task, actor, source)
+    return task
+
+
+def _delete(
+    db: Database, task: Task, actor: str | Who, source: str | None, more: dict[str, object] | None = None
+) -> None:
     detail: dict[str, object] = {
         "title": task.title,
         "kind": task.kind,
         "status": task.status,
         "events": task.latest_seq,
+        **(more or {}),
     }
     # Add the audit first: it reads the project from the task.
-    _audit(db, actor, "task_deleted", source, detail, task_id)
-    removal.hide(db, task_id)
-    return task
+    _audit(db, actor, "task_deleted", source, detail, task.task_id)
+    removal.hide(db, task.task_id)
+
+
+def delete_by_rule(db: Database, found: EndedTask, rule: str) -> bool:
+    """Delete a task because of a rule, unless it has changed since it was found. Return whether it was deleted."""
+    try:
+        task = _task_or_placeholder(db, found.task_id, found.identity)
+    except UnknownTask:
+        return False
+    if task.hold is not None or not task.deletable or task.latest_seq != found.latest_seq:
+        return False
+    _delete(db, task, "supervisor", "retention", {"rule": rule})
+    return True
 
 
 def held_words(hold: Hold) -> str:

@@ -16,9 +16,11 @@ from signalbox.store.sql.database import Database
 from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
+from signalbox.store.sql.space import SpaceTables
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.free_pages import return_pages
 from signalbox.store.sqlite.peek import SqlitePeek
 from signalbox.store.sqlite.processes import SqliteProcesses
 from signalbox.store.sqlite.readers import Readers
@@ -58,6 +60,7 @@ class SqliteStore(DatabaseStore):
         self.raw_rows = RawRows(self._readers.rows, SQLITE)
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = SqliteProcesses(self._calls, self._readers.rows)
+        self.space = SpaceTables(self._calls, return_pages)
 
     @property
     def key(self) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import aiosqlite
 import msgspec
 
+from signalbox.store.contract.reading.space import DatabaseSpace
 from signalbox.store.events import Event
 from signalbox.store.sql.dialect import Condition, Dialect
 from signalbox.store.sql.heartbeats import SeqRange
@@ -42,6 +43,7 @@ SQLITE = Dialect(
     text=TEXT.format,
     stored_key=str,
     restored=str,
+    stored_bytes="length(CAST({} AS BLOB))".format,
     full_key=lambda name, stored, state: stored,
 )
 
@@ -64,6 +66,14 @@ class View(SqliteIndexReads, Views, PiecewiseRows):
     async def latest_event_id(self) -> int:
         rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
         return int(rows[0][0]) if rows else 0
+
+    async def database_space(self) -> DatabaseSpace:
+        sql = (
+            "SELECT page_count * page_size, freelist_count * page_size, auto_vacuum = 2 FROM pragma_page_count,"
+            " pragma_page_size, pragma_freelist_count, pragma_auto_vacuum"
+        )
+        used, free, returns = (await self._rows(sql))[0]
+        return DatabaseSpace(used, free, bool(returns))
 
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
         # One JSON array, because one row per time takes three times as long. LIMIT keeps the order of the subquery.

@@ -42,7 +42,7 @@ class Lane(ABC):
         self.tick = 0
         self.live: set[Subscriber] = set()
         self.subscribers: set[Subscriber] = set()
-        self.shown_flags: set[tuple[bool, bool]] = set()
+        self.shown_flags: set[tuple[bool, ...]] = set()
         self.on_flushed: Callable[[Lane], object] = lambda lane: None
         self._pace = pace
         self._timer: asyncio.Handle | None = None

@@ -143,6 +143,8 @@ def sentence_of(audit: dict[str, Any], title: str | None, tool: str | None) -> S
 
 def _special(action: str, detail: dict[str, Any]) -> str | None:
     """Return the sentence of an action that depends on its detail."""
+    if action == "task_deleted" and detail.get("rule"):
+        return "deleted {task} permanently by {rule}"
     if action == "permission_response":
         return "approved {tool} in {task}" if detail.get("approved") is True else "denied {tool} in {task}"
     if action == "project_member" and detail.get("role") == "none":

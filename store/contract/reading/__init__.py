@@ -21,6 +21,7 @@ from signalbox.store.contract.reading.messages import MessageReading
 from signalbox.store.contract.reading.parts import PartReading
 from signalbox.store.contract.reading.permissions import PermissionReading, TaskPermissionReading
 from signalbox.store.contract.reading.search import SearchReading
+from signalbox.store.contract.reading.space import SpaceReading
 from signalbox.store.contract.reading.spans import SpanReading, TaskSpanReading
 from signalbox.store.contract.reading.tasks import OneTaskReading, TaskListReading
 
@@ -50,6 +51,7 @@ class Reading(
     ColdReading,
     LinkReading,
     SearchReading,
+    SpaceReading,
     Protocol,
 ):
     """A consistent view of the whole store. All its methods see the state after the same commit."""

@@ -13,6 +13,7 @@ from signalbox.store.sql.views.messages import MessageViews
 from signalbox.store.sql.views.parts import PartViews
 from signalbox.store.sql.views.permissions import PermissionViews
 from signalbox.store.sql.views.search import SearchViews
+from signalbox.store.sql.views.space import SpaceViews
 from signalbox.store.sql.views.spans import SpanViews, window_sql
 
 __all__ = ["Views", "window_sql"]
@@ -31,5 +32,6 @@ class Views(
     ColdViews,
     LinkViews,
     SearchViews,
+    SpaceViews,
 ):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

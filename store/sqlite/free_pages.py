@@ -1,0 +1,24 @@
+"""Free pages of the file, which are returned to the file system in small steps."""
+
+from __future__ import annotations
+
+from signalbox.store.sql.database import Database
+
+INCREMENTAL = 2
+"""The value of `PRAGMA auto_vacuum` in a file whose free pages can be returned step by step."""
+
+KEPT_PAGES = 256
+"""Free pages that stay in the file, because the next events need them."""
+
+PAGES_PER_STEP = 64
+"""Pages that one transaction returns. It moves as many pages from the end of the file into free ones."""
+
+
+def return_pages(db: Database) -> bool:
+    """Return some free pages to the file system. Return whether more can be returned."""
+    sql = "SELECT freelist_count, auto_vacuum FROM pragma_freelist_count, pragma_auto_vacuum"
+    free, mode = db.execute(sql).fetchone()
+    if mode != INCREMENTAL or free <= KEPT_PAGES:
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({PAGES_PER_STEP})").fetchall()
+    return bool(free - PAGES_PER_STEP > KEPT_PAGES)

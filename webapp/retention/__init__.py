@@ -1,0 +1,1 @@
+"""Retention in the background: measuring tasks, deleting by rules, returning space, and saying how it went."""
