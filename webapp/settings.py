@@ -172,8 +172,8 @@ class Settings:
     )
     retention: str = _setting(
         "",
-        "Rules per project and kind for moving tasks to cold storage and deleting them: a JSON file, which is read again"
-        " when it changes, or the JSON itself.",
+        "Rules per project and kind for moving tasks to cold storage and deleting them: a JSON file, which is read"
+        " again when it changes, or the JSON itself.",
     )
 
     batch_size: int = _setting(10, "Maximum number of events in one write of a JSON stream.", low=1, high=100)

@@ -54,6 +54,6 @@ async def _size(store: Store, changed: ChangedSize, at: str) -> TaskSize | None:
     ended_at = None
     if task.ended:
         # An imported run is as old as its import: nobody imports a run for it to be deleted at once.
-        times = (task.updated_at, task.ended_at, measured and measured.ended_at, at if imported else None)
-        ended_at = max(filter(None, times))
+        before = measured.ended_at if measured else None
+        ended_at = max(task.updated_at, task.ended_at or "", before or "", at if imported else "")
     return TaskSize(task_id, changed.identity, changed.latest_seq, total, artifacts, ended_at)
