@@ -168,7 +168,7 @@ class Settings:
         0,
         "Size of all tasks in the database above which the oldest ended ones are deleted; 0 is no limit.",
         low=0,
-        high=1024**5,
+        high=10**15,
     )
     retention: str = _setting(
         "",

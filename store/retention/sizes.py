@@ -6,10 +6,10 @@ import re
 
 from signalbox.store.retention.errors import InvalidRetention
 
-UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
-"""The factors of the units. They are powers of 1024, as on the pages."""
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+"""The factors of the units. They are powers of 1000, as on the pages."""
 
-MAX_BYTES = 1024**5
+MAX_BYTES = 10**15
 
 _WRITTEN = re.compile(r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>[KMGT]?B?)", re.IGNORECASE)
 
@@ -18,7 +18,7 @@ def bytes_of(value: int | str, name: str) -> int:
     """Return a size in bytes. Raises InvalidRetention, which names `name`."""
     size = float(value) if isinstance(value, int) else _written(value, name)
     if not 1 <= size <= MAX_BYTES:
-        raise InvalidRetention(f"{name} must be between 1 byte and 1024 TB, not {value!r}")
+        raise InvalidRetention(f"{name} must be between 1 byte and 1000 TB, not {value!r}")
     return int(size)
 
 

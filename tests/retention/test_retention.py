@@ -15,7 +15,7 @@ import pytest
 from signalbox.store import NewEvent, Store, TaskQuery, open_store
 from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
-from signalbox.webapp.retention.samples import Growth, Sample, days_until_full, growth
+from signalbox.store.retention.samples import Growth, SpaceSample, days_until_full, growth
 from signalbox.webapp.retention.worker import RetentionWorker
 
 DONE = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
@@ -109,7 +109,7 @@ async def test_the_oldest_tasks_go_when_a_size_is_exceeded(store: Store) -> None
         left = await names(store)
         async with store.read() as view:
             kinds = {one.kind: one for one in await view.space_by_kind()}
-        assert kinds["build"].bytes <= 25 * 1024
+        assert kinds["build"].bytes <= 25_000
         assert {"t0", "t4", "other"} <= left
         assert "t1" not in left
         assert retention.state.exceeded == []
@@ -180,8 +180,8 @@ async def test_the_day_has_one_sample(store: Store) -> None:
     assert day == datetime.now(UTC).date().isoformat()
 
 
-def samples(*totals: int) -> list[Sample]:
-    return [Sample(at=f"2026-01-{day:02}T12:00:00+00:00", database=total) for day, total in enumerate(totals, 1)]
+def samples(*totals: int) -> list[SpaceSample]:
+    return [SpaceSample(at=f"2026-01-{day:02}T12:00:00+00:00", database=total) for day, total in enumerate(totals, 1)]
 
 
 def test_the_growth_needs_samples_of_several_days() -> None:

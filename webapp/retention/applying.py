@@ -28,7 +28,7 @@ class Victim(NamedTuple):
     rule: str
 
 
-class Outcome(NamedTuple):
+class PassResult(NamedTuple):
     """The number of deleted tasks, how many wait, the error of each that failed, and the limits that cannot be met."""
 
     deleted: int
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
     exceeded: list[str]
 
 
-async def apply_rules(store: Store, rules: Retention, now: datetime, *, seconds: float) -> Outcome:
+async def apply_rules(store: Store, rules: Retention, now: datetime, *, seconds: float) -> PassResult:
     """Delete the tasks that the rules name, for about `seconds`; the others are only counted.
 
     Raises StoreUnavailable. Any other error concerns one task.
@@ -60,7 +60,7 @@ async def apply_rules(store: Store, rules: Retention, now: datetime, *, seconds:
         except (StoreError, OSError) as error:
             failed[task_id] = str(error)
             log.warning("a task could not be deleted", task_id=task_id, rule=victim.rule, error=str(error))
-    return Outcome(deleted, waiting, failed, exceeded)
+    return PassResult(deleted, waiting, failed, exceeded)
 
 
 async def is_any_due(store: Store, rules: Retention, now: datetime) -> bool:

@@ -19,10 +19,10 @@ from signalbox.store import Store
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
+from signalbox.store.retention.samples import SpaceSample, sample_of
 from signalbox.webapp.http.health import Problem
 from signalbox.webapp.retention.applying import apply_rules, is_any_due
 from signalbox.webapp.retention.measuring import measure
-from signalbox.webapp.retention.samples import Sample, sample_of
 from signalbox.webapp.retention.state import MAX_FAILED, RetentionState, state_of
 
 LEASE = "signalbox:retention"
@@ -154,7 +154,7 @@ class RetentionWorker:
                 self._sampled = samples[-1][0]
                 return
             database, kinds = await view.database_space(), await view.space_by_kind()
-        sample = Sample(
+        sample = SpaceSample(
             at=now.isoformat(),
             database=database.bytes - database.free,
             cold=sum(one.cold_bytes for one in kinds),

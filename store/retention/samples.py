@@ -15,7 +15,7 @@ MIN_DAYS = 3
 """With samples of fewer days there is no forecast."""
 
 
-class Sample(msgspec.Struct, frozen=True):
+class SpaceSample(msgspec.Struct, frozen=True):
     """The space at a time: the bytes of the database without its free pages, of cold storage, and the tasks."""
 
     at: str
@@ -42,17 +42,17 @@ class Growth(NamedTuple):
     days: float
 
 
-def sample_of(text: str) -> Sample | None:
+def sample_of(text: str) -> SpaceSample | None:
     """Decode a sample, or return None if it cannot be read."""
     try:
-        sample = msgspec.json.decode(text, type=Sample)
+        sample = msgspec.json.decode(text, type=SpaceSample)
         _ = sample.time
     except (msgspec.MsgspecError, ValueError):
         return None
     return sample
 
 
-def growth(samples: Sequence[Sample]) -> Growth | None:
+def growth(samples: Sequence[SpaceSample]) -> Growth | None:
     """Return the growth of the last `WINDOW_DAYS` days by a line through the samples. None: too few samples."""
     if not samples:
         return None
