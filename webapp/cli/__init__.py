@@ -27,6 +27,7 @@ from signalbox.webapp.cli.migrate_store import migrate_store
 from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
 from signalbox.webapp.cli.run import run
+from signalbox.webapp.cli.search_index import search_index
 from signalbox.webapp.cli.serve import serve
 from signalbox.webapp.cli.spool import spool
 from signalbox.webapp.cli.standard_streams import open_standard_streams, replace_unencodable_characters
@@ -67,6 +68,7 @@ for command in (
     verify,
     heads,
     cold,
+    search_index,
     migrate_store,
     user,
     token,
