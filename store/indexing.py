@@ -19,8 +19,9 @@ from signalbox.store.contract import Store
 from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops
+from signalbox.store.search.coarse import PART_BLOCKS, blocks_of, filter_of
 from signalbox.store.search.documents import documents_of
-from signalbox.store.search.results import IndexWork
+from signalbox.store.search.results import IndexPart, IndexWork
 from signalbox.store.wake import Wake
 
 LEASE = "signalbox:search"
@@ -38,8 +39,8 @@ GATHERING = 1.0
 MERGES = 8
 """The most steps of merging after each transaction."""
 
-SWEEP = 2000
-"""Blocks that are compared with the log in one step of the sweep."""
+SWEEP = 32
+"""Parts of the log that are compared with the index in one step of the sweep."""
 
 SWEEP_PAUSE = 600.0
 """Seconds between two sweeps."""
@@ -143,17 +144,35 @@ class SearchIndexer:
         return more
 
     async def _sweep(self, work: IndexWork) -> None:
-        """Find the blocks whose events were deleted, or came back, and index them again."""
+        """Bring the index of some parts of the log in step with events that were deleted, moved or brought back."""
+        end = work.next_block // PART_BLOCKS
         async with self._store.glance() as view:
-            changed = await view.changed_blocks(self._sweep_at, min(SWEEP, work.next_block - self._sweep_at))
-        while changed:
-            part, changed = changed[: self._size], changed[self._size :]
-            await self._index(part)
+            parts = await view.index_parts(self._sweep_at, max(0, min(SWEEP, end - self._sweep_at)))
+        for part in parts:
+            await self._index_part(part)
         self._sweep_at += SWEEP
-        if self._sweep_at >= work.next_block:
+        if self._sweep_at >= end:
             self._sweep_at, self._sweep_next = 0, time.monotonic() + SWEEP_PAUSE
         else:
             await asyncio.sleep(0.05)
+
+    async def _index_part(self, part: IndexPart) -> None:
+        if part.is_cold and not part.is_hot:
+            # All its events are in cold storage, so the small filter replaces the documents.
+            if part.indexed or not part.has_filter:
+                async with self._store.glance() as view:
+                    events = await view.events_to_index(blocks_of(part.part))
+                bits = await asyncio.to_thread(lambda: filter_of(documents_of(events)))
+                await self._paced(self._store.aindex_part(self._leadership.fence, part.part, bits))
+            return
+        if part.is_cold and (part.has_filter or part.indexed):
+            return  # Some events are here. What the index knows includes those in cold storage.
+        changed = part.changed
+        while changed:
+            some, changed = changed[: self._size], changed[self._size :]
+            await self._index(some)
+        if part.has_filter and not part.is_cold:
+            await self._paced(self._store.aindex_part(self._leadership.fence, part.part, None))
 
     async def _paced(self, write: Awaitable[object]) -> float:
         """Run one transaction, and let others write for as long as it took. Return how many seconds it took."""

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from signalbox.store.cold.facts import EventBlock, FileFooter
+from signalbox.store.search.documents import BLOCK_EVENTS
 
 Count = Callable[[EventBlock], int]
 """Returns how many events of a block a read may find."""
@@ -65,6 +66,17 @@ class BlockIndex:
     def of_event_ids(self, after: int) -> list[int]:
         """Return the blocks with events after an event id."""
         return list(range(bisect_right(self._last_event_ids, after), len(self.blocks)))
+
+    def of_log_blocks(self, blocks: Sequence[int]) -> list[int]:
+        """Return the blocks with events of these blocks of the log: see `store.search.documents`."""
+        found = set[int]()
+        for block in blocks:
+            first = block * BLOCK_EVENTS
+            number = bisect_left(self._last_event_ids, first)
+            while number < len(self.blocks) and self.blocks[number].first_event_id < first + BLOCK_EVENTS:
+                found.add(number)
+                number += 1
+        return sorted(found)
 
     def of_types(self, types: Sequence[str]) -> Count:
         """Return a function that counts events of these types."""

@@ -17,8 +17,12 @@ from signalbox.store.cold.searching import ColdSearch
 from signalbox.store.contract import Head, LogHits, LogQuery
 from signalbox.store.errors import UnknownTask
 from signalbox.store.events import Event
+from signalbox.store.search import SearchQuery
+from signalbox.store.search.documents import IndexedEvent
 from signalbox.store.sql.heartbeats import SeqRange
 from signalbox.store.sql.rows import COLUMNS
+from signalbox.store.sql.searching.cold_logs import ColdLogs
+from signalbox.store.sql.searching.comparison import Hit
 from signalbox.store.sql.views import Views
 from signalbox.store.sqlite.views import BRIEF_COLUMNS, View
 from signalbox.store.state import Task, TaskState, Unfinished
@@ -272,6 +276,18 @@ class ColdView(View):
             # Blocks after these may be loaded too, but not all of them.
             found += [event for event in events if event.event_id <= event_id]
         return found
+
+    # the search over all runs
+
+    _counts_here = "TRUE"
+
+    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> list[Hit]:
+        async with self._loaded(self._index.of_log_blocks(blocks)):
+            return await super()._compared(query, blocks, low, high)
+
+    async def events_to_index(self, blocks: Sequence[int], *, cold: ColdLogs | None = None) -> list[IndexedEvent]:
+        async with self._loaded(self._index.of_log_blocks(blocks)):
+            return await super().events_to_index(blocks)
 
     # contents
 

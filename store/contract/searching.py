@@ -31,6 +31,12 @@ class Searching(Leasing):
     index = blocking(aindex)
 
     @abstractmethod
+    async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
+        """Replace the documents of the blocks of a part by its filter, or with None remove the filter of a part."""
+
+    index_part = blocking(aindex_part)
+
+    @abstractmethod
     async def atidy_index(self, fence: Fence) -> bool:
         """Do one step of the work that keeps the index fast. Return whether there may be more to do."""
 

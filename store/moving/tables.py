@@ -216,6 +216,7 @@ NOT_MOVED = {
     "process_counts": "the processes that serve one database",
     "search_blocks": "the index of the search, which every database fills from its own log",
     "search_documents": "the index of the search",
+    "search_parts": "the index of the search",
     "search_changed": "the index of the search",
     "search_state": "the index of the search",
     "log_position": "the last event id is moved; the number of commits is the database's own",

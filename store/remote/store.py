@@ -138,6 +138,7 @@ class RemoteStore(SpooledLog, Store):
     log_key: Any = not_offered("signing")
     aimport_task: Any = not_offered("importing a log")
     aindex: Any = not_offered("filling the search index")
+    aindex_part: Any = not_offered("filling the search index")
     amark_stale: Any = not_offered("marking a task as stale")
     aopen_index: Any = not_offered("filling the search index")
     arebuild_index: Any = not_offered("rebuilding the search index")

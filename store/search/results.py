@@ -78,12 +78,29 @@ class SearchCounts(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+class IndexPart(msgspec.Struct, frozen=True):
+    """The state of the index of a part of the log.
+
+    `changed` are the blocks that have another number of events in the database than when they were indexed. `is_hot`
+    says whether the part has events in the database, `is_cold` whether a task in cold storage may have some, and
+    `has_filter` whether the part has a filter. `indexed` is the number of its blocks that are indexed one by one.
+    """
+
+    part: int
+    changed: tuple[int, ...]
+    is_hot: bool
+    is_cold: bool
+    has_filter: bool
+    indexed: int
+
+
 class SearchPage(msgspec.Struct, frozen=True):
     """A page of hits, the newest first.
 
     `older` and `newer` are the cursors of the neighbouring pages (`SearchQuery.before` and `after`), None if there are
     none. `reached` is not None if the search took too long and stopped: then the hits up to there are on the page, and
-    `older` or `newer` continues. It is the time of an event, or "" if that is not known.
+    `older` or `newer` continues. It is the time of an event, or "" if that is not known. `unread` is the number of
+    tasks in cold storage whose files could not be read.
     """
 
     hits: list[SearchHit]
@@ -92,3 +109,4 @@ class SearchPage(msgspec.Struct, frozen=True):
     counts: SearchCounts
     index: IndexState
     reached: str | None = None
+    unread: int = 0

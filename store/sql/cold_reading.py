@@ -10,6 +10,9 @@ from signalbox.store.contract import Reading
 from signalbox.store.contract.values import ColdTask
 from signalbox.store.errors import StoreUnavailable
 from signalbox.store.events import Event
+from signalbox.store.search import SearchPage, SearchQuery
+from signalbox.store.search.documents import IndexedEvent
+from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.views import Views
 from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.state import Task
@@ -98,6 +101,17 @@ class RoutedView:
         cold = await self._cold_task(task_id)
         task.cold_since = cold.moved_at if cold is not None else None
         return task
+
+    async def search_all(self, query: SearchQuery, *, seconds: float = 0.25) -> SearchPage:
+        return await self._hot.search_all(query, seconds=seconds, cold=await self._cold_logs())
+
+    async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
+        return await self._hot.events_to_index(blocks, cold=await self._cold_logs())
+
+    async def _cold_logs(self) -> ColdLogs | None:
+        if not await self._has_cold_tasks():
+            return None
+        return ColdLogs(self._hot, lambda task: self._opened.view(task, self._hot), self._opened.release)
 
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None

@@ -354,6 +354,9 @@ class Writes(Writing):
     ) -> None:
         await self._calls.write(lambda db: search_index.index(db, fence, documents, blocks, next_block))
 
+    async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
+        await self._calls.write(lambda db: search_index.index_part(db, fence, part, bits))
+
     async def atidy_index(self, fence: Fence) -> bool:
         return await self._calls.write(lambda db: search_index.tidy(db, fence))
 

@@ -70,13 +70,15 @@ class SearchResponse(msgspec.Struct, kw_only=True):
     """A page of matches, the newest first.
 
     `older` and `newer` are the parameters `before` and `after` of the neighbouring pages, or null. If `reached` is not
-    null, the search took too long: the page has the matches up to that time, and `older` or `newer` continues.
+    null, the search took too long: the page has the matches up to that time, and `older` or `newer` continues. `unread`
+    is the number of tasks in cold storage whose files could not be read.
     """
 
     matches: list[MatchResponse]
     older: int | None
     newer: int | None
     reached: str | None
+    unread: int
     counts: CountsResponse
     index: IndexResponse
 
@@ -102,6 +104,7 @@ def _response(page: SearchPage, text: str) -> SearchResponse:
         older=page.older,
         newer=page.newer,
         reached=page.reached,
+        unread=page.unread,
         counts=CountsResponse(
             total=min(counts.total, COUNT_LIMIT),
             kinds=_limited(counts.kinds),

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from signalbox.store.search import IndexState, SearchPage, SearchQuery
 from signalbox.store.search.documents import IndexedEvent
-from signalbox.store.search.results import IndexWork
+from signalbox.store.search.results import IndexPart, IndexWork
 
 
 class SearchReading(Protocol):
@@ -29,5 +29,5 @@ class SearchReading(Protocol):
     async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
         """Return the facts of all events of these blocks, by event id."""
 
-    async def changed_blocks(self, first: int, limit: int) -> list[int]:
-        """Return which of the `limit` blocks from `first` on have another number of events than when indexed."""
+    async def index_parts(self, first: int, limit: int) -> list[IndexPart]:
+        """Return the state of the index of the `limit` parts of the log from `first` on: see `search.coarse`."""

@@ -13,6 +13,10 @@ CREATE TABLE search_blocks (
   terms  text[] COLLATE "C" NOT NULL
 );
 
+-- The filters of the parts of the log, of 64 blocks each, whose events are all in cold storage: see
+-- store/search/coarse.py. Such blocks have no rows in the table above.
+CREATE TABLE search_parts (part bigint PRIMARY KEY, filter bytea NOT NULL);
+
 -- Blocks of which an event has changed since they were indexed.
 CREATE TABLE search_changed (block bigint PRIMARY KEY);
 

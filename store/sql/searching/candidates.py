@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
+from signalbox.store.search.coarse import PART_BLOCKS, FilterQuestion, blocks_of
 from signalbox.store.search.documents import BLOCK_EVENTS, block_of
 from signalbox.store.search.results import MAX_TAIL
 from signalbox.store.sql.dialect import Condition
@@ -19,6 +21,10 @@ MAX_CHANGED = 1000
 """Changed blocks that a search reads although the index may not name them."""
 
 
+FILTERS = 256
+"""Filters that one query reads."""
+
+
 class Blocks(NamedTuple):
     """Blocks to read, in the order of the search. They settle all blocks from `low` up to and without `high`."""
 
@@ -29,6 +35,9 @@ class Blocks(NamedTuple):
 
 class CandidateViews(Rows):
     """Reads of the index. Each kind of store implements the abstract ones."""
+
+    _counts_here = "t.cold IS NULL"
+    """The condition for the events `e` of a task `t` whose log is here, and not in cold storage."""
 
     @abstractmethod
     async def _named_by_index(self, wanted: Wanted, low: int, high: int, limit: int, ascending: bool) -> list[int]:
@@ -46,7 +55,7 @@ class CandidateViews(Rows):
         ((next_block, on),) = await self._rows("SELECT next_block, is_on FROM search_state")
         end = block_of(await self.latest_event_id()) + 1
         indexed = max(low, min(next_block, high)) if on else low
-        changed = [block for (block,) in await self._rows("SELECT block FROM search_changed LIMIT ?", MAX_CHANGED)]
+        changed = await self._named_otherwise(wanted, low, indexed) if on else []
         parts = [self._indexed(wanted, low, indexed, ascending, changed)] if on and not wanted.is_empty else []
         if not parts:
             parts = [_every(low, indexed, ascending)]
@@ -55,6 +64,23 @@ class CandidateViews(Rows):
         for part in parts if ascending else reversed(parts):
             async for blocks in part:
                 yield blocks
+
+    async def _named_otherwise(self, wanted: Wanted, low: int, high: int) -> list[int]:
+        """Return the blocks with low <= block < high that the index may not name, but that may have hits, sorted.
+
+        They are the blocks that are indexed again, and those of the parts whose filter tells that they may have hits.
+        """
+        changed = await self._rows("SELECT block FROM search_changed LIMIT ?", MAX_CHANGED)
+        found = {block for (block,) in changed if low <= block < high}
+        asks, after = FilterQuestion(wanted.grams, wanted.terms), low // PART_BLOCKS - 1
+        while True:
+            sql = "SELECT part, filter FROM search_parts WHERE part > ? AND part <= ? ORDER BY part LIMIT ?"
+            parts = await self._rows(sql, after, high // PART_BLOCKS, FILTERS)
+            named = (part for part, bits in parts if asks(bits))
+            found.update(block for part in named for block in blocks_of(part) if low <= block < high)
+            if len(parts) < FILTERS:
+                return sorted(found)
+            after = parts[-1][0]
 
     async def _indexed(
         self, wanted: Wanted, low: int, high: int, ascending: bool, changed: Sequence[int]
@@ -65,7 +91,7 @@ class CandidateViews(Rows):
             first, last = low, high
             if len(found) == size:
                 first, last = (low, found[-1] + 1) if ascending else (found[-1], high)
-            also = [block for block in changed if first <= block < last]
+            also = changed[bisect_left(changed, first) : bisect_left(changed, last)]
             yield Blocks(sorted({*found, *also}, reverse=not ascending), first, last)
             low, high = (last, high) if ascending else (low, first)
             size = min(size * 2, LAST_BATCH)

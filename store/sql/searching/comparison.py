@@ -53,9 +53,11 @@ def wanted(query: SearchQuery) -> Wanted:
 
 
 class Hit(NamedTuple):
-    """The event id of a hit, and the facts by which hits are counted."""
+    """The event id, the task and the seq of a hit, and the facts by which hits are counted."""
 
     event_id: int
+    task_id: str
+    seq: int
     at: str
     kind: str | None
     project_id: str
@@ -68,17 +70,17 @@ class EventComparison:
     def __init__(self, query: SearchQuery, dialect: Dialect) -> None:
         self._failures = query.failures
         self._matches = PayloadMatch(query)
-        self.columns = f"e.event_id, {HAPPENED_AT}, t.kind, t.project_id, t.status, {PAYLOAD}" + (
-            ", e.seq, e.failure, t.failure_lines" if query.failures else ""
-        )
+        self.columns = f"e.event_id, e.task_id, e.seq, {HAPPENED_AT}, t.kind, t.project_id, t.status, {PAYLOAD}"
+        if query.failures:
+            self.columns += ", e.failure, t.failure_lines"
         self.where, self.values = _conditions(query, dialect)
 
     def hits(self, rows: Sequence[Sequence[Any]]) -> list[Hit]:
         """Return the hits among rows of `columns`."""
-        return [Hit(*row[:5]) for row in rows if self._is_hit(row)]
+        return [Hit(*row[:7]) for row in rows if self._is_hit(row)]
 
     def _is_hit(self, row: Sequence[Any]) -> bool:
-        return self._matches(row[5]) and (not self._failures or is_failure(*row[6:]))
+        return self._matches(row[7]) and (not self._failures or is_failure(row[2], *row[8:]))
 
 
 def is_failure(seq: int, reports_failure: int | bool, failure_lines: str | None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from signalbox.store.contract.leasing import Fence
+from signalbox.store.search.coarse import blocks_of
 from signalbox.store.search.documents import BLOCK_EVENTS, Document
 from signalbox.store.sql import leases
 from signalbox.store.sql.database import Database
@@ -36,6 +37,15 @@ def index(
         db.text_index.add(documents)
 
 
+def index_part(db: Database, fence: Fence, part: int, bits: bytes | None) -> None:
+    """Replace the documents of the blocks of a part by its filter, or with None remove the filter of a part."""
+    leases.check(db, fence)
+    db.execute("DELETE FROM search_parts WHERE part = ?", (part,))
+    if bits is not None:
+        db.text_index.remove(blocks_of(part))
+        db.execute("INSERT INTO search_parts (part, filter) VALUES (?, ?)", (part, bits))
+
+
 def tidy(db: Database, fence: Fence) -> bool:
     """Do one step of the work that keeps the index fast. Return whether there may be more to do."""
     leases.check(db, fence)
@@ -49,6 +59,7 @@ def drop(db: Database, fence: Fence, limit: int) -> bool:
     if db.text_index.drop_part(limit):
         return True
     db.execute("DELETE FROM search_changed")
+    db.execute("DELETE FROM search_parts")
     db.execute("UPDATE search_state SET rebuild = 0")
     return False
 

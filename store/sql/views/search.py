@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from signalbox.store.search import PERIODS, IndexState, SearchCounts, SearchHit, SearchPage, SearchQuery
+from signalbox.store.search.coarse import PART_BLOCKS, blocks_of
 from signalbox.store.search.documents import BLOCK_EVENTS, IndexedEvent, block_of
-from signalbox.store.search.results import IndexWork
+from signalbox.store.search.results import IndexPart, IndexWork
+from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import HAPPENED_AT, PAYLOAD, Hit, is_failure
 from signalbox.store.sql.searching.scan import Scan, ScanViews
 from signalbox.store.times import epoch_seconds, now, timestamp
@@ -25,29 +27,39 @@ class SearchViews(ScanViews):
     async def _index_size(self) -> int:
         """Return the bytes of the index."""
 
-    async def search_all(self, query: SearchQuery, *, seconds: float = 0.25) -> SearchPage:
+    async def search_all(
+        self, query: SearchQuery, *, seconds: float = 0.25, cold: ColdLogs | None = None
+    ) -> SearchPage:
         state = await self.index_state()
         high = await self.latest_event_id() + 1
         scan = Scan(seconds)
         if query.within == ():
             scan.ended = True
-            return await self._page(query, [], scan, _counts([], more=False), state)
-        counted = await self._hits(query, scan, 1, high, MAX_COUNTED)
+            return await self._page(query, [], scan, _counts([], more=False), state, cold)
+        counted = await self._hits(query, scan, 1, high, MAX_COUNTED, cold=cold)
         counts = _counts(counted, more=not scan.ended)
         hits = counted
         if query.after is not None:
             scan = Scan(seconds)
-            hits = await self._hits(query, scan, query.after + 1, high, query.limit + 1, ascending=True)
+            hits = await self._hits(query, scan, query.after + 1, high, query.limit + 1, ascending=True, cold=cold)
         elif query.before is not None:
             scan = Scan(seconds)
-            hits = await self._hits(query, scan, 1, min(query.before, high), query.limit + 1)
-        return await self._page(query, hits, scan, counts, state)
+            hits = await self._hits(query, scan, 1, min(query.before, high), query.limit + 1, cold=cold)
+        return await self._page(query, hits, scan, counts, state, cold)
 
     async def _hits(
-        self, query: SearchQuery, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
+        self,
+        query: SearchQuery,
+        scan: Scan,
+        low: int,
+        high: int,
+        limit: int,
+        *,
+        ascending: bool = False,
+        cold: ColdLogs | None = None,
     ) -> list[Hit]:
         found: list[Hit] = []
-        async with aclosing(self._scan(query, scan, low, high, ascending=ascending)) as batches:
+        async with aclosing(self._scan(query, scan, low, high, ascending=ascending, cold=cold)) as batches:
             async for batch in batches:
                 found += batch
                 if len(found) >= limit:
@@ -55,7 +67,13 @@ class SearchViews(ScanViews):
         return found[:limit]
 
     async def _page(
-        self, query: SearchQuery, hits: list[Hit], scan: Scan, counts: SearchCounts, state: IndexState
+        self,
+        query: SearchQuery,
+        hits: list[Hit],
+        scan: Scan,
+        counts: SearchCounts,
+        state: IndexState,
+        cold: ColdLogs | None,
     ) -> SearchPage:
         shown, more = hits[: query.limit], len(hits) > query.limit
         late = not more and not scan.ended
@@ -70,14 +88,17 @@ class SearchViews(ScanViews):
             older, newer = end, None
             if query.before is not None:
                 newer = shown[0].event_id if shown else query.before - 1
-        return SearchPage(await self._found(shown), older, newer, counts, state, reached)
+        found = await self._found(shown, cold)
+        return SearchPage(found, older, newer, counts, state, reached, len(cold.unread) if cold is not None else 0)
 
-    async def _found(self, hits: Sequence[Hit]) -> list[SearchHit]:
+    async def _found(self, hits: Sequence[Hit], cold: ColdLogs | None) -> list[SearchHit]:
         """Return the events of these hits with facts of their tasks, in the same order."""
         if not hits:
             return []
         among, ids = self.dialect.among("event_id", [hit.event_id for hit in hits])
         events = {event.event_id: event for event in await self._events(among, *ids)}
+        if cold is not None and len(events) < len(hits):
+            events |= {event.event_id: event for event in await cold.events(hits)}
         of_tasks, task_ids = self.dialect.among("t.task_id", sorted({event.task_id for event in events.values()}))
         rows = await self._rows(
             "SELECT t.task_id, c.identity, t.title, t.kind, t.project_id, t.status FROM tasks t"
@@ -122,25 +143,50 @@ class SearchViews(ScanViews):
         end = block_of(await self.latest_event_id() + 1)
         return IndexWork(next_block, end, tuple(block for (block,) in changed), bool(some), bool(on), bool(rebuild))
 
-    async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
+    async def events_to_index(self, blocks: Sequence[int], *, cold: ColdLogs | None = None) -> list[IndexedEvent]:
         source, values = self._events_of_blocks(blocks)
         rows = await self._rows(
             f"SELECT e.event_id, e.event_type, e.phase, e.actor, {PAYLOAD}, {HAPPENED_AT}, t.project_id, t.kind, e.seq,"
-            f" e.failure, t.failure_lines FROM {source} JOIN tasks t ON t.task_id = e.task_id ORDER BY e.event_id",
+            f" e.failure, t.failure_lines FROM {source} JOIN tasks t ON t.task_id = e.task_id"
+            f" WHERE {self._counts_here}",
             *values,
         )
-        return [IndexedEvent(*(*row[:8], is_failure(*row[8:]))) for row in rows]
+        found = [IndexedEvent(*(*row[:8], is_failure(*row[8:]))) for row in rows]
+        if cold is not None:
+            async for view in cold.views(blocks):
+                found += await view.events_to_index(blocks)
+        return sorted(found, key=lambda event: event.event_id)
 
-    async def changed_blocks(self, first: int, limit: int) -> list[int]:
+    async def index_parts(self, first: int, limit: int) -> list[IndexPart]:
+        low, high = first * PART_BLOCKS, (first + limit) * PART_BLOCKS
+        ids = low * BLOCK_EVENTS, high * BLOCK_EVENTS
         block = f"event_id / {BLOCK_EVENTS}"
-        present = await self._rows(
-            f"SELECT {block}, count(*) FROM task_events WHERE event_id >= ? AND event_id < ? GROUP BY {block}",
-            first * BLOCK_EVENTS,
-            (first + limit) * BLOCK_EVENTS,
-        )
+        counted = f"SELECT {block}, count(*) FROM task_events WHERE event_id >= ? AND event_id < ? GROUP BY {block}"
+        present = dict(await self._rows(counted, *ids))
         sql = "SELECT block, events FROM search_blocks WHERE block >= ? AND block < ?"
-        indexed = await self._rows(sql, first, first + limit)
-        return sorted({block for block, _ in {*map(tuple, present)} ^ {*map(tuple, indexed)}})
+        indexed = dict(await self._rows(sql, low, high))
+        sql = "SELECT part FROM search_parts WHERE part >= ? AND part < ?"
+        with_filter = {part for (part,) in await self._rows(sql, first, first + limit)}
+        cold = await self._rows(
+            "SELECT first_event_id, last_event_id FROM cold_tasks WHERE stage <> 'packing' AND last_event_id >= ?"
+            " AND first_event_id < ?",
+            *ids,
+        )
+        found = []
+        for part in range(first, first + limit):
+            own = blocks_of(part)
+            begin, end = own.start * BLOCK_EVENTS, own.stop * BLOCK_EVENTS
+            found.append(
+                IndexPart(
+                    part=part,
+                    changed=tuple(block for block in own if present.get(block) != indexed.get(block)),
+                    is_hot=any(block in present for block in own),
+                    is_cold=any(task_first < end and task_last >= begin for task_first, task_last in cold),
+                    has_filter=part in with_filter,
+                    indexed=sum(block in indexed for block in own),
+                )
+            )
+        return found
 
 
 def _counts(hits: Sequence[Hit], *, more: bool) -> SearchCounts:

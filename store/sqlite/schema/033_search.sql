@@ -14,6 +14,10 @@ CREATE TABLE search_blocks (
 -- The document of each block, compressed. It is needed to remove the block from `search_texts`.
 CREATE TABLE search_documents (block INTEGER PRIMARY KEY, document BLOB NOT NULL);
 
+-- The filters of the parts of the log, of 64 blocks each, whose events are all in cold storage: see
+-- store/search/coarse.py. Such blocks have no rows in the tables above.
+CREATE TABLE search_parts (part INTEGER PRIMARY KEY, filter BLOB NOT NULL);
+
 -- Blocks of which an event has changed since they were indexed.
 CREATE TABLE search_changed (block INTEGER PRIMARY KEY);
 
