@@ -14,16 +14,20 @@ from importlib.resources import files
 from signalbox.store.errors import StoreDamaged
 from signalbox.store.sql.compatibility import check_applied, compatible_from
 from signalbox.store.sqlite.damaged import is_damage
+from signalbox.store.sqlite.extended import left_out as left_out_of_extended
 from signalbox.store.sqlite.kept_copy import keep_copy
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import now
 
 log = logging.getLogger("signalbox.store")
 
-RENAMED = {"011_plain": "012_plain"}
-"""Maps the names that earlier versions recorded to the present ones. Two migrations had the number 011."""
+RENAMED = {"011_plain": "012_plain", "018_happened": "018_occurred_index"}
+"""Maps the names that earlier versions recorded to the present ones.
 
-_INDEX = re.compile(r"^(?:CREATE|DROP) INDEX (\w+)", re.MULTILINE)
+Two migrations had the number 011. 018_happened made another index, which 034_compressed replaces.
+"""
+
+_INDEX = re.compile(r"^(?:CREATE|DROP) INDEX (?:IF (?:NOT )?EXISTS )?(\w+)", re.MULTILINE)
 """Matches statements on indexes that are not unique, so they only make queries faster."""
 
 NOT_MIGRATED = (
@@ -75,6 +79,10 @@ def _failed_index(connection: sqlite3.Connection, left_out: set[str], keep: bool
             keep_copy(connection, missing[0][0])
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
         connection.execute("CREATE TABLE IF NOT EXISTS migration_marks (name TEXT PRIMARY KEY, compatible_from TEXT)")
+        extended = _statements(dict(known())["009_finite"])
+        for statement in left_out_of_extended(connection, applied(connection), extended):
+            if statement not in left_out:
+                connection.execute(statement)
         for name, script in missing:
             for statement in _statements(script):
                 if statement not in left_out:

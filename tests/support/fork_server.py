@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-from types import CodeType
 from typing import Any
 
 import uvloop  # noqa: F401 - a server imports it when it starts
@@ -21,6 +20,7 @@ from jinja2 import Environment
 from signalbox.webapp import server
 from signalbox.webapp.cli import main
 from signalbox.webapp.settings import Settings
+from tests.support.compiled_templates import compile_once
 from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
 
@@ -32,15 +32,6 @@ def prepare() -> None:
     """Do once what each server would repeat: import the modules of the routes, compile the templates, and migrate."""
     use_copied_schema()
     use_quick_hashes()
-    compiled: dict[tuple[str, str | None], CodeType] = {}
-    compile_template = Environment.compile
-
-    def compile_once(self: Environment, source: str, name: str | None = None, *more: Any) -> CodeType:
-        key = (source, name)
-        if key not in compiled:
-            compiled[key] = compile_template(self, source, name, *more)
-        return compiled[key]
-
     Environment.compile = compile_once
     environment = server.create_app(Settings()).extensions["fragments"]._environment
     for name in environment.list_templates():

@@ -1,0 +1,158 @@
+"""Test that a database of each earlier schema opens, is copied first, and then is like one of the newest version.
+
+`databases/NAME.db.xz` was made by the code of the version whose newest migration is NAME. Several versions inserted a
+migration below their newest one: the name says which after a `+`. `python -m scripts.kept_database` makes the file of
+the present version.
+"""
+
+from __future__ import annotations
+
+import lzma
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jinja2 import Environment
+from quart import Quart
+
+from scripts.kept_database import FOLDER, LONG
+from signalbox.store import LogQuery, NewEvent, Reading, Store, TaskQuery, TaskRecord, open_store
+from signalbox.store.sqlite import migrations
+from signalbox.store.sqlite.doctor import examine
+from signalbox.webapp.app import create_app
+from signalbox.webapp.auth.principal import LOCAL
+from signalbox.webapp.settings import Settings
+from tests.support.compiled_templates import compile_once
+
+KEPT = sorted(FOLDER.glob("*.db.xz"))
+TASKS = {"nightly": "failed", "beats": "running", "asking": "waiting", "empty": "queued"}
+
+DIFFERENT = ("identity", "event_id", "origin")
+"""Fields that differ between any two stores."""
+
+ENDLESS = ("/tasks/<task_id>/stream",)
+"""Pages that do not end. Streams for programs have prefixes of their own."""
+
+READS: dict[str, Callable[[Reading, str], Awaitable[Any]]] = {
+    "task": lambda view, task_id: view.task(task_id),
+    "events": lambda view, task_id: view.events(task_id),
+    "short events": lambda view, task_id: view.brief().events(task_id),
+    "rows": lambda view, task_id: view.rows_after(task_id, 0),
+    "rows in number": lambda view, task_id: view.count_rows(task_id, 99),
+    "phases": lambda view, task_id: view.phases(task_id),
+    "spans": lambda view, task_id: view.spans(task_id, 0, 100),
+    "open spans": lambda view, task_id: view.open_spans(task_id, 100),
+    "checkpoints": lambda view, task_id: view.checkpoints(task_id, 100),
+    "permissions": lambda view, task_id: view.permissions(task_id, open_only=False),
+    "failures": lambda view, task_id: view.failures(task_id),
+    "colours": lambda view, task_id: view.search(task_id, LogQuery(text="red line")),
+    "capitals": lambda view, task_id: view.search(task_id, LogQuery(text="PRINT('ÖRESUND')")),
+}
+
+
+@pytest.fixture(params=KEPT, ids=lambda kept: kept.name.removesuffix(".db.xz"))
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "signalbox.db"
+    path.write_bytes(lzma.decompress(request.param.read_bytes()))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environment, "compile", compile_once)
+
+
+def applied(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return sorted(migrations.applied(database))
+
+
+def test_the_newest_schema_has_a_kept_database() -> None:
+    newest = migrations.known()[-1][0]
+    assert (FOLDER / f"{newest}.db.xz").is_file(), (
+        f"no database of the schema with {newest} is kept for the tests of upgrades:"
+        " run `python -m scripts.kept_database` and commit the file"
+    )
+
+
+async def test_a_database_of_each_version_becomes_like_one_of_the_newest(path: Path) -> None:
+    before = applied(path)
+    app = create_app(Settings(store=f"sqlite:///{path}"), only_caller=LOCAL)
+    async with app.test_app():
+        store = app.extensions["store"]
+        await _check_content(store, path.parent)
+        await _open_every_page(app)
+    # Only the newest schema needs no migration, and so no copy.
+    kept = list(path.parent.glob("signalbox.db.before-*"))
+    assert [applied(copy) for copy in kept] == ([] if before == applied(path) else [before])
+    assert applied(path) == [name for name, _ in migrations.known()]
+    assert list(examine(path)) == []
+    with closing(sqlite3.connect(path)) as migrated, closing(migrations.empty_database()) as new:
+        assert not _schema(new) - _schema(migrated)
+
+
+def _schema(database: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Return the names of all columns and indexes, each with its table."""
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    columns = {
+        (table, str(column[1]))
+        for (table,) in database.execute(tables).fetchall()
+        for column in database.execute(f"PRAGMA table_xinfo({table})")
+    }
+    indexes = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    return columns | set(database.execute(indexes))
+
+
+async def _check_content(store: Store, folder: Path) -> None:
+    """Compare the tasks with the same logs in a new database: what was migrated is what would be stored now."""
+    new = open_store(f"sqlite:///{folder}/new.db")
+    async with store.read() as view:
+        tasks = {task.task_id: task for task in (await view.tasks(TaskQuery())).tasks}
+        logs = {task_id: await view.events(task_id) for task_id in TASKS}
+    assert TASKS.items() <= {name: task.status for name, task in tasks.items()}.items()
+    long = [event.payload for event in logs["nightly"] if event.event_type == "tool_result"]
+    assert [(payload, list(payload)) for payload in long] == [(LONG, list(LONG))] * 2
+    for task_id, log in logs.items():
+        task = tasks[task_id]
+        record = TaskRecord(
+            task_id=task_id,
+            title=task.title,
+            kind=task.kind,
+            metadata=task.metadata,
+            created_at=task.created_at,
+            main_span_id="" if task.main_span_seq else task.main_span_id,
+        )
+        new.import_task(record, log)
+    async with store.read() as migrated, new.read() as appended:
+        for task_id in TASKS:
+            for name, read in READS.items():
+                found, expected = await read(migrated, task_id), await read(appended, task_id)
+                assert _comparable(found) == _comparable(expected), f"{name} of {task_id}"
+    await new.aclose()
+    (retried,) = await store.aappend("nightly", NewEvent(event_type="log", key="error-1"))
+    (added,) = await store.aappend("asking", NewEvent(event_type="log", payload={"message": "after the upgrade"}))
+    assert (retried.seq < len(logs["nightly"]), added.seq) == (True, len(logs["asking"]) + 1)
+
+
+def _comparable(value: Any) -> Any:
+    """Return a value without what differs between any two stores."""
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode()
+    if isinstance(value, msgspec.Struct):
+        return {name: _comparable(getattr(value, name)) for name in value.__struct_fields__ if name not in DIFFERENT}
+    return [_comparable(one) for one in value] if isinstance(value, list) else value
+
+
+async def _open_every_page(app: Quart) -> None:
+    client = app.test_client()
+    for rule in app.url_map.iter_rules():
+        page = rule.rule
+        if "GET" in (rule.methods or ()) and rule.arguments == {"task_id"} and page not in ENDLESS:
+            if page.startswith(("/sse/", "/ws/", "/live/")):
+                continue
+            response = await client.get(page.replace("<task_id>", "nightly"), follow_redirects=True)
+            assert response.status_code == 200, f"{page}: {await response.get_data(as_text=True)}"
