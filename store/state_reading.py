@@ -38,7 +38,8 @@ class StateReading:
         return {span_id: min(counts[span_id], MAX_COUNTED) for span_id in span_ids if counts[span_id]}
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
-        return self._by_start(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]
+        changed = (span for span in self._state.spans.values() if span.changed_seq > since_seq)
+        return sorted(changed, key=lambda span: (span.changed_seq, span.span_id))[:limit]
 
     async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
         spans = self._state.spans
@@ -71,6 +72,24 @@ class StateReading:
             found |= above
             wanted = {parent for parent in above.values() if parent} - found.keys()
         return found
+
+    async def spans_with_ancestors(self, task_id: str, span_ids: Collection[str], levels: int) -> list[Span]:
+        return self._by_start(self._state.spans[found] for found in await self.span_parents(task_id, span_ids, levels))
+
+    async def span_descendants(self, task_id: str, span_id: str, levels: int, limit: int) -> list[Span]:
+        children: dict[str, list[Span]] = {}
+        for span in self._state.spans.values():
+            children.setdefault(span.parent_span_id or "", []).append(span)
+        found: dict[str, Span] = {}
+        above = [span_id]
+        for _ in range(levels):
+            below = [span for parent in above for span in children.get(parent, [])]
+            new = {span.span_id: span for span in below if span.span_id != span_id and span.span_id not in found}
+            found |= new
+            above = list(new)
+            if not above or len(found) >= limit:
+                break
+        return self._by_start(found.values())[:limit]
 
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
         return sorted(self._state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-limit:]

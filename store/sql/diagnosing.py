@@ -29,8 +29,9 @@ FAILURES = f"task_id = ? AND seq > ? AND failure AND event_type <> '{HEARTBEAT}'
 
 LAST_FAILURE = f"task_id = ? AND seq < ? AND failure AND event_type <> '{HEARTBEAT}' ORDER BY seq DESC LIMIT 1"
 
-CLOSED_AT = "task_id = ? AND ended_seq = ? ORDER BY started_seq DESC LIMIT ?"
-"""Finds the newest spans that the event with this seq closed."""
+# With `=` and without `+` SQLite would read all spans of the task in the order of their start.
+CLOSED_AT = "task_id = ? AND ended_seq BETWEEN ? AND ? ORDER BY +started_seq DESC LIMIT ?"
+"""Finds the newest spans that the event with this seq closed. The seq is given twice."""
 
 UNDIAGNOSED = (
     "SELECT task_id FROM tasks WHERE fingerprint IS NULL AND status IN ('failed', 'interrupted')"
@@ -59,7 +60,7 @@ def _cause(db: Database, task: Task) -> Cause:
     spans: dict[str, Span] = {}
     for span_id in {event.span_id for event in failures}:
         spans.update((span.span_id, span) for span in _spans(db, "task_id = ? AND span_id = ?", task_id, span_id))
-    closed = _spans(db, CLOSED_AT, task_id, end, MAX_CLOSED_SPANS)
+    closed = _spans(db, CLOSED_AT, task_id, end, end, MAX_CLOSED_SPANS)
     rows = _rows_before(db, task_id, end + 1)
     known = {event.seq: event for event in rows}
     spawn = known.get(task.spawn_seq)

@@ -40,7 +40,7 @@ def load(db: Database, state: TaskState, span_ids: Collection[str], parents: Map
             parent = span.parent_span_id if span else None
             if not parent:
                 parent, left = parents.get(span_id), usage.MAX_LEVELS
-            if parent and left > levels.get(parent, 0) + 1:
+            if parent and left - 1 > levels.get(parent, -1):
                 levels[parent] = left - 1
                 above.add(parent)
         waiting = above

@@ -70,10 +70,24 @@ def test_the_work_of_an_append_does_not_grow_with_the_tree(
     assert max(work[-3:]) < 1.3 * max(work[SMALL - 3 : SMALL]), work
 
 
+def test_the_work_of_the_end_of_a_run_does_not_grow_with_the_spans_that_have_ended(tmp_path: Path) -> None:
+    work: list[int] = []
+    with Work.counted() as counter:
+        store = open_store(f"sqlite:///{tmp_path / 'log.db'}")
+        for size in (SMALL, LARGE):
+            run = f"run-{size}"
+            store.append(run, [model_call(number, wide(number)) for number in range(GROUP * size)])
+            with counter.since(work):
+                store.append(run, NewEvent(event_type="status", payload={"status": "waiting"}))
+                store.append(run, NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
+        store.close()
+    assert work[1] < 1.3 * work[0] + 3, work
+
+
 shuffled = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(1, 12), order=shuffled, group=st.integers(1, 8))
 async def test_usage_is_summed_up_the_tree_whatever_the_order(
     size: int, order: random.Random, group: int, store: SqliteStore

@@ -159,9 +159,14 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
         yield f"{task_id} span_window {limit}", lambda v, limit=limit: v.span_window(task_id, limit, limit)
     for levels in (0, 1, 6):
         yield f"{task_id} span_parents {levels}", lambda v, n=levels: v.span_parents(task_id, ("span-1", "none"), n)
+        yield (
+            f"{task_id} spans_with_ancestors {levels}",
+            lambda v, n=levels: v.spans_with_ancestors(task_id, ("span-1", "none"), n),
+        )
     for span_id in ("span-1", "span-2", "none", "\x00"):
         yield f"{task_id} span {span_id}", lambda v, s=span_id: v.span(task_id, s)
         yield f"{task_id} span_children {span_id}", lambda v, s=span_id: v.span_children(task_id, s, 20)
+        yield f"{task_id} span_descendants {span_id}", lambda v, s=span_id: v.span_descendants(task_id, s, 3, 1000)
         yield f"{task_id} child_counts {span_id}", lambda v, s=span_id: v.child_counts(task_id, [s])
     for checkpoint_id in ("checkpoint \x00 0", "none"):
         yield f"{task_id} checkpoint {checkpoint_id}", lambda v, c=checkpoint_id: v.checkpoint(task_id, c)

@@ -19,6 +19,7 @@ MIN_WIDTH = 0.15
 """Per cent of the width: a narrower box would be about a pixel, so it is merged with others."""
 
 MAX_LEVELS = 30
+MAX_CHAIN = 20
 MAX_BOXES = 1000
 TABLE_ROWS = 50
 ALL = "all spans"
@@ -65,13 +66,13 @@ class Frame:
 
     @property
     def chain(self) -> list[Frame]:
-        """The frames above, the outermost first."""
+        """The frames above, the outermost first; of more than MAX_CHAIN, the nearest ones."""
         found: list[Frame] = []
         above = self.parent
-        while above is not None:
-            found.insert(0, above)
+        while above is not None and len(found) < MAX_CHAIN:
+            found.append(above)
             above = above.parent
-        return found
+        return found[::-1]
 
 
 @dataclass(frozen=True)

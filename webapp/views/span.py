@@ -55,13 +55,14 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
 
 async def ancestors(view: TaskReading, span: Span, task_id: str) -> list[Span]:
     """Return the ancestors of a span, the outermost first; at most ANCESTORS of them."""
+    if not span.parent_span_id:
+        return []
+    known = {s.span_id: s for s in await view.spans_with_ancestors(task_id, [span.parent_span_id], ANCESTORS - 1)}
     # Spans in a log may be each other's parents, so stop at the first repetition.
-    met, chain = {span.span_id}, list[Span]()
-    while span.parent_span_id and span.parent_span_id not in met and len(chain) < ANCESTORS:
-        met.add(span.parent_span_id)
-        parent = await view.span(task_id, span.parent_span_id)
-        if parent is None:
-            break
-        chain.insert(0, parent)
-        span = parent
-    return chain
+    known.pop(span.span_id, None)
+    chain: list[Span] = []
+    above = known.pop(span.parent_span_id, None)
+    while above is not None:
+        chain.append(above)
+        above = known.pop(above.parent_span_id or "", None)
+    return chain[::-1]

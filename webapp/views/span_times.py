@@ -52,13 +52,6 @@ class TimedSpan:
             yield timed
             waiting.extend(reversed(timed.children))
 
-    def ancestors(self) -> Iterator[TimedSpan]:
-        """Iterate over the ancestors, the nearest first."""
-        above = self.parent
-        while above is not None:
-            yield above
-            above = above.parent
-
 
 class SpanForest:
     """The spans of a task as trees. `begin` is the timestamp of second 0, `length` the time to the last end.

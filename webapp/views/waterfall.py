@@ -136,7 +136,7 @@ async def waterfall_view(view: TaskReading, task_id: str, query: WaterfallQuery 
         query=query,
         kinds=kinds_in(forest, query.kind),
         states=states_in(forest, query.state),
-        context=[bar(row, drawn, critical) for row in context_of(rows, first)[-MAX_CONTEXT:]],
+        context=[bar(row, drawn, critical) for row in context_of(rows, first, MAX_CONTEXT)],
         bars=[bar(row, drawn, critical) for row in rows[first : first + PAGE]],
         stops=[one for one in stops if drawn.start <= one.since <= drawn.end],
         axis=drawn,

@@ -74,24 +74,27 @@ def wanted_spans(forest: SpanForest, query: WaterfallQuery, critical: Collection
     return {id(timed): timed for timed in spans}
 
 
-def context_of(rows: Sequence[WaterfallRow], first: int) -> list[WaterfallRow]:
-    """Return the rows that are the ancestors of the row `first`, for a page that begins in the middle of the tree."""
+def context_of(rows: Sequence[WaterfallRow], first: int, limit: int) -> list[WaterfallRow]:
+    """Return the rows that are the ancestors of the row `first`, for a page that begins in the middle of the tree.
+
+    Of more than `limit` ancestors these are the nearest ones.
+    """
     found: list[WaterfallRow] = []
     depth = rows[first].depth if first < len(rows) else 0
-    for row in reversed(rows[:first]):
+    for row in (rows[number] for number in range(first - 1, -1, -1)):
         if row.depth < depth:
-            found.insert(0, row._replace(is_context=True))
+            found.append(row._replace(is_context=True))
             depth = row.depth
-        if not depth:
+        if not depth or len(found) == limit:
             break
-    return found
+    return found[::-1]
 
 
 def _with_ancestors(wanted: dict[int, TimedSpan]) -> set[int]:
-    shown = set(wanted)
+    shown: set[int] = set()
     for timed in wanted.values():
-        for above in timed.ancestors():
-            if id(above) in shown and id(above) not in wanted:
-                break
+        above: TimedSpan | None = timed
+        while above is not None and id(above) not in shown:
             shown.add(id(above))
+            above = above.parent
     return shown

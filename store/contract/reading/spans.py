@@ -34,7 +34,7 @@ class TaskSpanReading(Protocol):
         """Return the number of children of each of these spans, at most MAX_COUNTED, without those that have none."""
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
-        """Return the first `limit` spans that an event after `since_seq` changed."""
+        """Return the first `limit` spans that an event after `since_seq` changed, in the order of these changes."""
 
     async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
         """Return a selection of the spans of a task that has too many for one page.
@@ -48,6 +48,15 @@ class TaskSpanReading(Protocol):
         """Return the id of the parent of each of these spans, and of their ancestors up to `levels` levels above them.
 
         Spans that no event has named are absent; a parent may be one of them.
+        """
+
+    async def spans_with_ancestors(self, task_id: str, span_ids: Collection[str], levels: int) -> list[Span]:
+        """Return these spans and their ancestors up to `levels` levels above them."""
+
+    async def span_descendants(self, task_id: str, span_id: str, levels: int, limit: int) -> list[Span]:
+        """Return the spans below a span, at most `levels` levels below it, and at most `limit` of them.
+
+        If there are more, the upper levels have precedence.
         """
 
 

@@ -37,9 +37,10 @@ WITH RECURSIVE above (span_id, parent_span_id, level) AS (
     JOIN task_spans s ON s.task_id = ? AND s.span_id = above.parent_span_id
     WHERE above.level < ?
 )
-SELECT span_id, parent_span_id FROM above
+{select}
 """
-
+_IDS = "SELECT span_id, parent_span_id FROM above"
+_STATES = "SELECT state FROM task_spans WHERE task_id = ? AND span_id IN (SELECT span_id FROM above)"
 
 _CHILD_COUNTS = """
 SELECT p.span_id, (SELECT count(*) FROM (
@@ -52,6 +53,10 @@ FROM task_spans AS p WHERE p.task_id = ?
 def window_sql(recursion_end: str, chosen_and_join: str) -> str:
     """Return the query of `span_window`. One of the two parts contains `LIMIT ?`."""
     return _WINDOW.format(recursion_end=recursion_end, chosen_and_join=chosen_and_join)
+
+
+_IN_INDEX = "parent_span_id, started_seq"
+"""The order of the index of children. Without it, SQLite would read all spans of the task."""
 
 
 class SpanViews(Rows):
@@ -85,7 +90,7 @@ class SpanViews(Rows):
         )
 
     async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
-        found = await self._values(Span, f"SELECT state FROM task_spans WHERE {CLOSED_AT}", task_id, seq, limit)
+        found = await self._values(Span, f"SELECT state FROM task_spans WHERE {CLOSED_AT}", task_id, seq, seq, limit)
         return found[::-1]
 
     async def child_counts(self, task_id: str, span_ids: Sequence[str]) -> dict[str, int]:
@@ -96,7 +101,7 @@ class SpanViews(Rows):
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         return await self._values(
             Span,
-            "SELECT state FROM task_spans WHERE task_id = ? AND changed_seq > ? ORDER BY started_seq LIMIT ?",
+            "SELECT state FROM task_spans WHERE task_id = ? AND changed_seq > ? ORDER BY changed_seq, span_id LIMIT ?",
             task_id,
             since_seq,
             limit,
@@ -113,8 +118,30 @@ class SpanViews(Rows):
 
     async def span_parents(self, task_id: str, span_ids: Collection[str], levels: int) -> dict[str, str | None]:
         named, values = self.dialect.among("span_id", list(span_ids))
-        rows = await self._rows(_PARENTS.format(named=named), task_id, *values, task_id, levels)
-        return dict(rows)
+        sql = _PARENTS.format(named=named, select=_IDS)
+        return dict(await self._rows(sql, task_id, *values, task_id, levels))
+
+    async def spans_with_ancestors(self, task_id: str, span_ids: Collection[str], levels: int) -> list[Span]:
+        named, values = self.dialect.among("span_id", list(span_ids))
+        sql = _PARENTS.format(named=named, select=_STATES)
+        found: list[Span] = await self._values(Span, sql, task_id, *values, task_id, levels, task_id)
+        return sorted(found, key=lambda span: span.started_seq)
+
+    async def span_descendants(self, task_id: str, span_id: str, levels: int, limit: int) -> list[Span]:
+        found: dict[str, Span] = {}
+        above = [span_id]
+        for _ in range(levels):
+            is_parent, values = self.dialect.among("parent_span_id", above)
+            sql = f"SELECT state FROM task_spans WHERE task_id = ? AND {is_parent} ORDER BY {_IN_INDEX} LIMIT ?"
+            # Of a circle of spans, those that are already found come again.
+            room = limit + len(above) - len(found)
+            below: list[Span] = await self._values(Span, sql, task_id, *values, room)
+            new = {span.span_id: span for span in below if span.span_id != span_id and span.span_id not in found}
+            found |= new
+            above = list(new)
+            if not above or len(found) >= limit:
+                break
+        return sorted(found.values(), key=lambda span: span.started_seq)[:limit]
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
         return await self._values(

@@ -27,6 +27,9 @@ MAX_PIECES = 3000
 SPANS = 500
 """Spans that are read at once. Those below a span are looked for among this many that began after it."""
 
+LEVELS_BELOW = 10
+"""Levels below a span of a trace of which the conversation is shown with that of the span."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
@@ -51,10 +54,14 @@ async def span_conversation(view: TaskReading, task: Task, span: Span) -> Conver
     within: dict[str, Span] | None = None
     if span.span_id != task.main_span_id:
         within = {span.span_id: span}
-        # A span begins after its parent.
+        # In a run, a span begins after its parent.
         for later in await view.spans(task.task_id, span.started_seq, SPANS):
             if later.parent_span_id in within:
                 within[later.span_id] = later
+        if task.trace is not None:
+            # The spans of a trace arrive in any order.
+            below = await view.span_descendants(task.task_id, span.span_id, LEVELS_BELOW, SPANS)
+            within |= {span.span_id: span for span in below}
     found = await _read(view, task, None, within)
     return found if found.blocks else None
 
@@ -107,18 +114,8 @@ async def _spans(view: TaskReading, task: Task, events: Iterable[Event]) -> dict
     """Return the spans of the events with all spans above them."""
     if task.spans_total <= SPANS:
         return {span.span_id: span for span in await view.spans(task.task_id, 0, SPANS)}
-    found: dict[str, Span] = {}
-    for event in events:
-        span_id: str | None = event.span_id
-        for _ in range(MAX_LEVELS):
-            if span_id is None or span_id in found:
-                break
-            span = await view.span(task.task_id, span_id)
-            if span is None:
-                break
-            found[span_id] = span
-            span_id = span.parent_span_id
-    return found
+    named = {event.span_id for event in events}
+    return {span.span_id: span for span in await view.spans_with_ancestors(task.task_id, named, MAX_LEVELS)}
 
 
 def _called(events: Iterable[Event]) -> set[str]:
