@@ -95,6 +95,7 @@ def create_app(
     app.extensions["health"] = health = Health()
     app.extensions["process_info"] = process or ProcessInfo()
     app.extensions["prices"] = prices = Prices(settings.prices)
+    app.extensions["retention_rules"] = settings.retention_rules()
     app.extensions["budgets"] = budgets = Budgets(settings.budgets)
     app.extensions["fragments"] = Fragments(assets.asset, settings.root_path, prices, budgets)
     telemetry = start_telemetry(app) if settings.telemetry else None
@@ -182,7 +183,7 @@ def create_app(
         if supervises:
             app.extensions["supervisor"] = Supervisor(store, settings, loops)
             app.extensions["diagnoses"] = Diagnoses(store, loops)
-            retention_file = settings.retention_rules()
+            retention_file = app.extensions["retention_rules"]
             app.extensions["retention"] = retention = RetentionWorker(store, retention_file, loops)
             health.warn(retention.problems)
             stats.registry.register(RetentionMetrics(retention))

@@ -9,6 +9,7 @@ from quart import current_app
 from signalbox.store import Store
 from signalbox.store.history import History
 from signalbox.store.redaction.writes import WriteRedaction, write_redaction
+from signalbox.store.retention import Retention, RetentionFile
 from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live.hub import Hub
@@ -49,6 +50,11 @@ def fragments() -> Fragments:
 def prices() -> Prices:
     """Return the prices of models that the operator set."""
     return cast(Prices, current_app.extensions["prices"])
+
+
+def retention_rules() -> Retention:
+    """Return the present rules of retention."""
+    return cast(RetentionFile, current_app.extensions["retention_rules"]).rules
 
 
 def budgets() -> Budgets:

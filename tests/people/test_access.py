@@ -109,6 +109,8 @@ ROUTES: dict[str, Route] = {
     "POST /admin/tokens/<token_id>/quota": page("administer", form={"events_per_minute": "100"}),
     "POST /admin/tokens/<token_id>/revoke": page("administer", form={}),
     "GET /admin/agents": page("administer"),
+    "GET /admin/space": page("administer"),
+    "GET /api/space": Route("administer"),
     "GET /admin/settings": page("administer"),
     "GET /admin/health": page("administer"),
     "POST /time-zone": Route("nothing", form={}),

@@ -25,6 +25,7 @@ def install(app: Quart) -> None:
         probes,
         search,
         sockets,
+        space,
         streams,
         tasks,
         waiting,
@@ -54,6 +55,7 @@ def install(app: Quart) -> None:
         openapi,
         otlp,
         metrics,
+        space,
         probes,
         mcp,
     ):

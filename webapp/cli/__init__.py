@@ -35,6 +35,7 @@ from signalbox.webapp.cli.tail import tail
 from signalbox.webapp.cli.target import message_of
 from signalbox.webapp.cli.token import token
 from signalbox.webapp.cli.user import user
+from signalbox.webapp.cli.vacuum import vacuum_command
 from signalbox.webapp.cli.verify import verify
 from signalbox.webapp.process.notice import notice
 from signalbox.webapp.settings import InvalidSetting
@@ -70,6 +71,7 @@ for command in (
     cold,
     search_index,
     migrate_store,
+    vacuum_command,
     user,
     token,
     project,

@@ -1,7 +1,7 @@
-"""The administration: accounts, projects with their members, tokens, agents' commands, settings and health."""
+"""The administration: accounts, projects with their members, tokens, agents' commands, space, settings and health."""
 
 from __future__ import annotations
 
-from signalbox.webapp.pages.admin import accounts, projects, server, tokens
+from signalbox.webapp.pages.admin import accounts, projects, server, space, tokens
 
-MODULES = (accounts, projects, tokens, server)
+MODULES = (accounts, projects, tokens, space, server)

@@ -25,6 +25,7 @@ TABS = (
     AdminTab("accounts", "Accounts"),
     AdminTab("tokens", "Tokens"),
     AdminTab("agents", "Agents"),
+    AdminTab("space", "Space"),
     AdminTab("settings", "Settings"),
     AdminTab("health", "Health"),
 )
