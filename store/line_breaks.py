@@ -12,6 +12,8 @@ import re
 _ANY = re.compile("\r\n|[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 
 _JSON = ((b"\xc2\x85", rb"\u0085"), (b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
+_ESCAPED = re.compile(rb"\\(u0085|u2028|u2029|.)", re.DOTALL)
+_RAW = {escape[1:]: raw for raw, escape in _JSON}
 
 
 def one_line(json: bytes) -> bytes:
@@ -19,10 +21,6 @@ def one_line(json: bytes) -> bytes:
     for raw, escape in _JSON:
         json = json.replace(raw, escape)
     return json
-
-
-_ESCAPED = re.compile(rb"\\\\(u0085|u2028|u2029|.)", re.DOTALL)
-_RAW = {escape[1:]: raw for raw, escape in _JSON}
 
 
 def as_stored(json: bytes) -> bytes:

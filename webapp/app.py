@@ -143,6 +143,9 @@ def create_app(
             directory.forget()
             hub.reset()
 
+        def forget_erased() -> None:
+            app.extensions.update(history=History(), output_comparisons=OutputComparisons(store))
+
         app.extensions["agent_hooks"] = hooks = AgentHooks(store, settings.hook_rules)
         app.extensions["agent_questions"] = hooks.questions
         directory = Directory(
@@ -170,6 +173,7 @@ def create_app(
             on_reset=forget_old_history,
             loop=loops.loop("tail", max_pause=FIRST_PAUSE),
         )
+        hub.on_erasure = forget_erased
         await tail.start()
         health.watch(partial(loop_problems, loops))
         health.watch(lambda: [Problem(code, message) for code, message in store.problems])

@@ -7,12 +7,14 @@ run depends on, such as its status, are kept; all texts that the run wrote are g
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from signalbox.store.chain.heads import CheckingKey, SigningKey
+from signalbox.store.chain.links import canonical
+from signalbox.store.events import Event
 
 MARK = "erased"
 """The field of a payload that makes it a tombstone."""
@@ -22,18 +24,30 @@ ERASED_TEXT = "Erased"
 
 KEPT = frozenset(
     {
-        *("status", "outcome", "exit_code", "signal", "state", "stream", "level", "kind", "progress", "attempt"),
-        *("done", "total", "items_done", "items_total", "request_id", "checkpoint_id", "work_item_id", "call_id"),
-        *("allow", "allowed", "decision", "scope", "cause", "number", "seq", "expires_at", "retry_of", "runner_pid"),
-        *("sha256", "size", "content_type", "started_at", "ended_at", "interval", "heartbeat_interval"),
+        *(
+            "status",
+            "outcome",
+            "exit_code",
+            "signal",
+            "state",
+            "stream",
+            "level",
+            "progress",
+            "attempt",
+            "done",
+            "total",
+        ),
+        *("items_done", "items_total", "request_id", "checkpoint_id", "approved", "always", "response", "decision"),
+        *("scope", "cause", "number", "seq", "expires_at", "retry", "runner_pid", "started_at", "ended_at"),
+        *("heartbeat_interval", "has_root", "quiet"),
     }
 )
-"""The values that stay if they are short: numbers, states and ids, by which later events refer to this one."""
+"""The values that stay if they are short: numbers, states, times, and the ids by which later events refer to it."""
 
 MAX_KEPT_CHARS = 64
 _ID_LIKE = re.compile(r"[A-Za-z0-9_.:/+-]*")
-_SHOWN = ("message", "title", "name", "error", "reason", "summary")
-"""The texts that pages show. A payload that has one gets `ERASED_TEXT` there."""
+_SHOWN = ("message", "title", "name", "error", "reason", "text", "content", "tool_name")
+"""The texts that pages show. A payload that has one gets `ERASED_TEXT` there. A `message` may also be a number."""
 
 _SIGNATURE = re.compile(rb',"signature":"([0-9a-f]*)"\}\}$')
 
@@ -65,27 +79,35 @@ def tombstone_of(payload: Mapping[str, Any]) -> Tombstone | None:
         return None
 
 
-def erased(payload: Mapping[str, Any], seq: int, link: str, at: str, by: str, reason: str, key: SigningKey) -> bytes:
-    """Return the JSON of the tombstone that replaces a payload."""
+def erased(event: Event, link: bytes, at: str, by: str, reason: str, key: SigningKey) -> Event:
+    """Return the event with a tombstone in place of its payload."""
+    payload = event.payload
     kept: dict[str, Any] = {name: value for name, value in payload.items() if name in KEPT and _is_kept(value)}
-    kept |= {name: ERASED_TEXT for name in _SHOWN if name in payload}
-    stone = Tombstone(at=at, by=by, reason=reason, link=link, key_id=key.key_id, signature="")
-    unsigned = msgspec.json.encode({**kept, MARK: stone})
-    signature = key.sign(_signed_text(seq, unsigned))
-    return unsigned[: -len(b'"}}')] + signature.encode() + b'"}}'
+    kept |= {name: ERASED_TEXT for name in _SHOWN if isinstance(payload.get(name), str)}
+    if isinstance(taken := payload.get("message"), int):
+        kept["message"] = taken
+    stone = Tombstone(at=at, by=by, reason=reason, link=link.hex(), key_id=key.key_id, signature="")
+    unsigned = _with_payload(event, msgspec.json.encode({**kept, MARK: stone}))
+    signature = key.sign(_signed_text(unsigned))
+    return _with_payload(event, bytes(unsigned.payload_json)[: -len(b'"}}')] + signature.encode() + b'"}}')
 
 
-def confirms(key: CheckingKey, seq: int, payload_json: bytes) -> bool:
-    """Return whether the tombstone in a payload's JSON was signed with this key for the event `seq`."""
+def confirms(key: CheckingKey, event: Event, origins: Iterable[str]) -> bool:
+    """Return whether the tombstone of an event was signed with this key, for an event with one of these origins."""
+    payload_json = bytes(event.payload_json)
     found = _SIGNATURE.search(payload_json)
     if found is None:
         return False
-    unsigned = payload_json[: found.start(1)] + payload_json[found.end(1) :]
-    return key.confirms(_signed_text(seq, unsigned), found[1].decode())
+    unsigned = _with_payload(event, payload_json[: found.start(1)] + payload_json[found.end(1) :])
+    return any(key.confirms(_signed_text(unsigned, origin), found[1].decode()) for origin in origins)
 
 
-def _signed_text(seq: int, unsigned: bytes) -> bytes:
-    return b"signalbox tombstone 1\n%d\n%b" % (seq, unsigned)
+def _with_payload(event: Event, payload_json: bytes) -> Event:
+    return msgspec.structs.replace(event, payload_json=msgspec.Raw(payload_json))
+
+
+def _signed_text(unsigned: Event, origin: str | None = None) -> bytes:
+    return b"signalbox tombstone 1\n" + canonical(unsigned, origin)
 
 
 def _is_kept(value: object) -> bool:

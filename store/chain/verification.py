@@ -96,7 +96,7 @@ class _Verification:
     def _take(self, entry: Entry, stream: _Lookahead) -> None:
         event, report, expected = entry.event, self._report, self._seq + 1
         following = stream.following
-        if event.seq != expected and following is not None and following.event.seq == expected > self._seq:
+        if event.seq > expected and following is not None and following.event.seq == expected:
             report.add("order", event.seq, f"#{event.seq} stands before #{expected}")
             stream.swap(entry)
             entry = following
@@ -210,9 +210,7 @@ class _Verification:
         if stone is None:
             return False
         key = self._keys.get(stone.key_id)
-        if stone.link != link.hex() or (
-            key is not None and not tombstones.confirms(key, event.seq, bytes(event.payload_json))
-        ):
+        if stone.link != link.hex() or (key is not None and not tombstones.confirms(key, event, self._origins(event))):
             self._report.add("tombstone", event.seq, f"the tombstone of #{event.seq} was changed")
         elif key is None:
             self._report.unchecked += 1

@@ -33,7 +33,8 @@ class Head(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """A task's newest seq, and its state that is stored outside its log.
 
-    `unfinished` is the timestamp of the last change of the unfinished lines, or "" if they never changed.
+    `unfinished` is the timestamp of the last change of the unfinished lines, or "" if they never changed. `erased_at`
+    is the time when an event was last erased, or "".
     """
 
     latest_seq: int
@@ -42,6 +43,7 @@ class Standing(msgspec.Struct, frozen=True):
     unfinished: str = ""
     identity: str = ""
     held: bool = False
+    erased_at: str = ""
 
     @property
     def flags(self) -> tuple[bool, ...]:

@@ -254,6 +254,28 @@ class Writing(Consuming, Searching):
     audit = blocking(aaudit)
 
     @abstractmethod
+    async def aerase_events(
+        self,
+        task_id: str,
+        seqs: Sequence[int],
+        *,
+        actor: str | Who,
+        reason: str,
+        source: str | None = None,
+        identity: str | None = None,
+        key: SigningKey | None = None,
+    ) -> list[int]:
+        """Erase the content of events, with an audit. Returns the seqs of the erased events, without earlier ones.
+
+        Each gets a tombstone with the actor, the time and the reason, signed with `key` or the store's own key. All
+        that was computed from the events is computed again, and contents of erased artifacts are deleted. Raises
+        UnknownTask, Conflict for a task on hold, and InvalidEvent for a seq that does not exist, a bad reason, or too
+        many events.
+        """
+
+    erase_events = blocking(aerase_events)
+
+    @abstractmethod
     async def asign_heads(self, heads: Sequence[SignedHead]) -> None:
         """Store signed heads. Heads of tasks that were deleted meanwhile are left out."""
 

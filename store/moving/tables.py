@@ -65,7 +65,8 @@ TASKS = _table(
     "tasks",
     "task_id:text identity:text last_seq:int created_at:text updated_at:text active_at:text archived_at:text?"
     " status:text stale:bool title:text? kind:text? project_id:text duration:real? fingerprint:text?"
-    " failure_lines:json? cold:int? hold:json? state:json link:bytes?",
+    " failure_lines:json? cold:int? hold:json? state:json link:bytes?"
+    " erased_at:text?",
     "task_id",
 )
 

@@ -175,6 +175,16 @@ class PostgresDatabase:
         sql = f"INSERT INTO task_events ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING"
         self.executemany(sql, [(*row, *derived_columns(row[event_type], row[payload])) for row in rows])
 
+    def replace_payloads(self, task_id: str, rows: Sequence[tuple[int, str, str, str | None, int | None]]) -> None:
+        self._cursor.executemany(
+            "UPDATE task_events SET payload = %s, plain = %s, quiet = %s, failure = %s, brief = %s"
+            " WHERE task_id = %s AND seq = %s",
+            [
+                (payload, plain, quiet, *derived_columns(event_type, payload), task_id, seq)
+                for seq, event_type, payload, plain, quiet in rows
+            ],
+        )
+
     def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:
         self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), link, task.task_id))
 

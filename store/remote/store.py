@@ -134,6 +134,7 @@ class RemoteStore(SpooledLog, Store):
     adelete_view: Any = not_offered("deleting a saved view")
     adrop_index: Any = not_offered("removing the search index")
     adiagnose: Any = not_offered("diagnosing a run")
+    aerase_events: Any = not_offered("erasing events")
     asign_heads: Any = not_offered("signing")
     log_key: Any = not_offered("signing")
     aimport_task: Any = not_offered("importing a log")

@@ -230,6 +230,7 @@ class RemoteView(Reading):
     kinds: Any = not_offered("listing the kinds")
     links: Any = not_offered("reading links")
     log_claims: Any = not_offered("reading links")
+    erasures: Any = not_offered("counting erasures")
     unsigned_logs: Any = not_offered("reading signed heads")
     signed_heads: Any = not_offered("reading signed heads")
     last_lines: Any = not_offered("reading the last lines of tasks")

@@ -86,6 +86,12 @@ class Database(Protocol):
     def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert those events that are not there yet, as they were stored. Each row has the values of `columns`."""
 
+    def replace_payloads(self, task_id: str, rows: Sequence[tuple[int, str, str, str | None, int | None]]) -> None:
+        """Replace the payloads of events: (seq, event type, payload, `plain`, `quiet`).
+
+        The database overwrites what it removes in this transaction, as far as it can.
+        """
+
     def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:
         """Write the state, the counter and the newest link of a task. A task that was stale no longer is."""
 

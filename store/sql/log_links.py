@@ -9,6 +9,7 @@ import msgspec
 
 from signalbox.store.chain.heads import SignedHead
 from signalbox.store.chain.verification import Claims, Entry
+from signalbox.store.events import PEOPLE_EVENTS
 from signalbox.store.sql.compressed import as_given
 from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.state import ENDED_STATUSES
@@ -120,3 +121,30 @@ def as_link(stored: object) -> bytes | None:
 
 def _wrong_plain(event_type: str, payload: str, columns: Sequence[Any]) -> str:
     return "" if columns[0] == plain_json(payload) else "its column plain does not fit its payload"
+
+
+def events_by_person(query: Query, person: str, task_id: str | None = None) -> Iterator[tuple[str, int]]:
+    """Yield the task and the seq of each event by a person: of acts in their name, and with them as the actor.
+
+    `person` is the name in the log, such as an e-mail address. It includes the events of the person's tokens.
+    """
+    marks = ", ".join("?" * len(PEOPLE_EVENTS))
+    where, values = ("TRUE", []) if task_id is None else ("task_id = ?", [task_id])
+    sql = (
+        f"SELECT {COLUMNS} FROM task_events WHERE event_id > ? AND {where} AND (actor = ? OR event_type IN ({marks}))"
+        " ORDER BY event_id LIMIT ?"
+    )
+    last = 0
+    while page := list(query(sql, (last, *values, person, *sorted(PEOPLE_EVENTS), PAGE))):
+        for row in page:
+            event = event_of(row)
+            by = str(event.payload.get("by", ""))
+            if event.actor == person or by == person or by.startswith(f"{person} (token "):
+                yield event.task_id, event.seq
+        last = page[-1][0]
+
+
+def count_cold(query: Query) -> int:
+    """Return the number of tasks whose events are in cold storage."""
+    ((count,),) = query("SELECT count(*) FROM tasks WHERE cold IS NOT NULL", ())
+    return int(count)

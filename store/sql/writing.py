@@ -15,7 +15,6 @@ from signalbox.store.artifacts import ARTIFACT_STORED, MAX_ARTIFACT_BYTES, conte
 from signalbox.store.chain.heads import SignedHead
 from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.leasing import Claim, Fence
-from signalbox.store.contract.writing import Writing
 from signalbox.store.errors import StoreUnavailable, TaskBeingRemoved, TaskIsCold
 from signalbox.store.events import (
     MAX_TITLE_CHARS,
@@ -36,7 +35,7 @@ from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.cold_tasks.files import ColdFiles, NoColdFiles
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
-from signalbox.store.sql.imported_links import insert_new_heads
+from signalbox.store.sql.log_writing import LogWrites
 from signalbox.store.sql.searching import index as search_index
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tags import check_metadata
@@ -50,7 +49,7 @@ REMOVAL_TIMEOUT = 30.0
 """Seconds for which the creation of a task waits until the rows of a deleted task with its id are removed."""
 
 
-class Writes(Writing):
+class Writes(LogWrites):
     """Implements `Writing` and `Store.on_commit` with the writer of a store, which calls `_committed` after commits."""
 
     def __init__(self, writer: GroupCommit) -> None:
@@ -192,9 +191,6 @@ class Writes(Writing):
     async def adiagnose(self, task_id: str) -> None:
         check_task_id(task_id)
         await self._calls.write(lambda db: task_actions.diagnose(db, task_id))
-
-    async def asign_heads(self, heads: Sequence[SignedHead]) -> None:
-        await self._calls.write(lambda db: insert_new_heads(db, heads))
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         check_task_id(task_id)

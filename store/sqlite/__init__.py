@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, closing, suppress
 from pathlib import Path
 
 from signalbox.store.chain.keys import StoreKey
@@ -20,6 +21,7 @@ from signalbox.store.sql.space import SpaceTables
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.free_pages import return_pages
 from signalbox.store.sqlite.peek import SqlitePeek
 from signalbox.store.sqlite.processes import SqliteProcesses
@@ -89,6 +91,11 @@ class SqliteStore(DatabaseStore):
 
     def stats(self) -> StoreStats:
         return StoreStats(self._writer.queued, self._writer.commits, self._readers.held_views)
+
+    def _forget_erased(self) -> None:
+        # Pages of the write-ahead log still have the erased rows. If a reader needs them, a later checkpoint follows.
+        with suppress(sqlite3.Error), closing(sqlite3.connect(uri(self.path, make=False), uri=True)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     # the file
 

@@ -75,6 +75,12 @@ class SqliteDatabase(sqlite3.Connection):
             rows = compressed_rows(rows, self.compressor, Places.among(columns))
         self.executemany(sql, rows)
 
+    def replace_payloads(self, task_id: str, rows: Sequence[tuple[int, str, str, str | None, int | None]]) -> None:
+        # Applies to the connection, and stays on: it costs later deletions little.
+        self.execute("PRAGMA secure_delete = ON").fetchall()
+        sql = "UPDATE task_events SET payload = ?, plain = ?, quiet = ? WHERE task_id = ? AND seq = ?"
+        self.executemany(sql, [(payload, plain, quiet, task_id, seq) for seq, _, payload, plain, quiet in rows])
+
     def save_task(self, task: Task, link: bytes | None, *, was_stale: bool) -> None:
         # SQLite rewrites the indexes of every column that a statement sets, so an unchanged one is left out.
         unmark = ", stale = 0" if was_stale else ""

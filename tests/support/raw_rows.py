@@ -32,6 +32,20 @@ def rows_of(url: str) -> dict[str, list[str]]:
     return found | {"facts": sorted(str(tuple(row.values())) for row in facts)}
 
 
+def every_text(url: str) -> list[str]:
+    """Return every value of every table of a database as text."""
+    names = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    if not url.startswith("sqlite"):
+        names = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+    found = []
+    for table in [row["name"] for row in _read(url, names)]:
+        for row in _read(url, f"SELECT * FROM {table}"):
+            for value in row.values():
+                given = _value(value)
+                found.append(given.decode(errors="replace") if isinstance(given, bytes) else str(given))
+    return found
+
+
 def _read(url: str, sql: str) -> list[dict[str, Any]]:
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(unquote(url.removeprefix("sqlite:///")))) as db:

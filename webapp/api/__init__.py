@@ -23,6 +23,7 @@ def install(app: Quart) -> None:
         parts,
         permissions,
         probes,
+        proofs,
         search,
         sockets,
         space,
@@ -57,6 +58,7 @@ def install(app: Quart) -> None:
         metrics,
         space,
         probes,
+        proofs,
         mcp,
     ):
         app.register_blueprint(module.blueprint)

@@ -17,6 +17,7 @@ from signalbox.webapp.cli.cold import cold
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
+from signalbox.webapp.cli.erase import erase
 from signalbox.webapp.cli.heads import heads
 from signalbox.webapp.cli.hold import hold
 from signalbox.webapp.cli.hook import hook
@@ -68,6 +69,7 @@ for command in (
     backup,
     verify,
     heads,
+    erase,
     cold,
     search_index,
     migrate_store,

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from signalbox.store import Event
+from signalbox.store.chain.tombstones import is_tombstone
 from signalbox.store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
 from signalbox.store.reserved import sounds_like_a_person
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
@@ -101,6 +102,7 @@ class LogRows:
     def __init__(self, environment: Environment) -> None:
         words = environment.get_template("events/_event_text.html").module
         self._root = str(environment.globals.get("root", ""))
+        self._erased = getattr(words, "erased")  # noqa: B009
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 
     def render(self, events: Iterable[Event], task: Task | None, depths: Mapping[str, int] = _NO_DEPTHS) -> Markup:
@@ -133,7 +135,7 @@ class LogRows:
     def _drawn(self, event: Event, day: str, list_: _List, place: str, mark: str) -> str:
         payload, seq, at, clock = event.payload, event.seq, event.created_at, event.created_at[11:23]
         group, message = "", payload.get("message")
-        if event.event_type == "log" and isinstance(message, str):
+        if event.event_type == "log" and isinstance(message, str) and not is_tombstone(payload):
             tone, words, shown = _log_line(payload, message)
             if message[:1] in FIRST_LETTERS and list_.folds and (marker := marker_of(message)):
                 group, words = marker
@@ -175,6 +177,8 @@ class LogRows:
         )
 
     def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
+        if is_tombstone(payload):
+            return "", self._erased(event, payload), frozenset(payload)
         kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
         words = self._words.get(kind)
         if words is None:

@@ -54,7 +54,7 @@ def verify_file(
 
 def _entries(lines: Iterable[bytes], task_id: str, faults: list[str]) -> Iterator[Entry]:
     decoder = msgspec.json.Decoder(_Line)
-    last_id = 0
+    last_id = last_seq = 0
     for number, line in enumerate(lines, 2):
         if not line.strip():
             continue
@@ -69,9 +69,9 @@ def _entries(lines: Iterable[bytes], task_id: str, faults: list[str]) -> Iterato
         wrong = ""
         if event.task_id != task_id:
             wrong = "its task_id is not that of the export"
-        elif event.event_id <= last_id:
+        elif event.seq > last_seq and event.event_id <= last_id:
             wrong = "its event_id is not above that of the event before"
-        last_id = event.event_id
+        last_id, last_seq = event.event_id, event.seq
         yield Entry(event, link, b"" if is_redacted(event) else None, wrong)
 
 

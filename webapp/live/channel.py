@@ -16,6 +16,7 @@ class Channel:
 
     `identity` is that of the task: a later task with the same id has another channel. `standing` is the state outside
     the log (archived, stale, unfinished output) that all pages show; None if a new page may show another state.
+    `erased_at` is the time of the last erasure that its readers have seen.
     """
 
     def __init__(self, store: Store, task_id: str, ring_size: int, identity: str) -> None:
@@ -23,6 +24,7 @@ class Channel:
         self.ring = Ring(ring_size)
         self.task = WatchedTask(store, task_id, self.ring)
         self.standing: tuple[tuple[bool, ...], str] | None = None
+        self.erased_at = ""
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import math
 import random
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from signalbox.store import Event, Store
 from signalbox.store.contract.processes import CountKey
@@ -69,7 +69,10 @@ class Hub:
         self.other_processes = OtherProcesses(store, self._own_counts, loops.loop("other_processes"))
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(self.lanes, settings, stats, loops.loop("sweeper"))
-        self._task_changes = TaskChanges(store, self.lanes.channels, loops.loop("task_changes"))
+        self._task_changes = TaskChanges(
+            store, self.lanes.channels, loops.loop("task_changes"), lambda: self.on_erasure()
+        )
+        self.on_erasure: Callable[[], None] = lambda: None
         self.closing = False
         self.open_streams = 0
         self._empty = asyncio.Event()

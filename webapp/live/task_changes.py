@@ -1,8 +1,9 @@
-"""Watches for changes of tasks without an event: a task is deleted, archived, restored or marked stale."""
+"""Watches for changes of tasks without an event: a task is deleted, archived, restored, marked stale, or erased."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from signalbox.store import Store
 from signalbox.store.contract import Standing
@@ -16,11 +17,16 @@ TICK = 0.4
 class TaskChanges:
     """Ends the streams of a watched task that was deleted, or whose id belongs to another task now.
 
-    Renders the pages of a watched task again after another such change.
+    Renders the pages of a watched task again after another such change. Calls `on_erasure` after an event of any task
+    was erased, so that nothing in memory keeps its content.
     """
 
-    def __init__(self, store: Store, channels: dict[str, Channel], loop: Loop) -> None:
+    def __init__(
+        self, store: Store, channels: dict[str, Channel], loop: Loop, on_erasure: Callable[[], None] = lambda: None
+    ) -> None:
         self._store = store
+        self._on_erasure = on_erasure
+        self._erasures: int | None = None
         self._channels = channels
         self._committed = asyncio.Event()
         self._task = asyncio.create_task(loop.run(self._watch), name="signalbox-task-changes")
@@ -34,28 +40,42 @@ class TaskChanges:
         self._task.cancel()
 
     async def _watch(self) -> None:
+        if self._erasures is None:
+            async with self._store.glance() as view:
+                self._erasures = await view.erasures()
         await self._committed.wait()
         self._committed.clear()
         # Take the positions before the read: streams may have newer events when it returns.
         positions = {task_id: channel.position() for task_id, channel in self._channels.items()}
         try:
+            async with self._store.glance() as view:
+                erasures = await view.erasures()
             if positions:
                 async with self._store.glance() as view:
                     standings = await view.standings(list(positions))
-                self._end(positions, standings)
+                self._end(positions, standings, erased=erasures != self._erasures)
                 self._recheck_changed(standings)
+            if erasures != self._erasures:
+                self._erasures = erasures
+                self._on_erasure()
         except Exception:
             self._committed.set()
             raise
         await asyncio.sleep(TICK)
 
-    def _end(self, positions: dict[str, int], standings: dict[str, Standing]) -> None:
+    def _end(self, positions: dict[str, int], standings: dict[str, Standing], *, erased: bool) -> None:
         for task_id, position in positions.items():
             standing = standings.get(task_id)
             channel = self._channels.get(task_id)
             gone = standing is None or standing.latest_seq < position
             if channel and (gone or (standing and channel.identity not in ("", standing.identity))):
                 self._channels.pop(task_id).end()
+            elif channel and standing and channel.erased_at != standing.erased_at:
+                if erased:
+                    # Its readers have the content of erased events. They load the task again.
+                    self._channels.pop(task_id).end()
+                else:
+                    channel.erased_at = standing.erased_at
 
     def _recheck_changed(self, standings: dict[str, Standing]) -> None:
         for task_id, one in standings.items():

@@ -34,6 +34,9 @@ class LinkReading(Protocol):
     async def links(self, task_id: str, since_seq: int, until_seq: int) -> dict[int, StoredLink]:
         """Return the links of the events with `since_seq` < seq <= `until_seq`, by seq."""
 
+    async def erasures(self) -> int:
+        """Return how many erasures there were in the whole store."""
+
     async def signed_heads(self, task_id: str, since_seq: int = 0, limit: int = 1000) -> list[SignedHead]:
         """Return the first `limit` signed heads of a log after `since_seq`, by seq."""
 

@@ -5,6 +5,9 @@
 ALTER TABLE task_events ADD COLUMN link bytea;
 ALTER TABLE tasks ADD COLUMN link bytea;
 
+-- The time when an event of the task was last erased, or NULL.
+ALTER TABLE tasks ADD COLUMN erased_at text COLLATE "C";
+
 -- The signed heads of the logs. `identity` is that of the task when the head was signed: an imported head has another
 -- one than its task. `reason` is `events`, `end` or `import`. `key_id` names the key of the signature.
 CREATE TABLE signed_heads (

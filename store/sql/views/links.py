@@ -50,6 +50,10 @@ class LinkViews(Rows):
             for task_id, identity, seq, link, status, _ in rows
         ]
 
+    async def erasures(self) -> int:
+        rows = await self._rows("SELECT value FROM store_facts WHERE name = 'erasures'")
+        return int(rows[0][0]) if rows else 0
+
     async def signed_heads(self, task_id: str, since_seq: int = 0, limit: int = 1000) -> list[SignedHead]:
         sql = f"SELECT {HEAD_COLUMNS} FROM signed_heads WHERE task_id = ? AND seq > ? ORDER BY seq, signed_at LIMIT ?"
         return [head_of(row) for row in await self._rows(sql, task_id, since_seq, limit)]

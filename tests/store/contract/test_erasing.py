@@ -1,0 +1,117 @@
+"""Test erasing: the content of events is gone everywhere, and the rest of the log stays provable."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from e2e.random_run import run
+from signalbox.store import Conflict, InvalidEvent, NewEvent, Store, UnknownTask
+from signalbox.store.chain.tombstones import tombstone_of
+from signalbox.store.postgresql import doctor as of_postgresql
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite import doctor as of_sqlite
+from signalbox.store.verification import open_source, verify_task
+from tests.support.log import audits_of, log_of, task_of
+from tests.support.raw_rows import every_text
+
+SECRET = "Zyxwv Utsrq"
+
+
+def fill(store: Store) -> None:
+    """Append a run in which a secret occurs in every kind of state."""
+    store.append("run", NewEvent(event_type="runner_spawn", span_id="main", payload={"title": SECRET}))
+    store.append(
+        "run",
+        [
+            NewEvent(event_type="log", payload={"message": f"line about \x1b[1m{SECRET}", "stream": "stderr"}),
+            NewEvent(event_type="work_item_start", span_id="w", payload={"work_item_id": SECRET, "name": SECRET}),
+            NewEvent(event_type="work_item_failed", span_id="w", payload={"error": SECRET}),
+            NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c", "summary": SECRET}),
+            NewEvent(event_type="permission_request", payload={"request_id": "r", "arguments": {"a": SECRET}}),
+            NewEvent(event_type="user_message", payload={"content": SECRET}),
+            NewEvent(event_type="assistant_message", payload={"content": [{"type": "text", "text": SECRET}]}),
+            NewEvent(event_type="title_changed", payload={"title": SECRET}),
+        ],
+    )
+    response = NewEvent(
+        event_type="permission_response", payload={"request_id": "r", "response": "deny", "reason": SECRET, "by": "ann"}
+    )
+    store.append_audited("run", response, actor="ann", action="permission_response")
+    message = NewEvent(event_type="message_sent", payload={"message": SECRET, "by": "ann"})
+    store.append_audited("run", message, actor="ann", action="message_sent")
+    store.add_artifact("run", io.BytesIO(SECRET.encode()), f"{SECRET}.txt")
+    store.append("run", list(run(seed=1, length=30))[1:])
+    store.append("run", NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 1, "error": SECRET}))
+
+
+def test_the_content_of_erased_events_is_gone_from_every_table(store: Store) -> None:
+    fill(store)
+    assert any(SECRET in text for text in every_text(store.url))
+    seqs = [event.seq for event in log_of(store, "run") if SECRET in bytes(event.payload_json).decode()]
+    before = task_of(store, "run")
+    assert store.erase_events("run", seqs, actor="ann", reason="the customer asked for it") == seqs
+    assert [text for text in every_text(store.url) if SECRET in text] == []
+    after = task_of(store, "run")
+    assert (after.status, after.latest_seq, after.exit_code) == (before.status, before.latest_seq, 1)
+    with open_source(store.url) as source:
+        found = verify_task(source, "run")
+    assert (found.intact, found.erased, found.events) == (True, seqs, after.latest_seq)
+    stone = tombstone_of(log_of(store, "run")[seqs[0] - 1].payload)
+    assert stone is not None
+    assert (stone.by, stone.reason) == ("ann", "the customer asked for it")
+    audit = audits_of(store, "run")[0]
+    assert (audit["action"], audit["actor"], audit["detail"]["seqs"]) == ("events_erased", "ann", seqs)
+
+
+def test_the_stored_state_still_equals_the_fold_of_the_log(store: Store) -> None:
+    fill(store)
+    store.erase_events("run", list(range(1, 14)), actor="ann", reason="test")
+    store.append("run", NewEvent(event_type="log", payload={"message": "later"}))
+    findings = of_sqlite.examine(store.path) if isinstance(store, SqliteStore) else of_postgresql.examine(store.url)
+    assert [found.message for found in findings if found.code == "projection"] == []
+
+
+def test_a_tombstone_that_was_changed_is_found(store: Store) -> None:
+    fill(store)
+    store.erase_events("run", [2, 3], actor="ann", reason="test")
+
+    def change(db: object) -> None:
+        sql = 'UPDATE task_events SET payload = replace(payload, \'"by":"ann"\', \'"by":"bob"\') WHERE seq = 2'
+        db.execute(sql)  # type: ignore[attr-defined]
+
+    def change_type(db: object) -> None:
+        db.execute("UPDATE task_events SET event_type = 'other' WHERE seq = 3")  # type: ignore[attr-defined]
+
+    store._writer.run(change)  # type: ignore[attr-defined]
+    store._writer.run(change_type)  # type: ignore[attr-defined]
+    with open_source(store.url) as source:
+        faults = verify_task(source, "run").faults
+    assert [(fault.kind, fault.seq) for fault in faults] == [("tombstone", 2), ("tombstone", 3)]
+
+
+def test_a_second_erasure_leaves_tombstones_as_they_are(store: Store) -> None:
+    fill(store)
+    store.erase_events("run", [2], actor="ann", reason="first")
+    (first,) = (event.payload_json for event in log_of(store, "run") if event.seq == 2)
+    assert store.erase_events("run", [2, 3], actor="bob", reason="second") == [3]
+    assert log_of(store, "run")[1].payload_json == first
+
+
+def test_an_erasure_names_what_is_wrong(store: Store) -> None:
+    fill(store)
+    with pytest.raises(InvalidEvent, match="has no event #999"):
+        store.erase_events("run", [2, 999], actor="ann", reason="test")
+    with pytest.raises(InvalidEvent, match="reason"):
+        store.erase_events("run", [2], actor="ann", reason="")
+    with pytest.raises(InvalidEvent, match="1 to 10,000 events, not 0"):
+        store.erase_events("run", [], actor="ann", reason="test")
+    with pytest.raises(UnknownTask):
+        store.erase_events("none", [2], actor="ann", reason="test")
+    with pytest.raises(UnknownTask):
+        store.erase_events("run", [2], actor="ann", reason="test", identity="other")
+    store.hold_task("run", "a dispute", actor="ann")
+    with pytest.raises(Conflict, match="is on hold"):
+        store.erase_events("run", [2], actor="ann", reason="test")
+    assert SECRET in str(log_of(store, "run")[1].payload)
