@@ -242,7 +242,7 @@ def _header(task: Task) -> tuple[object, ...]:
         task.labels_seq,
         task.artifacts_seq,
         task.title,
-        task.trace and (task.trace.has_root, task.trace.open_roots, task.trace.complete_seq),
+        not task.spawn_seq and task.trace and (task.trace.has_root, task.trace.open_roots, task.trace.complete_seq),
     )
 
 

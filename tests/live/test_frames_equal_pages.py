@@ -13,6 +13,7 @@ from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.views import task as task_views
+from tests.support.examples import examples
 from tests.support.rendering import WINDOW, frame, log, main, newest, page, span
 
 names = st.sampled_from(["s1", "s2", "s3", "s 4", "<s5>"])
@@ -47,6 +48,8 @@ events = st.builds(
     parent_span_id=st.sampled_from(["s1", "s2", "p", None]),
     payload=payloads,
 ).filter(lambda event: event.event_type != "permission_response" and event.span_id != event.parent_span_id)
+ITEM = NewEvent(event_type="work_item_start", span_id="i")
+SPAWN = NewEvent(event_type="runner_spawn", span_id="i")
 
 
 @pytest.fixture(params=["wide windows", "narrow windows"])
@@ -57,7 +60,9 @@ def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("windows")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.examples
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(batches=[[ITEM], [NewEvent(event_type="span_start", span_id="a", parent_span_id="b")], [SPAWN]])
 @example(batches=[[span("a", "b")], [span("b", "a")], [span("c", "a")]])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=5), min_size=1, max_size=7))
 async def test_a_page_updated_by_frames_equals_a_fresh_page(batches: list[list[NewEvent]], store: SqliteStore) -> None:
