@@ -50,7 +50,7 @@ e2e: venv browser ## run the browser tests
 	$(BIN)/pytest e2e $(E2E_WORKERS) $(TRIES) $(ARGS)
 
 soak: venv browser ## run the tests that take minutes
-	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)
+	SIGNALBOX_TEST_EXAMPLES=10 $(BIN)/pytest -m 'soak or examples' -o faulthandler_timeout=0 $(ARGS)
 
 chaos: venv browser ## inject 2,000 random faults and check everything after each (ARGS="--seed 7 --faults 250")
 	@$(BIN)/python -m e2e.chaos $(ARGS)

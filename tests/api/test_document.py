@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from signalbox.store import NewEvent
 from tests.support.example_run import fill
+from tests.support.examples import examples
 from tests.support.json_schema import ANYTHING
 from tests.support.openapi import DOCUMENT, OPERATIONS, SCHEMAS, address, check
 from tests.support.server import Server
@@ -36,8 +37,10 @@ RAW = ("%FF", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%", "%zz", "%u0041")
 ACCEPTED = {401, 403, 404, 409, 410}
 """Status codes other than success that a request allowed by the document may get."""
 
-examples = settings(
-    max_examples=12,
+pytestmark = pytest.mark.examples
+
+few_examples = settings(
+    max_examples=examples(5),
     derandomize=True,
     deadline=None,
     database=None,
@@ -115,7 +118,7 @@ def test_parameters_that_the_document_allows_are_accepted(client: httpx.Client, 
 
     required = {one: allowed.pop(one) for one, parameter in parameters.items() if parameter.get("required")}
 
-    @examples
+    @few_examples
     @given(st.fixed_dictionaries(required, optional=allowed))
     def check_query(values: dict[str, Any]) -> None:
         if name in BODIES:
@@ -131,7 +134,7 @@ def test_parameters_that_the_document_allows_are_accepted(client: httpx.Client, 
 def test_a_body_that_the_document_allows_is_accepted(client: httpx.Client, name: str) -> None:
     schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]
 
-    @examples
+    @few_examples
     @given(SCHEMAS.values(schema))
     def check_body(body: Any) -> None:
         if _own_parent(body) or _depends_on_the_request(body):
@@ -157,13 +160,13 @@ def _own_parent(body: Any) -> bool:
 def test_a_body_that_the_document_forbids_is_refused(client: httpx.Client, name: str) -> None:
     schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]
 
-    @examples
+    @few_examples
     @given(ANYTHING)
     def check_any_body(body: Any) -> None:
         if SCHEMAS.problem(body, schema) is not None:
             assert 400 <= check(client, name, address(name), content=json.dumps(body)).status_code < 500, body
 
-    @examples
+    @few_examples
     @given(SCHEMAS.values(schema), st.data())
     def check_changed_body(body: Any, data: st.DataObject) -> None:
         if isinstance(body, dict):

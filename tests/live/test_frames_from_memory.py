@@ -28,6 +28,7 @@ from signalbox.webapp.live.watched_task import WatchedTask
 from signalbox.webapp.views import task as task_views
 from signalbox.webapp.views.task import task_view
 from tests.live.test_frames_equal_pages import events
+from tests.support.examples import examples
 from tests.support.rendering import FRAGMENTS, WINDOW, frame, log
 
 Action = str | Sequence[NewEvent]
@@ -158,7 +159,8 @@ def perform(store: Store, task_id: str, action: Action) -> bool:
     return not isinstance(action, str) or action in ("interrupt", "answer")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.examples
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(given_actions=["archive", [log("one")], "restore", "show progress", "mark stale", [log("two")], ENDED])
 @example(given_actions=[QUESTION, "answer", QUESTION, "interrupt", [log("alive")], "show progress", ENDED, RESTARTED])
 @example(given_actions=["show progress", [*RESTARTED, *ENDED, *RESTARTED], ENDED])

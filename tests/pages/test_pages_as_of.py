@@ -12,6 +12,7 @@ from e2e.random_run import run
 from signalbox.store import Conflict, NewEvent
 from tests.support.addresses import without_identity
 from tests.support.dom import Node, parse
+from tests.support.examples import examples
 from tests.support.server import Server
 
 
@@ -27,7 +28,8 @@ def content(server: Server, path: str) -> list[str]:
     return [re.sub(r"[?&]at=\d+", "", without_identity(line)) for line in lines]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.examples
+@pytest.mark.parametrize("seed", range(examples(1)))
 def test_the_page_as_of_each_seq_equals_the_page_at_that_time(server: Server, seed: int) -> None:
     task = f"moments-{seed}"
     recorded = {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from signalbox.webapp.process.line_reader import HOLD, HOLD_REDRAWN, LineReader
 from signalbox.webapp.process.output_lines import MAX_LINE, OutputLine
+from tests.support.examples import examples
 
 WIDTH, HEIGHT = 40, 12
 
@@ -88,7 +89,8 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.examples
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.lists(PIECES, max_size=6), min_size=1, max_size=5), st.data())
 def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st.DataObject) -> None:
     output = "\n".join("".join(row) for row in rows)
@@ -158,7 +160,8 @@ def test_the_unfinished_line_is_available() -> None:
     assert reader.unfinished_text.endswith("Apply? [y/N]")
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.examples
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=30), st.from_regex(rb"\x1b\[[0-9;?]{0,4}[A-Za-z@`]", fullmatch=True))))
 def test_any_bytes_are_accepted(chunks: list[bytes]) -> None:
     for columns in (WIDTH, None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.projections import fold
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
+from tests.support.examples import examples
 
 
 async def stored_state(store: Store, task_id: str) -> TaskState:
@@ -70,7 +72,8 @@ events = st.builds(
 ).filter(lambda event: event.span_id is None or event.span_id != event.parent_span_id)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.examples
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=6), min_size=1, max_size=12))
 async def test_tables_equal_the_fold_of_any_log(batches: list[list[NewEvent]], store: SqliteStore) -> None:
     start, _ = store.create_task()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from signalbox.store.state import TaskState
 from signalbox.store.traces import TraceSpan, end_events, start_event
+from tests.support.examples import examples
 from tests.support.traces import NOON, TRACE, empty_state, fold_events, fold_spans, make_trace, shape, span_id
 
 
@@ -37,7 +38,8 @@ def test_a_span_that_sums_up_the_calls_below_it_counts_once_in_any_order(order: 
     assert [state.spans[span_id(n)].usage.tokens.total for n in (1, 2, 3, 4)] == [30, 30, 10, 20]  # type: ignore[union-attr]
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.examples
+@settings(max_examples=examples(40), deadline=None)
 @given(
     size=st.integers(1, 14),
     seed=st.integers(0, 10**6),
