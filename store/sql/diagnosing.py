@@ -22,6 +22,7 @@ from signalbox.store.events import HEARTBEAT, Event
 from signalbox.store.sql import heartbeats
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, events_of, readable
+from signalbox.store.sql.searching import index as search_index
 from signalbox.store.state import Span, Task
 
 FAILURES = f"task_id = ? AND seq > ? AND failure AND event_type <> '{HEARTBEAT}' ORDER BY seq LIMIT ?"
@@ -52,6 +53,8 @@ def update(db: Database, task: Task, *, was_ended: bool = False) -> None:
 def _save(db: Database, task_id: str, fingerprint: str | None, seqs: Sequence[int]) -> None:
     lines = msgspec.json.encode(seqs).decode() if seqs else None
     db.execute("UPDATE tasks SET fingerprint = ?, failure_lines = ? WHERE task_id = ?", (fingerprint, lines, task_id))
+    if seqs:
+        search_index.changed(db, task_id, seqs)  # these lines count as failures now
 
 
 def _cause(db: Database, task: Task) -> Cause:

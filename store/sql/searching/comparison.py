@@ -17,8 +17,6 @@ from signalbox.store.task_query import bound_timestamp
 from signalbox.store.times import epoch_seconds
 
 HAPPENED_AT = "coalesce(e.occurred_at, e.created_at)"
-PAYLOAD = "coalesce(e.plain, e.payload)"
-"""The payload without terminal escapes."""
 
 _ASCII = re.compile(r"[a-zA-Z0-9 ]{3,}")
 
@@ -70,7 +68,9 @@ class EventComparison:
     def __init__(self, query: SearchQuery, dialect: Dialect) -> None:
         self._failures = query.failures
         self._matches = PayloadMatch(query)
-        self.columns = f"e.event_id, e.task_id, e.seq, {HAPPENED_AT}, t.kind, t.project_id, t.status, {PAYLOAD}"
+        self.columns = (
+            f"e.event_id, e.task_id, e.seq, {HAPPENED_AT}, t.kind, t.project_id, t.status, {plain_payload(dialect)}"
+        )
         if query.failures:
             self.columns += ", e.failure, t.failure_lines"
         self.where, self.values = _conditions(query, dialect)
@@ -81,6 +81,11 @@ class EventComparison:
 
     def _is_hit(self, row: Sequence[Any]) -> bool:
         return self._matches(row[7]) and (not self._failures or is_failure(row[2], *row[8:]))
+
+
+def plain_payload(dialect: Dialect) -> str:
+    """Return the payload of `e` as text without terminal escapes."""
+    return f"coalesce({dialect.text('e.plain')}, {dialect.text('e.payload')})"
 
 
 def is_failure(seq: int, reports_failure: int | bool, failure_lines: str | None) -> bool:
@@ -115,6 +120,6 @@ def _conditions(query: SearchQuery, dialect: Dialect) -> tuple[str, list[object]
     # A cheap LIKE leaves few payloads to decode. Only ASCII letters and digits are written in JSON as they are.
     part = max(_ASCII.findall(query.text), key=len, default="")
     if part:
-        found.append(rf"{PAYLOAD} {dialect.like} ? ESCAPE '\'")
+        found.append(rf"{plain_payload(dialect)} {dialect.like} ? ESCAPE '\'")
         values.append(pattern_of(part))
     return " AND ".join(found), values

@@ -29,9 +29,8 @@ def index(
     leases.check(db, fence)
     db.text_index.remove(blocks)
     among, values = db.dialect.among("block", blocks)
-    if next_block is None:
-        db.execute(f"DELETE FROM search_changed WHERE {among}", values)
-    else:
+    db.execute(f"DELETE FROM search_changed WHERE {among}", values)
+    if next_block is not None:
         db.execute("UPDATE search_state SET next_block = ?", (next_block,))
     if documents:
         db.text_index.add(documents)
@@ -70,10 +69,10 @@ def rebuild(db: Database) -> None:
 
 
 def changed(db: Database, task_id: str, seqs: Sequence[int]) -> None:
-    """Record that these events have changed, or are new below the end of the log. Call it where that happens."""
+    """Record that these stored events have changed, so that they are indexed again. Call it where that happens."""
     among, values = db.dialect.among("seq", seqs)
     db.execute(
         f"INSERT INTO search_changed SELECT DISTINCT event_id / {BLOCK_EVENTS} FROM task_events WHERE task_id = ?"
-        f" AND {among} ON CONFLICT DO NOTHING",
+        f" AND {among} AND event_id < (SELECT next_block FROM search_state) * {BLOCK_EVENTS} ON CONFLICT DO NOTHING",
         (task_id, *values),
     )

@@ -12,7 +12,7 @@ from signalbox.store.search.coarse import PART_BLOCKS, blocks_of
 from signalbox.store.search.documents import BLOCK_EVENTS, IndexedEvent, block_of
 from signalbox.store.search.results import IndexPart, IndexWork
 from signalbox.store.sql.searching.cold_logs import ColdLogs
-from signalbox.store.sql.searching.comparison import HAPPENED_AT, PAYLOAD, Hit, is_failure
+from signalbox.store.sql.searching.comparison import HAPPENED_AT, Hit, is_failure, plain_payload
 from signalbox.store.sql.searching.scan import Scan, ScanViews
 from signalbox.store.times import epoch_seconds, now, timestamp
 
@@ -146,9 +146,9 @@ class SearchViews(ScanViews):
     async def events_to_index(self, blocks: Sequence[int], *, cold: ColdLogs | None = None) -> list[IndexedEvent]:
         source, values = self._events_of_blocks(blocks)
         rows = await self._rows(
-            f"SELECT e.event_id, e.event_type, e.phase, e.actor, {PAYLOAD}, {HAPPENED_AT}, t.project_id, t.kind, e.seq,"
-            f" e.failure, t.failure_lines FROM {source} JOIN tasks t ON t.task_id = e.task_id"
-            f" WHERE {self._counts_here}",
+            f"SELECT e.event_id, e.event_type, e.phase, e.actor, {plain_payload(self.dialect)}, {HAPPENED_AT},"
+            " t.project_id, t.kind, e.seq, e.failure, t.failure_lines"
+            f" FROM {source} JOIN tasks t ON t.task_id = e.task_id WHERE {self._counts_here}",
             *values,
         )
         found = [IndexedEvent(*(*row[:8], is_failure(*row[8:]))) for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from signalbox.store import NewEvent, Store
+from signalbox.store import LogQuery, NewEvent, Store
 from signalbox.store.contract import Fence
 from signalbox.store.errors import LeaseLost
 from signalbox.store.indexing import SearchIndexer
@@ -72,6 +72,7 @@ async def test_texts_are_found_in_all_tasks_the_newest_first(store: Store, prepa
     )
     store.append("b", NewEvent(event_type="title_changed", payload={"title": "Nightly import"}))
     store.append("b", log("\x1b[31mfai\x1b[0mled to connect"))
+    store.append("b", log("so long a text is stored compressed " * 200))
     await prepared(store)
     for text, hits in {
         "disk full": [("b", 2), ("a", 1)],
@@ -90,6 +91,7 @@ async def test_texts_are_found_in_all_tasks_the_newest_first(store: Store, prepa
         "Hid": [],
         "nightly": [("b", 6)],
         "failed to": [("b", 7)],
+        "stored COMPRESSED": [("b", 8)],
         "work_item": [],
         'a" OR "b': [],
         "NEAR(disk full)": [],
@@ -200,6 +202,21 @@ async def test_a_task_of_the_same_id_is_found_and_not_its_predecessor(store: Sto
     store.append("run", [log("second life")])
     assert await found(store, "first life") == []
     assert await found(store, "second life") == [("run", 1)]
+
+
+async def test_lines_that_say_why_a_run_failed_are_found_as_failures(store: Store) -> None:
+    lines = ("Traceback (most recent call last):", '  File "a.py", line 1, in <module>', "ValueError: broken pump")
+    store.append("run", [log(f"line {number}") for number in range(20)])
+    store.append("run", [log(text, stream="stderr") for text in lines])
+    store.append("run", [log(f"line {number}") for number in range(20)])
+    await fill(store)
+    assert await found(store, failures=True) == []
+    store.append("run", NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
+    await fill(store)
+    async with store.read() as view:
+        failures = (await view.search("run", LogQuery(failures=True))).events
+    assert len(failures) > 1
+    assert await found(store, failures=True) == [("run", event.seq) for event in reversed(failures)]
 
 
 async def test_only_the_holder_of_the_lease_changes_the_index(store: Store) -> None:
