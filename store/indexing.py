@@ -22,19 +22,22 @@ from signalbox.store.loops import Loops
 from signalbox.store.search.coarse import PART_BLOCKS, blocks_of, filter_of
 from signalbox.store.search.documents import documents_of
 from signalbox.store.search.results import IndexPart, IndexWork
-from signalbox.store.wake import Wake
 
 LEASE = "signalbox:search"
 """The name of the lease that makes one process fill the index."""
 
-LONGEST_WRITE = 0.02
+LONGEST_WRITE = 0.01
 """Seconds that a transaction may take. Later ones have fewer blocks if one takes longer."""
 
-FEWEST, MOST = 2, 64
+FEWEST, MOST = 2, 32
 """Blocks in one transaction."""
 
-GATHERING = 1.0
-"""Seconds for which new events are gathered, because one transaction with many blocks costs less than many with few."""
+GATHERING, LONGEST_PAUSE = 1.0, 5.0
+"""Seconds between two looks for work while there are new events, and when there have been none for a while.
+
+One transaction with many blocks costs less than many with few, and a search finds new events without the index too. So
+nothing wakes the indexer.
+"""
 
 MERGES = 8
 """The most steps of merging after each transaction."""
@@ -60,7 +63,7 @@ class SearchIndexer:
     def __init__(self, store: Store, loops: Loops, *, on: bool = True) -> None:
         self._store, self._on = store, on
         self._leadership = Leadership(store, LEASE)
-        self._size = FEWEST
+        self._size, self._pause = FEWEST, GATHERING
         self._sweep_at, self._sweep_next = 0, 0.0
         self._worked_at, self._try_again_at = 0.0, 0.0
         self._loop = loops.loop("search index")
@@ -72,24 +75,20 @@ class SearchIndexer:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        self._wake = Wake(self._store)
-        try:
-            async with self._leadership:
-                await self._loop.run(self._turn)
-        finally:
-            self._wake.close()
+        async with self._leadership:
+            await self._loop.run(self._turn)
 
     async def _turn(self) -> None:
-        """Do one piece of work, or wait for the next commit."""
+        """Do one piece of work, or wait for more."""
         async with self._store.glance() as view:
             work = await view.index_work(MOST)
         if not self._has_work(work):
             if self._leadership.held and time.monotonic() - self._worked_at > IDLE_LEASE:
                 await self._leadership.release()
-            self._wake.record_read(found_events=False)
-            await self._wake.wait()
-            await asyncio.sleep(GATHERING)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
             return
+        self._pause = GATHERING
         try:
             if not self._leadership.held:
                 await self._leadership.acquire(self._loop.record_success)
