@@ -21,6 +21,7 @@ from signalbox.store.identity import check_identity
 from signalbox.store.projections import apply
 from signalbox.store.sql import audits, conversation, diagnosing, unfinished
 from signalbox.store.sql.append import load_head
+from signalbox.store.sql.cold_tasks.moving import cancel_packing
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.sql.searching import index as search_index
@@ -130,6 +131,7 @@ class Erasure:
             raise Conflict("the log has gaps, so nothing can be computed from it; `signalbox doctor` says what to do")
         if not self._stones:
             return True
+        cancel_packing(db, self._task_id)
         self._replace_events(db)
         stale = task.stale
         changed = self._changed_parts(db)

@@ -12,25 +12,28 @@ from signalbox.store.chain.findings import LogReport
 from signalbox.store.chain.heads import CheckingKey, SignedHead
 from signalbox.store.chain.keys import StoreKey
 from signalbox.store.chain.verification import verify
-from signalbox.store.errors import UnknownTask
+from signalbox.store.errors import ColdFileDamaged, UnknownTask
 from signalbox.store.kinds import is_postgresql, postgresql_extra, sqlite_path, unknown_kind
 from signalbox.store.sql import log_links
+from signalbox.store.verification.cold_entries import cold_entries, file_of
 from signalbox.store.verification.source import LogSource
 
 __all__ = ["LogSource", "open_source", "verify_store", "verify_task"]
 
 
-def open_source(url: str) -> AbstractContextManager[LogSource]:
-    """Open the database at `url` for verification. Raises StoreUnavailable, UnknownStoreKind and SchemaTooNew."""
+def open_source(url: str, cold_storage: str | None = None) -> AbstractContextManager[LogSource]:
+    """Open the database at `url` for verification. `cold_storage` is the place of cold files without a place.
+
+    Raises StoreUnavailable, UnknownStoreKind and SchemaTooNew."""
     if (path := sqlite_path(url)) is not None:
         from signalbox.store.verification.sqlite_source import sqlite_source
 
-        return sqlite_source(path)
+        return sqlite_source(path, cold_storage or f"{path}.cold")
     if not is_postgresql(url):
         raise unknown_kind(url, "verify")
     with postgresql_extra():
         from signalbox.store.verification.postgresql_source import postgresql_source
-    return postgresql_source(url)
+    return postgresql_source(url, cold_storage)
 
 
 def verify_store(
@@ -62,4 +65,12 @@ def verify_task(
         identities = {claims.identity, *(head.identity for head in stored)}
         stored += [head for head in heads if head.identity in identities and head not in stored]
         own = [StoreKey(source.key)] if source.key is not None else []
-        return verify(claims, source.entries(task_id), stored, [*own, *keys], must_be_signed=must_be_signed)
+        entries, file = source.entries(task_id), file_of(source.query, task_id) if source.has_cold else None
+        if file is not None:
+            entries = cold_entries(source.query, task_id, file, source.cold_storage)
+        try:
+            return verify(claims, entries, stored, [*own, *keys], must_be_signed=must_be_signed)
+        except ColdFileDamaged as error:
+            report = LogReport(task_id=task_id, latest_seq=claims.latest_seq, ended=claims.ended)
+            report.add("unreadable", None, str(error))
+            return report

@@ -20,17 +20,21 @@ from signalbox.store.terminal_escapes import plain_json
 LINKS = "013_links"
 """The migration that added the links."""
 
+COLD = "014_cold"
+"""The migration that added cold storage."""
+
 
 class PostgresSource:
     """Implements `LogSource` on a connection of its own."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], cold_storage: str | None) -> None:
         self._db = connection
         names = applied(connection)
         if not names:
             raise StoreUnavailable("it is not a Signalbox database")
         unknown_migrations(connection)
-        self.linked = LINKS in names
+        self.linked, self.has_cold = LINKS in names, COLD in names
+        self.cold_storage = cold_storage
         key = facts_in(connection).get("key")
         self.key = bytes.fromhex(key) if key else None
 
@@ -52,11 +56,11 @@ class PostgresSource:
 
 
 @contextmanager
-def postgresql_source(url: str) -> Iterator[PostgresSource]:
+def postgresql_source(url: str, cold_storage: str | None) -> Iterator[PostgresSource]:
     """Open a database for verification. Raises StoreUnavailable and SchemaTooNew."""
     with closing(Address(url).connect()) as connection:
         try:
-            yield PostgresSource(connection)
+            yield PostgresSource(connection, cold_storage)
         except psycopg.Error as error:
             raise translated(error) from error
 

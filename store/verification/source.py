@@ -10,10 +10,14 @@ from signalbox.store.chain.verification import Entry
 
 
 class LogSource(Protocol):
-    """`key` is the store's own key, None if the database has none. `linked` says whether its schema has links."""
+    """`key` is the store's own key, None if the database has none. `linked` says whether its schema has links,
+    `has_cold` whether it can have tasks in cold storage. `cold_storage` is the place of cold files without a place.
+    """
 
     key: bytes | None
     linked: bool
+    has_cold: bool
+    cold_storage: str | None
 
     def query(self, sql: str, values: tuple[object, ...], /) -> Iterable[Any]:
         """Run a query with its values, which are marked by `?`, and return its rows."""

@@ -19,17 +19,21 @@ from signalbox.store.sqlite.migrations import applied, unknown_migrations
 LINKS = "030_links"
 """The migration that added the links."""
 
+COLD = "031_cold"
+"""The migration that added cold storage."""
+
 
 class SqliteSource:
     """Implements `LogSource` on a connection that can only read."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, cold_storage: str) -> None:
         self._db = connection
         names = applied(connection)
         if not names:
             raise StoreUnavailable("it is not a Signalbox database")
         unknown_migrations(connection)
-        self.linked = LINKS in names
+        self.linked, self.has_cold = LINKS in names, COLD in names
+        self.cold_storage: str | None = cold_storage
         facts = dict(connection.execute("SELECT name, value FROM store_facts WHERE name = 'key'"))
         self.key = bytes.fromhex(facts["key"]) if "key" in facts else None
 
@@ -51,7 +55,7 @@ class SqliteSource:
 
 
 @contextmanager
-def sqlite_source(path: Path) -> Iterator[SqliteSource]:
+def sqlite_source(path: Path, cold_storage: str) -> Iterator[SqliteSource]:
     """Open a file for reading only. Raises StoreUnavailable, StoreDamaged and SchemaTooNew."""
     if not path.is_file():
         raise StoreUnavailable(f"there is no database {path}")
@@ -60,4 +64,4 @@ def sqlite_source(path: Path) -> Iterator[SqliteSource]:
         closing(sqlite3.connect(uri(path, read_only=True), uri=True, timeout=5.0, isolation_level=None)) as db,
     ):
         db.text_factory = lenient
-        yield SqliteSource(db)
+        yield SqliteSource(db, cold_storage)

@@ -114,3 +114,17 @@ def test_the_command_doctor_prints_its_findings_and_exits_with_1(tmp_path: Path)
     ill = CliRunner().invoke(cli, [*ask, "--json"], standalone_mode=False)
     assert ill.return_value == 1
     assert Finding(**msgspec.json.decode(ill.output)[0]).code == "counter"
+
+
+def test_a_log_that_was_changed_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "signalbox.db"
+    create_used_database(path)
+    runner, arguments = CliRunner(), ["doctor", "--json", "--store", f"sqlite:///{path}"]
+    assert runner.invoke(cli, arguments, standalone_mode=False).return_value == 0
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE task_events SET actor = 'someone' WHERE seq = 2")
+    db.close()
+    for option in ([], ["--logs"]):
+        found = runner.invoke(cli, [*arguments, *option], standalone_mode=False)
+        (finding,) = [one for one in msgspec.json.decode(found.stdout) if one["code"] == "log"]
+        assert "#2 was changed" in finding["message"]

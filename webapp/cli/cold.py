@@ -31,7 +31,8 @@ _PROJECT = click.option("--project", metavar="ID", help="Only tasks of this proj
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print which tasks would be moved, and change nothing.")
 
 
-def _place_option(command: F) -> F:
+def place_option(command: F) -> F:
+    """Add `--cold-storage`, for a command that reads or writes cold files."""
     text = f"The directory, or s3://BUCKET/PREFIX, for the files.  [{PLACE_VARIABLE}, default: FILE.cold]"
     return click.option("--cold-storage", "place", metavar="PLACE", envvar=PLACE_VARIABLE, help=text)(command)
 
@@ -51,7 +52,7 @@ def cold() -> None:
 @_PROJECT
 @_DRY_RUN
 @json_option
-@_place_option
+@place_option
 @store_option
 def move(
     tasks: Sequence[str],
@@ -98,7 +99,7 @@ def move(
 @_PROJECT
 @_DRY_RUN
 @json_option
-@_place_option
+@place_option
 @store_option
 def restore(
     tasks: Sequence[str],
@@ -130,7 +131,7 @@ def restore(
 @_KIND
 @_PROJECT
 @json_option
-@_place_option
+@place_option
 @store_option
 def verify(
     tasks: Sequence[str], kind: str | None, project: str | None, as_json: bool, place: str | None, store: str | None

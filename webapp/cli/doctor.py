@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import click
 
@@ -10,21 +11,23 @@ from signalbox.store.kinds import is_postgresql, postgresql_extra
 from signalbox.store.sql.findings import Finding
 from signalbox.store.sqlite.doctor import examine, open_files
 from signalbox.store.urls import without_password
+from signalbox.store.verification.sample import examine_logs
 from signalbox.webapp.cli.table import json_option, print_json
 from signalbox.webapp.cli.target import Target, store_option, target
 
 
 @click.command()
+@click.option("--logs", "all_logs", is_flag=True, help="Verify all logs, and not only those of the newest small tasks.")
 @json_option
 @store_option
-def doctor(as_json: bool, store: str | None) -> int:
+def doctor(all_logs: bool, as_json: bool, store: str | None) -> int:
     """Examine the database and print each problem with advice. Nothing is changed.
 
     The exit code is 0 if no problem is found, else 1.
     """
     chosen = target(store, None)
     findings = []
-    for finding in _findings(chosen):
+    for finding in chain(_findings(chosen), examine_logs(chosen.store, every=all_logs)):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.code}: {finding.message}\n    {finding.advice}")

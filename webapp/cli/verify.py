@@ -15,6 +15,7 @@ from signalbox.store.chain.heads import CheckingKey, SignedHead, read_heads
 from signalbox.store.chain.keys import checking_key
 from signalbox.store.identity import parse_reference
 from signalbox.store.verification import open_source, verify_store, verify_task
+from signalbox.webapp.cli.cold import place_option
 from signalbox.webapp.cli.table import json_option
 from signalbox.webapp.cli.target import store_option, target
 from signalbox.webapp.export.verified_file import verify_file
@@ -40,6 +41,7 @@ class Proofs(NamedTuple):
 @click.option("--heads", metavar="FILE", type=_PATH, help="Heads that were published: see `signalbox heads show`.")
 @click.option("--require-signatures", is_flag=True, help="Report a log whose newest event no checked signature covers.")
 @json_option
+@place_option
 @store_option
 def verify(
     what: str | None,
@@ -48,6 +50,7 @@ def verify(
     heads: Path | None,
     require_signatures: bool,
     as_json: bool,
+    place: str | None,
     store: str | None,
 ) -> int:
     """Prove that a log is complete and unchanged, and name each event that is not.
@@ -62,7 +65,7 @@ def verify(
         raise click.UsageError("give a FILE or a TASK, or --all for every task of the store")
     proofs = Proofs(_published(heads), [checking_key(key) for key in keys], require_signatures)
     faulty = unproved = count = 0
-    for report in _reports(what, store, proofs):
+    for report in _reports(what, store, place, proofs):
         count += 1
         faulty += not report.intact
         unproved += report.intact and report.linked_from is None and report.events > 0
@@ -75,7 +78,7 @@ def verify(
     return FAULTY if faulty else UNPROVED if unproved else INTACT
 
 
-def _reports(what: str | None, store: str | None, proofs: Proofs) -> Iterator[LogReport]:
+def _reports(what: str | None, store: str | None, place: str | None, proofs: Proofs) -> Iterator[LogReport]:
     path = Path(what) if what is not None else None
     options = {"must_be_signed": proofs.must_be_signed}
     if path is not None and path.is_file():
@@ -92,7 +95,7 @@ def _reports(what: str | None, store: str | None, proofs: Proofs) -> Iterator[Lo
         if chosen.server is not None:
             raise click.UsageError("verify reads a database or a file: give --store sqlite:///FILE or postgresql://…")
         url = chosen.store
-    with open_source(url) as source:
+    with open_source(url, place) as source:
         if path is not None and not path.is_file():
             task_id = parse_reference(str(path)).task_id
             yield verify_task(source, task_id, proofs.heads, proofs.keys, **options)

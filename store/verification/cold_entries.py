@@ -1,0 +1,58 @@
+"""The events of a task in cold storage, with their links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from signalbox.store.chain.verification import Entry
+from signalbox.store.cold.file import ColdFile
+from signalbox.store.cold.places import open_place
+from signalbox.store.errors import StoreUnavailable
+from signalbox.store.moving.tables import EVENTS
+from signalbox.store.sql.log_links import Query, as_link
+from signalbox.store.sql.rows import COLUMNS, event_of
+from signalbox.store.terminal_escapes import plain_json
+
+_COLUMNS = EVENTS.places(*(name.strip() for name in COLUMNS.split(",")))
+_PAYLOAD, _PLAIN, _LINK = EVENTS.places("payload", "plain", "link")
+_FILE = (
+    "SELECT k.place, k.name, k.sha256 FROM cold_tasks k JOIN tasks t ON t.task_id = k.task_id"
+    " WHERE k.task_id = ? AND t.cold = 1"
+)
+
+
+class FileOfTask(NamedTuple):
+    """The file of a task. `place` is empty for the directory beside the database."""
+
+    place: str
+    name: str
+    digest: str
+
+
+def file_of(query: Query, task_id: str) -> FileOfTask | None:
+    """Return the file of a task, or None if the log of the task is in the database."""
+    for place, name, digest in query(_FILE, (task_id,)):
+        return FileOfTask(str(place), str(name), str(digest))
+    return None
+
+
+def cold_entries(query: Query, task_id: str, file: FileOfTask, directory: str | None) -> Iterator[Entry]:
+    """Yield the events of a task by seq from its file. `directory` is used for a file without a place.
+
+    Raises ColdFileMissing, ColdFileDamaged, ColdPlaceUnavailable, and StoreUnavailable if the place is not known.
+    """
+    if not (place := file.place or directory):
+        raise StoreUnavailable("the place of the cold files is not known: name it with --cold-storage")
+    sql = "SELECT seq, digest FROM redacted_events WHERE task_id = ?"
+    redacted = {seq: bytes(digest) for seq, digest in query(sql, (task_id,))}
+    opened = ColdFile.open(open_place(place), file.name, file.digest)
+    try:
+        for rows in opened.events():
+            for row in rows:
+                event = event_of([row[at] for at in _COLUMNS])
+                right = row[_PLAIN] == plain_json(str(row[_PAYLOAD]))
+                wrong = "" if right else "its column plain does not fit its payload"
+                yield Entry(event, as_link(row[_LINK]), redacted.get(event.seq), wrong)
+    finally:
+        opened.close()
