@@ -28,6 +28,7 @@ from bench.scenarios.record import record
 from bench.scenarios.spans import spans
 from bench.scenarios.stalled import stalled
 from bench.scenarios.start import start
+from bench.scenarios.unwatched import unwatched
 from bench.scenarios.watched import watched
 from bench.table import Row, machine, render, write
 
@@ -46,6 +47,7 @@ SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "fanout": fanout,
     "capacity": capacity,
     "stalled": stalled,
+    "unwatched": unwatched,
     "watched": watched,
 }
 RESULTS = Path(__file__).parent / "results.json"

@@ -25,7 +25,7 @@ FOLDER = Path(signalbox.__file__).parent / "docs"
 ORDER = (
     "command", "python", "integrations", "job-queues", "orchestrators", "opentelemetry", "coding-agents", "mcp",
     "events", "pages", "agents", "people", "settings", "operations", "retention", "verification",
-    "deployment", "postgresql", "api", "streams",
+    "deployment", "postgresql", "capacity", "api", "streams",
     "dialects", "browser", "architecture", "glossary",
 )  # fmt: skip
 """The files of the manual in the order of the list; a file that is not named here is left out."""
