@@ -163,7 +163,7 @@ async def test_a_deleted_log_is_cleared_and_its_pages_go_back_to_the_file_system
     async with worker(store) as retention:
         await retention._read_state()
         assert retention.removals == 1
-        await retention._clear()
+        await retention.clear()
     async with store.read() as view:
         after = await view.database_space()
         assert await view.removals() == 0

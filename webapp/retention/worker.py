@@ -90,7 +90,7 @@ class RetentionWorker:
         try:
             if passing:
                 await self.run_pass()
-            await self._clear()
+            await self.clear()
         finally:
             await self._leadership.release()
 
@@ -136,7 +136,7 @@ class RetentionWorker:
         if measured and not outcome.waiting:
             self._next_pass = time.monotonic() + PASS_INTERVAL
 
-    async def _clear(self) -> None:
+    async def clear(self) -> None:
         """Remove the rows of deleted tasks, and return free pages to the file system."""
         await self._store.aremove_deleted(seconds=STEP_SECONDS)
         until = time.monotonic() + STEP_SECONDS
