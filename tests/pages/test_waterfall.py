@@ -258,3 +258,32 @@ def test_an_unknown_span_is_404(server: Server) -> None:
     server.emit("known", "x")
     assert server.get("/tasks/known/spans/nothing").status_code == 404
     assert server.get("/tasks/nobody/spans/nothing").status_code == 404
+
+
+def test_an_open_group_stays_open_when_an_earlier_span_arrives(server: Server) -> None:
+    def shard(number: int, second: int) -> NewEvent:
+        started = f"2026-11-21T14:00:{second:02}.000000Z"
+        return NewEvent(
+            event_type="span_end",
+            span_id=f"shard-{number}",
+            parent_span_id="root",
+            payload={"name": f"shard {number}", "started_at": started},
+            occurred_at="2026-11-21T14:01:00Z",
+        )
+
+    server.emit("late-shard", *(shard(number, 10 + number) for number in range(30)))
+    server.emit("late-shard", shard(99, 5))
+    opened = page(server, "/tasks/late-shard/waterfall?open=shard-0")
+    (group,) = elements_with_class(opened, "fall--group")
+    (link,) = elements_with_class(group, "fall-link")
+    assert link.attributes["aria-expanded"] == "true"
+    assert "open=" not in str(link.attributes["href"])
+
+
+def test_the_end_of_the_name_of_a_test_is_apart_from_its_path(server: Server) -> None:
+    name = "tests/a/test_b.py::TestC::test_d[x::y]"
+    server.emit("named", item("start", "main", None), item("start", "t", work_item_id=name))
+    for path in ("/tasks/named", "/tasks/named/waterfall"):
+        main = page(server, path)
+        assert [end.text for end in elements_with_class(main, "name-end")] == ["test_d[x::y]"]
+        assert [front.text for front in elements_with_class(main, "name-front")] == ["tests/a/test_b.py::TestC::"]

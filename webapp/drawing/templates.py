@@ -21,6 +21,7 @@ from signalbox.webapp.drawing.markdown import markdown_html
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
 from signalbox.webapp.drawing.run_chart import run_chart
 from signalbox.webapp.drawing.span_kinds import kind_class, kind_icon, kind_legend, kind_words
+from signalbox.webapp.drawing.span_names import span_name
 from signalbox.webapp.drawing.sparkline import bars, line_points
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.log_reading import CHOICES
@@ -96,6 +97,7 @@ class Templates:
             kind_icon=kind_icon,
             kind_legend=kind_legend,
             kind_words=kind_words,
+            span_name=span_name,
             ages=AGES,
             orders=ORDERS,
             built_in_views=VIEWS,

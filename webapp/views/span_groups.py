@@ -43,7 +43,11 @@ def _label_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class SpanGroup:
-    """Similar siblings in the order of their start. `key` is the id of the first one, which stays the first."""
+    """Similar siblings in the order of their start.
+
+    `key` is the id of the first one. Another one may become the first when an earlier span arrives, or when a filter
+    changes. So the id of any member names the group.
+    """
 
     label: str
     members: list[TimedSpan]
@@ -52,6 +56,11 @@ class SpanGroup:
     def key(self) -> str:
         """The span id that names the group in an address."""
         return self.members[0].span.span_id
+
+    def named(self, span_ids: Sequence[str]) -> list[str]:
+        """Return those of the ids that belong to members."""
+        members = {member.span.span_id for member in self.members}
+        return [span_id for span_id in span_ids if span_id in members]
 
     @cached_property
     def durations(self) -> list[float]:

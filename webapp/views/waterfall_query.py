@@ -37,8 +37,9 @@ class WaterfallQuery(SpanQuery):
         """Whether the axis shows a part of the time."""
         return self.since is not None or self.until is not None
 
-    def toggled(self, field: str, name: str) -> str:
-        """Return the query string in which `name` is added to `open`, `fold` or `show`, or removed from it."""
+    def toggled(self, field: str, *changing: str) -> str:
+        """Return the query string in which these names are added to `open`, `fold` or `show`, or removed from it."""
         names: tuple[str, ...] = getattr(self, field)
-        changed = tuple(one for one in names if one != name) if name in names else (*names, name)[-MAX_NAMED:]
+        kept = tuple(one for one in names if one not in changing)
+        changed = kept if len(kept) < len(names) else (*names, *changing)[-MAX_NAMED:]
         return self.address(row=self.row, **{field: changed})

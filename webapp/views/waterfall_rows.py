@@ -14,7 +14,7 @@ class WaterfallRow(NamedTuple):
     """A row: a span, or a group of similar siblings.
 
     `folds` says whether the row has rows below it that it can hide, and `is_closed` whether it hides them. A row with
-    `is_context` is there only because a span below it is.
+    `is_context` is there only because a span below it is. `opened` has the names by which the query opens a group.
     """
 
     depth: int
@@ -23,6 +23,7 @@ class WaterfallRow(NamedTuple):
     folds: bool = False
     is_closed: bool = False
     is_context: bool = False
+    opened: Sequence[str] = ()
 
 
 def rows_of(forest: SpanForest, query: WaterfallQuery, critical: Collection[str]) -> list[WaterfallRow]:
@@ -36,7 +37,8 @@ def rows_of(forest: SpanForest, query: WaterfallQuery, critical: Collection[str]
         kept = siblings if shown is None else [timed for timed in siblings if id(timed) in shown]
         for item in reversed(grouped(kept)):
             if isinstance(item, SpanGroup):
-                waiting.append(WaterfallRow(depth, group=item, folds=True, is_closed=item.key not in query.open))
+                opened = item.named(query.open) if query.open else []
+                waiting.append(WaterfallRow(depth, group=item, folds=True, is_closed=not opened, opened=opened))
             else:
                 waiting.append(span_row(item, depth))
 
