@@ -20,6 +20,7 @@ from signalbox.webapp.http.bundling import bundle, without_comments
 ROOT = Path(__file__).parent.parent / "static"
 BUNDLES = {
     "css/app.css": ("css/app.css", "css/*.css"),
+    "css/pages/spans.css": ("css/pages/spans.css", "css/pages/spans/*.css"),
     "vendor/htmx.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js"),
 }
 """Addresses of concatenated files: first the listed files, then the others by name, each once."""
