@@ -142,16 +142,25 @@ async def task_view(
     task = await view.task(task_id)
     changed = changed_parts(task, since) if since else CHANGED_AT.keys()
     rows, skipped = await log_rows(view, task, since, window)
+
+    def has(part: str, total: int) -> bool:
+        # Most tasks lack some of these. A query without a result takes as long as one with a few rows.
+        return part in changed and (total > 0 or task.unreadable)
+
     return TaskView(
         task=task,
         since=since,
         window=window,
-        phases=(await view.phases(task_id))[-PHASES:] if task_parts.TRACK in changed else [],
+        phases=(await view.phases(task_id))[-PHASES:] if has(task_parts.TRACK, task.phases_total) else [],
         lines=await _span_lines(view, task, 0 if task_parts.SPANS in changed else since),
-        checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if task_parts.CHECKPOINTS in changed else [],
-        artifacts=await _artifacts(view, task) if task_parts.ARTIFACTS in changed else [],
-        permissions=await view.permissions(task_id, limit=PERMISSIONS) if task_parts.PERMISSIONS in changed else [],
-        messages=await view.latest_messages(task_id, MESSAGES) if task_parts.MESSAGES in changed else [],
+        checkpoints=await view.checkpoints(task_id, CHECKPOINTS)
+        if has(task_parts.CHECKPOINTS, task.checkpoints_total)
+        else [],
+        artifacts=await view.artifacts(task_id, ARTIFACTS) if has(task_parts.ARTIFACTS, task.artifacts_total) else [],
+        permissions=await view.permissions(task_id, limit=PERMISSIONS)
+        if has(task_parts.PERMISSIONS, task.permissions_open)
+        else [],
+        messages=await view.latest_messages(task_id, MESSAGES) if has(task_parts.MESSAGES, task.messages_total) else [],
         rows=rows,
         depths=await span_depths(view, task, rows),
         skipped=skipped,
@@ -162,10 +171,6 @@ async def task_view(
         unfinished=await view.unfinished(task_id),
         resources=await _resources(view, task) if task_parts.TRACK in changed else None,
     )
-
-
-async def _artifacts(view: TaskPageReading, task: Task) -> list[Artifact]:
-    return await view.artifacts(task.task_id, ARTIFACTS) if task.artifacts_total else []
 
 
 async def _resources(view: TaskPageReading, task: Task) -> Resources | None:
