@@ -23,6 +23,7 @@ PATHS = [
     *(f"{TASK}{view}" for view in VIEWS),
     "/permissions",
     "/kinds",
+    "/search?q=the",
     "/audits",
     "/help",
     "/demo?task=heavy",

@@ -17,7 +17,16 @@ SMALL = """() => [...document.querySelectorAll('button, select, summary, textare
 
 PATHS = (
     *("/tasks", "/tasks/touched", "/tasks/touched/log", "/tasks/touched/timeline", "/tasks/touched/waterfall"),
-    *("/tasks/touched/spans", "/tasks/touched?at=9", "/permissions", "/kinds", "/audits", "/help", "/admin/accounts"),
+    *(
+        "/tasks/touched/spans",
+        "/tasks/touched?at=9",
+        "/permissions",
+        "/kinds",
+        "/search?q=the&type=log",
+        "/audits",
+        "/help",
+        "/admin/accounts",
+    ),
     *("/admin/projects/default", "/admin/tokens", "/demo?task=touched"),
 )
 
