@@ -19,9 +19,12 @@ from signalbox.store.sqlite.damaged import is_damage
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of events of one file that are kept. The events that a read needs are kept until it ends."""
 
-_INSERT = f"INSERT INTO task_events ({', '.join(EVENTS.names)}) VALUES ({', '.join('?' * len(EVENTS.names))})"
+_COLUMNS = tuple(name for name in EVENTS.names if name != "link")
+"""Links are not loaded, because computing them takes as long as all other columns. `ColdView.links` returns them."""
+
+_INSERT = f"INSERT INTO task_events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _DELETE = "DELETE FROM task_events WHERE task_id = ? AND seq BETWEEN ? AND ?"
-_PAYLOAD = EVENTS.names.index("payload")
+_PAYLOAD = _COLUMNS.index("payload")
 _ROW_BYTES = 300
 """About what a row needs beside its payload."""
 
@@ -109,7 +112,7 @@ class CachedFile:
     def _load(self, number: int) -> None:
         if self._are_loaded([number]):
             return
-        rows = self.file.block_rows(number)
+        rows = self.file.block_rows(number, _COLUMNS)
         with self.reading() as database:
             size = sum(len(row[_PAYLOAD]) for row in rows) + _ROW_BYTES * len(rows)
             database.execute("BEGIN")

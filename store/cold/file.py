@@ -6,7 +6,7 @@ import os
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,7 @@ from signalbox.store.cold.places.place import ColdPlace
 from signalbox.store.cold.states import fields, state_of
 from signalbox.store.cold.zstandard import ZstdError, decompressed
 from signalbox.store.errors import ColdFileDamaged, SchemaTooNew, StoreUnavailable
-from signalbox.store.moving.tables import Row, Table
+from signalbox.store.moving.tables import EVENTS, Row, Table
 from signalbox.store.state import TaskState
 
 
@@ -70,10 +70,10 @@ class ColdFile:
         except ValueError as error:
             raise ColdFileDamaged(self.name, block_name(block), str(error)) from error
 
-    def block_rows(self, number: int) -> list[Row]:
-        """Return the rows of a block."""
+    def block_rows(self, number: int, names: Sequence[str] = EVENTS.names) -> list[Row]:
+        """Return these columns of the events of a block."""
         with self.decoding(number) as block:
-            return block.rows()
+            return block.rows(names)
 
     def open_image(self) -> sqlite3.Connection:
         """Return a new connection to a copy of the image, which ends with the connection."""
@@ -111,7 +111,7 @@ class ColdFile:
                 yield [row for row in self.block_rows(number) if row[2] > since_seq]
 
     def rows(self, table: Table) -> Iterator[Row]:
-        """Yield the rows of `tables.TASKS`, of a table of `tables.PARTS`, or of `task_unfinished`."""
+        """Yield the rows of `tables.TASKS`, of a table of `tables.PARTS`, or of `source.SMALL`."""
         with self._lock:
             if self._image is None:
                 self._image = self.open_image()

@@ -11,13 +11,13 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-from signalbox.store.cold.source import UNFINISHED
+from signalbox.store.cold.source import SMALL
 from signalbox.store.moving.tables import PARTS, TASKS, Row, Table
 from signalbox.store.sqlite.migrations import applied, empty_database, known, migrate
 from signalbox.store.sqlite.payloads import add_functions
 from signalbox.store.terminal_escapes import plain_json
 
-TABLES = (TASKS, *PARTS, UNFINISHED)
+TABLES = (TASKS, *PARTS, *SMALL)
 
 _COUNTER = ("task_id", "identity", "last_seq")
 _TASKS = [name for name in TASKS.names if name not in _COUNTER[1:]]

@@ -18,7 +18,7 @@ from signalbox.store.cold.image import ImageWriter
 from signalbox.store.cold.layout import FileWriter
 from signalbox.store.cold.places.directory import ColdDirectory
 from signalbox.store.cold.places.place import ColdPlace
-from signalbox.store.cold.source import UNFINISHED, TaskRows
+from signalbox.store.cold.source import SMALL, TaskRows
 from signalbox.store.cold.states import StateKeeper, fields
 from signalbox.store.cold.verify import verify
 from signalbox.store.cold.zstandard import compressed
@@ -51,7 +51,7 @@ async def pack(raw: RawRows, task_id: str, place: ColdPlace, name: str) -> ColdF
         try:
             async for rows in source.events(task_id, row[TASKS.names.index("last_seq")]):
                 await asyncio.to_thread(packer.add, rows)
-            for table in (*PARTS, UNFINISHED):
+            for table in (*PARTS, *SMALL):
                 async for rows in source.part(table, task_id):
                     await asyncio.to_thread(packer.image.insert, table, rows)
                     if table.name == "task_artifacts":
@@ -97,7 +97,6 @@ class _Packer:
         self._index, self._blocks = Indexer(), list[EventBlock]()
         self._waiting, self._waiting_chars = list[Row](), 0
         self._contents = dict[str, PackedContent]()
-        self._size = 0
 
     def add(self, rows: Sequence[Row]) -> None:
         """Add the next events of the task."""
@@ -114,8 +113,7 @@ class _Packer:
             part = self._file.part(packed_columns(columns))
             self.image.insert_spans(len(self._blocks), columns[_SPAN])
             self._blocks.append(self._index.block(part, columns))
-            self._size += part.length
-            self._states.add(rows, self._size)
+            self._states.add(rows)
 
     def has_content(self, sha256: str) -> bool:
         """Return whether the file already has this content."""

@@ -10,7 +10,8 @@ from signalbox.store.moving.tables import EVENTS, TASKS, WHOLE, Column, Row, Tab
 from signalbox.store.sql.compressed import as_given
 from signalbox.store.sql.raw_rows import RawRows
 
-UNFINISHED = next(table for table in WHOLE if table.name == "task_unfinished")
+SMALL = tuple(table for table in WHOLE if table.name in ("task_unfinished", "signed_heads", "redacted_events"))
+"""The tables with few rows of a task. The database keeps theirs while the task is in cold storage."""
 
 READ_ROWS = 500
 """Rows of one read. A payload has at most 256 KB."""
@@ -50,9 +51,9 @@ class TaskRows:
             size = min(READ_ROWS, max(8, size * READ_CHARS // max(chars, READ_CHARS // 2)))
 
     async def part(self, table: Table, task_id: str) -> AsyncIterator[list[Row]]:
-        """Yield the rows of a task in a table of `tables.PARTS`, or in `UNFINISHED`, a few hundred at a time."""
-        if table is UNFINISHED:
-            yield await self._page(table, "task_id = ?", task_id)
+        """Yield the rows of a task in a table of `tables.PARTS` or of `SMALL`, a few hundred at a time."""
+        if table in SMALL:
+            yield await self._page(table, f"task_id = ? ORDER BY {', '.join(table.key)}", task_id)
             return
         place = table.names.index(table.key[1])
         key = table.columns[place]

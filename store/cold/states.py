@@ -20,8 +20,8 @@ CHANGE_WEIGHT = 10
 FIRST_STEP = 100_000
 """The weight of the events between two states, at first."""
 
-SHARE = 5
-"""The states may have a fifth of the size of the events, but always `MIN_BYTES` and at most `MAX_BYTES`."""
+BYTES_PER_EVENT = 3
+"""Bytes of states for each event, about 1 % of its size in the database. The limit is `MIN_BYTES` to `MAX_BYTES`."""
 
 MIN_BYTES = 128 * 1024
 MAX_BYTES = 16 * 1024 * 1024
@@ -32,7 +32,7 @@ MAX_STATE_BYTES = 64 * 1024 * 1024
 LEVEL = 6
 """States are large and alike, so a higher level takes long for little."""
 
-_QUIET, _TIME = EVENTS.places("quiet", "created_at")
+_SEQ, _QUIET, _TIME = EVENTS.places("seq", "quiet", "created_at")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(TaskState)
 
@@ -60,15 +60,15 @@ class StateKeeper:
         self._step, self._weight = FIRST_STEP, 0
         self._complete = False
 
-    def add(self, rows: Sequence[Row], size: int) -> None:
-        """Fold the next events. `size` is that of all events so far, compressed."""
+    def add(self, rows: Sequence[Row]) -> None:
+        """Fold the next events."""
         if self._complete:
             return
         changing = [row for row in rows if row[_QUIET] is None]
         fold(self._state, events_of([row[:13] for row in changing]), [row[_TIME] for row in rows])
         self._weight += len(rows) + CHANGE_WEIGHT * len(changing)
         if self._weight >= self._step:
-            self._keep(min(MAX_BYTES, max(MIN_BYTES, size // SHARE)))
+            self._keep(min(MAX_BYTES, max(MIN_BYTES, BYTES_PER_EVENT * rows[-1][_SEQ])))
 
     def _keep(self, limit: int) -> None:
         content = _encoder.encode(self._state)

@@ -12,7 +12,7 @@ from signalbox.store.cold.facts import ColdFacts, EventBlock
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.layout import HEADER, block_name, parts_of
 from signalbox.store.cold.places.place import ColdPlace
-from signalbox.store.cold.source import UNFINISHED
+from signalbox.store.cold.source import SMALL
 from signalbox.store.cold.states import fields, state_of
 from signalbox.store.cold.zstandard import ZstdError
 from signalbox.store.errors import ColdFileDamaged
@@ -73,7 +73,7 @@ def _check_image(file: ColdFile) -> None:
         raise ColdFileDamaged(file.name, "the image", "has another task than the footer says")
     if tasks[0][last_seq] < file.facts.last_seq:
         raise ColdFileDamaged(file.name, "the image", "has fewer events than the file")
-    for table in (*PARTS, UNFINISHED):
+    for table in (*PARTS, *SMALL):
         if any(row[0] != file.footer.task_id for row in file.rows(table)):
             raise ColdFileDamaged(file.name, "the image", f"has rows of another task in {table.name}")
 

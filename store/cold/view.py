@@ -15,6 +15,7 @@ from signalbox.store.cold.cached_file import CachedFile
 from signalbox.store.cold.index import Count, all_events, changing, errors, failures
 from signalbox.store.cold.searching import ColdSearch
 from signalbox.store.contract import Head, LogHits, LogQuery
+from signalbox.store.contract.reading.links import StoredLink
 from signalbox.store.errors import UnknownTask
 from signalbox.store.events import Event
 from signalbox.store.search import SearchQuery
@@ -38,6 +39,7 @@ Ranges = Callable[[list[SeqRange]], Awaitable[list[Event]]]
 """Returns the events in ranges of seqs."""
 
 _LAST = 2**62
+_REDACTED = "SELECT seq FROM redacted_events WHERE task_id = ? AND seq > ? AND seq <= ?"
 _SPAN_BLOCKS = "SELECT block FROM cold_span_blocks WHERE span_id = ? ORDER BY block DESC"
 
 
@@ -248,6 +250,15 @@ class ColdView(View):
         with self.cached.file.decoding(number) as block:
             times = zip(block.column("seq"), block.column("created_at"), strict=True)
             return [time for seq, time in times if since_seq < seq <= until_seq]
+
+    async def links(self, task_id: str, since_seq: int, until_seq: int) -> dict[int, StoredLink]:
+        redacted = {seq for (seq,) in await self._hot._rows(_REDACTED, task_id, since_seq, until_seq)}
+        found = dict[int, StoredLink]()
+        for number in self._index.between(since_seq + 1, until_seq):
+            for seq, link in await self._run(self.cached.file.block_rows, number, ("seq", "link")):
+                if since_seq < seq <= until_seq:
+                    found[seq] = StoredLink(link, seq in redacted)
+        return found
 
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         lines = await self._failure_lines(task_id) if query.failures else []

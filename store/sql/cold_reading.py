@@ -160,6 +160,7 @@ class RoutedView:
     head = _routed("head")
     latest_events = _routed("latest_events")
     latest_messages = _routed("latest_messages")
+    links = _routed("links")
     messages = _routed("messages")
     next_failure = _routed("next_failure")
     open_spans = _routed("open_spans")

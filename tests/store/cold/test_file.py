@@ -15,7 +15,7 @@ from signalbox.store.cold.errors import ColdFileMissing, NotAColdFile, TaskChang
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.pack import pack
 from signalbox.store.cold.places.directory import ColdDirectory
-from signalbox.store.cold.source import UNFINISHED, TaskRows
+from signalbox.store.cold.source import SMALL, TaskRows
 from signalbox.store.cold.verify import verify
 from signalbox.store.errors import ColdFileDamaged
 from signalbox.store.moving.tables import PARTS, TASKS
@@ -42,7 +42,7 @@ async def test_a_file_has_every_row_of_the_task(kept: Store, place: ColdDirector
         assert [row for rows in file.events() for row in rows] == stored
         assert [row for rows in file.events(600) for row in rows] == stored[600:]
         assert (facts.first_event_id, facts.last_event_id) == (stored[0][0], stored[-1][0])
-        for table in (*PARTS, UNFINISHED):
+        for table in (*PARTS, *SMALL):
             rows = [row async for page in source.part(table, "t0") for row in page]
             assert sorted(file.rows(table)) == sorted(rows), table.name
         sizes = dict(file.contents())
