@@ -198,6 +198,11 @@ class ColdFileDamaged(StoreDamaged):
         super().__init__(f"the cold file {name} {fault}")
         self.name, self.part = name, part
 
+    @property
+    def for_clients(self) -> str:
+        """The message without the names of directories and buckets."""
+        return str(self)
+
 
 class StoreLost(StoreUnavailable):
     """The open database file was deleted, moved or replaced. Nothing is written until there is a database again."""

@@ -70,7 +70,7 @@ class Replica:
         return self.state.task.latest_seq
 
     def check(self, standing: Standing) -> bool:
-        """Return whether the task is archived, stale and held as `standing` says.
+        """Return whether the task is archived, stale, held and in cold storage as `standing` says.
 
         If the unfinished lines have changed, they are not known any more.
         """

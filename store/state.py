@@ -226,8 +226,8 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def flags(self) -> tuple[bool, ...]:
-        """The state outside the log that frames show: archived, stale, held."""
-        return self.archived_at is not None, self.stale, self.hold is not None
+        """The state outside the log that frames show: archived, stale, held, in cold storage."""
+        return self.archived_at is not None, self.stale, self.hold is not None, self.cold_since is not None
 
     @property
     def deletable(self) -> bool:

@@ -8,7 +8,7 @@
 - `J`: any values.
 
 All but `L` are JSON. A value is null, an integer, a real number or a text. Bytes (`B`) are raw after a line with their
-lengths. `links.py` has the encoding of links.
+lengths.
 """
 
 from __future__ import annotations

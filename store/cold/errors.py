@@ -11,6 +11,10 @@ class ColdFileMissing(ColdFileDamaged):
     def __init__(self, name: str, place: str) -> None:
         super().__init__(name, WHOLE_FILE, f"is missing in {place}")
 
+    @property
+    def for_clients(self) -> str:
+        return f"the cold file {self.name} is missing"
+
 
 class NotAColdFile(ColdFileDamaged):
     """The file is none of this format, or was written by a newer version."""

@@ -44,11 +44,12 @@ class Standing(msgspec.Struct, frozen=True):
     identity: str = ""
     held: bool = False
     erased_at: str = ""
+    cold: bool = False
 
     @property
     def flags(self) -> tuple[bool, ...]:
-        """The state outside the log that frames show: archived, stale, held."""
-        return self.archived, self.stale, self.held
+        """The state outside the log that frames show: archived, stale, held, in cold storage."""
+        return self.archived, self.stale, self.held, self.cold
 
 
 class TaskPage(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ WORDS: dict[int | str, Words] = {
     "not_yet": Words("This did not exist yet", "Go back and select a later event."),
     "cross_site": Words("The request came from another site", "Open the page on this server and try again."),
     "store_damaged": Words("Part of the database is damaged", "Everything else still works."),
+    "cold_file_damaged": Words("The file of this task cannot be read", "Everything else still works."),
     "partly_done": Words("Only partly done", "Go back and try again: this continues with the remaining tasks."),
     "too_many_streams": Words("Too many streams are open", "Close other Signalbox pages and try again later."),
     "agent_unavailable": Words("The agent does not answer", "Go back and try again later."),

@@ -12,7 +12,7 @@ from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import StoreDamaged, StoreError, StoreMoved, StoreUnavailable, TaskReplaced
-from signalbox.store.errors import OutcomeUnknown, StoreFull, StoreLost
+from signalbox.store.errors import ColdFileDamaged, OutcomeUnknown, StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.failed_form import failed_form, receive_form
 from signalbox.webapp.http.json import json_response
@@ -47,6 +47,10 @@ CODES = {
     429: "too_many_requests",
     503: "unavailable",
 }
+
+
+RETRY_AFTER_COLD_FILE = 60
+"""Seconds after which a client may look whether an operator has put the file back."""
 
 
 def error_response(
@@ -164,6 +168,13 @@ def install(app: Quart) -> None:
             "the data is in a damaged part of the database; a retry does not help: run `signalbox doctor` for advice"
         )
         return error_response(500, message, code="store_damaged")
+
+    @app.errorhandler(ColdFileDamaged)
+    async def cold_file_damaged(error: ColdFileDamaged) -> Response:
+        log.error("a cold file cannot be used", path=request.path, error=str(error))
+        await receive_form()
+        message = f"the task is in cold storage, and {error.for_clients}"
+        return error_response(503, message, code="cold_file_damaged", retry_after=RETRY_AFTER_COLD_FILE)
 
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:

@@ -19,7 +19,7 @@ from signalbox.store import (
     TaskReplaced,
     UnknownTask,
 )
-from signalbox.store.errors import NotFound, TooLarge
+from signalbox.store.errors import ColdFileDamaged, NotFound, TooLarge
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
@@ -82,6 +82,9 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ExtraMissing: Refusal(501, "extra_missing", "An optional library is not installed; the message names it."),
     StoreDamaged: Refusal(
         500, "store_damaged", "The data is in a damaged part of the database; a retry does not help."
+    ),
+    ColdFileDamaged: Refusal(
+        503, "cold_file_damaged", "The file of this task in cold storage is missing or damaged; other tasks work."
     ),
     StoreUnavailable: Refusal(503, "unavailable", "The database did not answer; see `Retry-After`."),
     StoreMoved: Refusal(503, "store_moved", "The store was moved to another database; the server must be restarted."),

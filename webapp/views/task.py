@@ -87,13 +87,13 @@ class TaskView:
         return self.task.spans_total - sum(not line.more for line in self.lines)
 
 
-FLAGS = ("stale", "archived", "held")
+FLAGS = ("stale", "archived", "held", "cold")
 """The words of `flags_of`, in its order."""
 
 
 def flags_of(task: Task) -> str:
     """Return words for the state of a task that is stored outside its log. It changes without an event and a seq."""
-    shown = (("stale", task.stale), ("archived", task.archived_at), ("held", task.hold))
+    shown = (("stale", task.stale), ("archived", task.archived_at), ("held", task.hold), ("cold", task.cold_since))
     return " ".join(word for word, on in shown if on)
 
 

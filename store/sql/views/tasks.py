@@ -176,22 +176,24 @@ class TaskViews(Rows):
             among, ids = self._only(task_ids)
             return (
                 "SELECT task_id, c.last_seq, archived_at IS NOT NULL, stale, u.updated_at, c.identity,"
-                " hold IS NOT NULL, erased_at FROM tasks"
+                " hold IS NOT NULL, erased_at, cold IS NOT NULL FROM tasks"
                 " JOIN task_event_seq_counters c USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
                 f" WHERE {among}"
             ), ids
 
         def from_counters(task_ids: Sequence[str] | None) -> Condition:
             among, ids = self._only(task_ids)
-            columns = "task_id, last_seq, FALSE, FALSE, '', identity, FALSE, NULL"
+            columns = "task_id, last_seq, FALSE, FALSE, '', identity, FALSE, NULL, FALSE"
             return f"SELECT {columns} FROM task_event_seq_counters WHERE {among}", ids
 
         rows, damaged = await self._rows_of_tasks(query, task_ids)
         if damaged:
             rows += (await self._rows_of_tasks(from_counters, damaged))[0]
         return {
-            task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity, bool(held), erased_at or "")
-            for task_id, seq, archived, stale, unfinished, identity, held, erased_at in rows
+            task_id: Standing(
+                seq, bool(archived), bool(stale), unfinished or "", identity, bool(held), erased_at or "", bool(cold)
+            )
+            for task_id, seq, archived, stale, unfinished, identity, held, erased_at, cold in rows
         }
 
 

@@ -46,6 +46,7 @@ def compared(name: str, value: str) -> str:
         return ""
     # Decoding a stored state makes this number a float, also in the cache of a history.
     value = value.replace('"heartbeat_interval": 30.0', '"heartbeat_interval": 30')
+    value = value.replace('"cold": true', '"cold": false')
     return re.sub(r'"cold_since": "[^"]*"', '"cold_since": null', value)
 
 
