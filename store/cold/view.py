@@ -300,6 +300,10 @@ class ColdView(View):
         async with self._loaded(self._index.of_log_blocks(blocks)):
             return await super().events_to_index(blocks)
 
+    async def is_imported(self, task_id: str) -> bool:
+        async with self._loaded(range(min(1, len(self._index.blocks)))):
+            return await super().is_imported(task_id)
+
     # contents
 
     async def has_content(self, task_id: str, sha256: str) -> bool:

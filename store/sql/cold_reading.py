@@ -158,6 +158,7 @@ class RoutedView:
     folded_state = _routed("folded_state")
     has_content = _routed("has_content")
     head = _routed("head")
+    is_imported = _routed("is_imported")
     latest_events = _routed("latest_events")
     latest_messages = _routed("latest_messages")
     links = _routed("links")
@@ -173,11 +174,13 @@ class RoutedView:
     search = _routed("search")
     span = _routed("span")
     span_children = _routed("span_children")
+    span_descendants = _routed("span_descendants")
     span_parents = _routed("span_parents")
     span_window = _routed("span_window")
     spans = _routed("spans")
     spans_changed = _routed("spans_changed")
     spans_closed_at = _routed("spans_closed_at")
+    spans_with_ancestors = _routed("spans_with_ancestors")
     times = _routed("times")
 
 
