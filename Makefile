@@ -21,7 +21,7 @@ UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit e2e soak soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
+.PHONY: help run test quick lint types unit e2e soak soak-cold soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ soak: venv browser ## run the tests that take minutes
 
 soak-year: venv ## live through a year of a small team with retention, in minutes (ARGS="--runs 250 --events 500000")
 	@$(BIN)/python -m bench.year $(ARGS)
+
+soak-cold: venv ## kill 100 processes that move tasks to cold storage and back, for each kind of store
+	$(BIN)/pytest -m soak -s tests/store/cold/test_killed_cold_moves.py $(ARGS)
 
 chaos: venv browser ## inject 2,000 random faults and check everything after each (ARGS="--seed 7 --faults 250")
 	@$(BIN)/python -m e2e.chaos $(ARGS)

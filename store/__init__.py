@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from signalbox.store.cold.moves.mover import ColdMover
+from signalbox.store.cold.moves.places import places_of
 from signalbox.store.cold.reading import ColdFileReaders
 from signalbox.store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
 from signalbox.store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
@@ -103,11 +104,11 @@ def open_store(
     Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable, and InvalidEvent for a bad URL of a server or token.
     """
     if (path := sqlite_path(url)) is not None:
-        return _with_cold_storage(SqliteStore(path, url, synchronous=synchronous), f"{path}.cold", cold_storage)
+        return _with_cold_storage(SqliteStore(path, url, synchronous=synchronous), cold_storage)
     if is_postgresql(url):
         with postgresql_extra():
             from signalbox.store.postgresql import PostgresStore
-        return _with_cold_storage(PostgresStore(url, bus=bus), None, cold_storage)
+        return _with_cold_storage(PostgresStore(url, bus=bus), cold_storage)
     if is_server(url):
         # An HTTP client takes long to load, and most programs need none.
         from signalbox.store.remote.store import RemoteStore
@@ -116,7 +117,8 @@ def open_store(
     raise unknown_kind(url)
 
 
-def _with_cold_storage(store: S, own_directory: str | None, place: str | None) -> S:
-    mover = ColdMover(store, own_directory=own_directory, place=place)
-    store.cold, store.cold_files, store.cold_readers = mover, mover, ColdFileReaders(mover.places)
+def _with_cold_storage(store: S, place: str | None) -> S:
+    places = places_of(store.url, place)
+    mover = ColdMover(store, places)
+    store.cold, store.cold_files, store.cold_readers = mover, mover, ColdFileReaders(places)
     return store

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from signalbox.store.backup.errors import BackupRefused
+from signalbox.store.backup.cold_files import FileGone, add_files, name_places
+from signalbox.store.backup.errors import BackupRefused, DamagedBackup
 from signalbox.store.backup.file import BackupContent, checked, written
+from signalbox.store.cold.moves.places import places_of
 from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
@@ -16,21 +18,41 @@ from signalbox.store.sqlite.connection import refuse_moved_file, translated_erro
 from signalbox.store.sqlite.copies import copy_database, make_single
 from signalbox.store.sqlite.file_uri import uri
 
+ATTEMPTS = 3
+"""A task may leave cold storage while its file is copied. Then the backup begins again."""
 
-def create_backup(url: str, path: Path, *, pause_point: Callable[[], None] = lambda: None) -> BackupContent:
+
+def create_backup(
+    url: str, path: Path, *, cold_files: bool = True, pause_point: Callable[[], None] = lambda: None
+) -> BackupContent:
     """Write the present state of a store to the new file `path`, which only its owner can read, and check it.
+
+    The backup has the files of cold storage too. Without `cold_files` they must be kept where they are.
 
     `pause_point` is called every few seconds and may raise to stop. Raises BackupRefused, DamagedBackup if the store
     itself has faults, StoreMoved, StoreUnavailable and UnknownStoreKind; then there is no file.
     """
     if (database := sqlite_path(url)) is None and not is_postgresql(url):
         raise unknown_kind(url, "back up")
+    places = places_of(url)
     with written(path) as unfinished:
-        if database is not None:
-            _copy_file(database, unfinished)
-        else:
-            _copy_rows(url, unfinished, pause_point)
-        pause_point()
+        for attempt in range(1, ATTEMPTS + 1):
+            if database is not None:
+                _copy_file(database, unfinished)
+            else:
+                _copy_rows(url, unfinished, pause_point)
+            pause_point()
+            if not cold_files:
+                name_places(unfinished, places)
+                break
+            try:
+                add_files(unfinished, places)
+                break
+            except FileGone as error:
+                # Its task was restored or deleted after the copy, unless the file is missing now too.
+                if attempt == ATTEMPTS:
+                    raise DamagedBackup(str(path), [str(error)]) from error
+                unfinished.unlink()
         return checked(unfinished, path)
 
 

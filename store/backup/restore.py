@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from signalbox.store.backup.cold_files import delete_files, name_places, unpack_files
 from signalbox.store.backup.errors import BackupRefused
 from signalbox.store.backup.file import BackupContent, checked, written
+from signalbox.store.cold.moves.places import ColdPlaces, places_of
 from signalbox.store.events import new_id
 from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
@@ -30,10 +32,16 @@ class Restored(NamedTuple):
 
 
 def restore_backup(
-    path: Path, url: str, *, replace: bool = False, pause_point: Callable[[], None] = lambda: None
+    path: Path,
+    url: str,
+    *,
+    replace: bool = False,
+    cold_storage: str | None = None,
+    pause_point: Callable[[], None] = lambda: None,
 ) -> Restored:
     """Make the database at `url` a store with the content of a backup and a new epoch.
 
+    The files of cold storage in the backup go to `cold_storage`, or without it to the directory beside a SQLite file.
     Without `replace` the database must be new or empty. With it, a SQLite file is kept under another name, and the
     content of a PostgreSQL database is deleted. No program may use the database meanwhile.
 
@@ -43,17 +51,22 @@ def restore_backup(
         raise unknown_kind(url, "restore into")
     if not path.is_file():
         raise BackupRefused(f"there is no backup {path}")
-    content = checked(path)
+    content, places = checked(path), places_of(url, cold_storage)
     if database is not None:
-        return Restored(content, _restore_file(path, database, replace))
+        return Restored(content, _restore_file(path, database, replace, places))
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".signalbox-restore-") as folder:
         copy = Path(folder) / "store.db"
         _copy_with_new_epoch(path, copy)
-        _restore_rows(copy, url, replace, pause_point)
+        names = unpack_files(copy, places)
+        try:
+            _restore_rows(copy, url, replace, pause_point)
+        except BaseException:
+            delete_files(places, names)
+            raise
     return Restored(content, None)
 
 
-def _restore_file(backup: Path, database: Path, replace: bool) -> Path | None:
+def _restore_file(backup: Path, database: Path, replace: bool, places: ColdPlaces) -> Path | None:
     """Put a copy of the backup at the path of the database. Return the path of the database that was there."""
     kept = None
     if database.exists():
@@ -70,7 +83,9 @@ def _restore_file(backup: Path, database: Path, replace: bool) -> Path | None:
     staged = database.with_name(f".{database.name}.{new_id()}.restored")
     with written(staged) as unfinished:
         _copy_with_new_epoch(backup, unfinished)
+        unpack_files(unfinished, places)
     if kept is not None:
+        name_places(database, places)
         database.rename(kept)
     for ending in ("-wal", "-shm"):
         database.with_name(database.name + ending).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from signalbox.store.postgresql.dialect import POSTGRESQL
 from signalbox.store.postgresql.errors import translated
 from signalbox.store.postgresql.migrations import applied, known, unknown_migrations
 from signalbox.store.postgresql.schema_parts import indexes, tables
-from signalbox.store.sql.findings import MAX_FINDINGS, Finding, compare_tasks
+from signalbox.store.sql.findings import MAX_FINDINGS, Finding, Query, compare_tasks
 from signalbox.store.sql.removal import PRESENT
 
 MAX_CLOCK_DIFFERENCE = 5.0
@@ -48,6 +48,14 @@ def server_of(url: str) -> str | None:
         version = _one(connection, "SHOW server_version")
         here = _one(connection, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") - 1
         return f"PostgreSQL {version}, {here} other connections to this database"
+
+
+def with_query(url: str, check: Callable[[Query], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of a check that reads the database at `url`. Yields none if it cannot be read."""
+    with suppress(StoreError, psycopg.Error), closing(Address(url).connect()) as connection:
+        yield from check(
+            lambda sql, values: connection.execute(with_driver_placeholders(sql).encode(), values).fetchall()
+        )
 
 
 def examine(url: str) -> Iterator[Finding]:
@@ -204,7 +212,7 @@ def _counters(connection: Connection) -> Iterator[Finding]:
     rows = connection.execute(
         "SELECT task_id, last_seq, n, first, last FROM tasks LEFT JOIN (SELECT task_id, count(*) AS n,"
         " min(seq) AS first, max(seq) AS last FROM task_events GROUP BY task_id) AS log USING (task_id)"
-        " WHERE last_seq <> coalesce(last, 0) OR n <> last - first + 1 ORDER BY task_id LIMIT %s",
+        " WHERE cold IS NULL AND (last_seq <> coalesce(last, 0) OR n <> last - first + 1) ORDER BY task_id LIMIT %s",
         (MAX_FINDINGS,),
     ).fetchall()
     for task_id, counter, events, first, last in rows:

@@ -47,7 +47,7 @@ def compare_tasks(query: Query, dialect: Dialect, unreadable: type[Exception], a
     `unreadable` is the error of a query that cannot read the task, and `advice` the advice for it.
     """
     reported = 0
-    for (task_id,) in list(query("SELECT task_id FROM tasks ORDER BY task_id", ())):
+    for (task_id,) in list(query("SELECT task_id FROM tasks WHERE cold IS NULL ORDER BY task_id", ())):
         try:
             wrong = _differences(query, task_id, dialect)
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from itertools import chain
+from pathlib import Path
 
 import click
 
+from signalbox.store.cold.moves.places import places_of
 from signalbox.store.kinds import is_postgresql, postgresql_extra
-from signalbox.store.sql.findings import Finding
+from signalbox.store.sql.findings import Finding, Query
 from signalbox.store.sqlite.doctor import examine, open_files
+from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.urls import without_password
 from signalbox.store.verification.sample import examine_logs
+from signalbox.webapp.cli.cold import PLACE_VARIABLE
 from signalbox.webapp.cli.table import json_option, print_json
 from signalbox.webapp.cli.target import Target, store_option, target
 
@@ -43,12 +50,26 @@ def doctor(all_logs: bool, as_json: bool, store: str | None) -> int:
 
 def _findings(chosen: Target) -> Iterable[Finding]:
     if chosen.database is not None:
-        return examine(chosen.database)
+        return chain(examine(chosen.database), _cold_files_of_sqlite(chosen.database, chosen.store))
     if not is_postgresql(chosen.store):
         raise click.UsageError("doctor examines a database: give --store sqlite:///FILE or postgresql://…")
     with postgresql_extra():
         from signalbox.store.postgresql import doctor as postgresql
-    return postgresql.examine(chosen.store)
+    return chain(postgresql.examine(chosen.store), postgresql.with_query(chosen.store, _cold_files(chosen.store)))
+
+
+def _cold_files(url: str) -> Callable[[Query], Iterator[Finding]]:
+    from signalbox.store.cold.doctor import examine_files
+
+    return lambda query: examine_files(query, places_of(url, os.environ.get(PLACE_VARIABLE)))
+
+
+def _cold_files_of_sqlite(path: Path, url: str) -> Iterator[Finding]:
+    """Examine the cold files of a database. Yields nothing if it cannot be read, or has no table of them."""
+    if not path.is_file():
+        return
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(uri(path, read_only=True), uri=True)) as database:
+        yield from _cold_files(url)(lambda sql, values: database.execute(sql, values).fetchall())
 
 
 def _users(chosen: Target) -> Iterator[str]:

@@ -39,14 +39,11 @@ T = TypeVar("T")
 
 
 class ColdMover(ColdStorage):
-    """Implements `ColdStorage` for a store in a database.
+    """Implements `ColdStorage` for a store in a database."""
 
-    `own_directory` is the directory beside a SQLite file. New files go to `place`, or without it to `own_directory`.
-    """
-
-    def __init__(self, database: ColdDatabase, *, own_directory: str | None, place: str | None) -> None:
+    def __init__(self, database: ColdDatabase, places: ColdPlaces) -> None:
         self._database = database
-        self._places = ColdPlaces(own_directory, place)
+        self._places = places
         self._process = 0
         self._closed = False
         self._begin_process()

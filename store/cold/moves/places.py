@@ -7,6 +7,7 @@ from pathlib import Path
 from signalbox.store.cold.places import ColdPlace, open_place
 from signalbox.store.errors import InvalidEvent
 from signalbox.store.events import new_id
+from signalbox.store.kinds import sqlite_path
 
 SUFFIX = ".cold"
 
@@ -32,6 +33,11 @@ class ColdPlaces:
         """The directory or the URL for new files, or None if it is not set."""
         return self._own_directory if self.chosen == OWN_DIRECTORY else self.chosen
 
+    @property
+    def own_url(self) -> str | None:
+        """The directory beside the SQLite file, or None."""
+        return self._own_directory
+
     def for_new_files(self) -> str:
         """Return the place of new files as a row of `cold_tasks` has it. Raises InvalidEvent if it is not set."""
         if self.chosen is None:
@@ -43,15 +49,22 @@ class ColdPlaces:
     def open(self, place: str) -> ColdPlace:
         """Open a place as a row of `cold_tasks` has it."""
         if place not in self._opened:
-            url = self._own_directory if place == OWN_DIRECTORY else place
+            # The files of a SQLite file that was moved to PostgreSQL are found with the setting.
+            url = (self._own_directory or self.chosen) if place == OWN_DIRECTORY else place
             if url is None:
                 raise InvalidEvent(
-                    "cold files lie in the directory beside a SQLite file, which this store does not have: set"
+                    "the cold files are in the directory beside the SQLite file from which the store was moved: set"
                     " cold_storage to that directory",
                     "cold_storage",
                 )
             self._opened[place] = open_place(url)
         return self._opened[place]
+
+
+def places_of(url: str, chosen: str | None = None) -> ColdPlaces:
+    """Return the places of the files of the store at `url`."""
+    path = sqlite_path(url)
+    return ColdPlaces(f"{path}{SUFFIX}" if path is not None else None, chosen)
 
 
 def new_name(epoch: str) -> str:
