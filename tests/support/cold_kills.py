@@ -116,7 +116,6 @@ class Kills:
         store = self._open()
         try:
             asyncio.run(self._check(store, repaired=False))
-            stages.HOLD_SECONDS = -1.0
             for _ in range(3):
                 asyncio.run(store.cold.afinish())
             store.remove_deleted()
@@ -192,7 +191,8 @@ class Kills:
 
 async def in_database(store: DatabaseStore, task_id: str) -> list[Row]:
     """Return the events of a task that the database has, also if they do not count."""
-    columns = ", ".join(store.raw_rows.dialect.stored(name) if name == "payload" else name for name in EVENTS.names)
+    text = store.raw_rows.dialect.text
+    columns = ", ".join(text(name) if name == "payload" else name for name in EVENTS.names)
     return await store.raw_rows.rows(f"SELECT {columns} FROM task_events WHERE task_id = ? ORDER BY seq", task_id)
 
 
@@ -222,6 +222,6 @@ def comparable(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         values = list(row)
         text = values[payload]
-        values[payload] = json.loads(text.decode() if isinstance(text, bytes) else text.replace("\U000f0000", "\0"))
+        values[payload] = json.loads(text.decode() if isinstance(text, bytes) else text)
         found.append(tuple(v.replace("\U000f0000", "\0") if isinstance(v, str) else v for v in values[1:]))
     return found
