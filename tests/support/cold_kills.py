@@ -30,7 +30,7 @@ processes.set_forkserver_preload([__name__])
 TASKS = 4
 SIZE = 300
 ARTIFACT = bytes(range(256)) * 40
-LONGEST_LIFE = 0.6
+LONGEST_LIFE = 0.8
 """Seconds after which a process is killed at the latest."""
 
 ACTS = ("move", "move", "move", "restore", "append", "append", "delete", "artifact", "finish")
@@ -192,7 +192,7 @@ class Kills:
 async def in_database(store: DatabaseStore, task_id: str) -> list[Row]:
     """Return the events of a task that the database has, also if they do not count."""
     text = store.raw_rows.dialect.text
-    columns = ", ".join(text(name) if name == "payload" else name for name in EVENTS.names)
+    columns = ", ".join(text(name) if name in ("payload", "plain") else name for name in EVENTS.names)
     return await store.raw_rows.rows(f"SELECT {columns} FROM task_events WHERE task_id = ? ORDER BY seq", task_id)
 
 
