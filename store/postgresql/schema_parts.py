@@ -9,6 +9,9 @@ from signalbox.store.postgresql.migrations import known
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 _INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(\w+)", re.MULTILINE)
 
+_DROPPED_INDEX = re.compile(r"^DROP INDEX (?:IF EXISTS )?(\w+)", re.MULTILINE)
+"""Matches the removal of an index. No migration creates an index again under the name of a removed one."""
+
 
 def tables() -> set[str]:
     """Return the names of all tables."""
@@ -17,7 +20,7 @@ def tables() -> set[str]:
 
 def indexes() -> set[str]:
     """Return the names of all indexes, except for those of primary keys and unique columns."""
-    return _names(_INDEX)
+    return _names(_INDEX) - _names(_DROPPED_INDEX)
 
 
 def _names(pattern: re.Pattern[str]) -> set[str]:
