@@ -122,7 +122,7 @@ def test_doctor_reads_every_cold_file(new_url: Callable[[], str], tmp_path: Path
     url, files = new_url(), tmp_path / "files"
     fill(url, files)
     examined = signalbox("doctor", "--store", url)
-    assert "cold_" not in examined.stdout
+    assert examined.returncode == 0, examined.stdout
     with closing(open_store(url)) as store:
         names = [asyncio.run(store.cold.averify(task_id)).name for task_id in ("t0", "t1")]
     first, second = (files / name for name in names)
