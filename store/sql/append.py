@@ -166,7 +166,8 @@ def append(
                 occurred_at,
                 "" if changed else 1,
                 plain_json(text) or "",
-                link,
+                # sqlite3 looks up an adapter for bytes, which takes longer than the copy.
+                bytearray(link),
             )
         )
         return event

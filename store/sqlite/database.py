@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import cached_property
+from operator import itemgetter
 
 from signalbox.store.sql.compressed import Compressor
 from signalbox.store.sql.rows import COLUMNS, to_json
@@ -19,6 +20,16 @@ _INSERT = (
     " ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), ?)"
 )
 """An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
+
+_INSERT_BARE = (
+    "INSERT INTO task_events (event_id, task_id, seq, event_type, actor, span_id, payload, created_at, quiet, link)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)"
+)
+"""Inserts events without optional values, as most are, in less time."""
+
+_required, _optional = itemgetter(0, 1, 2, 3, 5, 6, 8, 9, 13, 15), itemgetter(4, 7, 10, 11, 12, 14)
+_NONE = ("",) * 6
+"""The values that `_INSERT_BARE` sets and leaves out, of a row as in `Database.insert_events`."""
 
 
 class SqliteDatabase(sqlite3.Connection):
@@ -66,7 +77,10 @@ class SqliteDatabase(sqlite3.Connection):
     def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
         if self.compresses:
             rows = compressed_rows(rows, self.compressor)
-        self.executemany(_INSERT, rows)
+        if _optional(rows[0]) == _NONE and (len(rows) == 1 or all(_optional(row) == _NONE for row in rows)):
+            self.executemany(_INSERT_BARE, map(_required, rows))
+        else:
+            self.executemany(_INSERT, rows)
 
     def put_events(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         values = ", ".join("?" * len(columns))
@@ -85,7 +99,7 @@ class SqliteDatabase(sqlite3.Connection):
         # SQLite rewrites the indexes of every column that a statement sets, so an unchanged one is left out.
         unmark = ", stale = 0" if was_stale else ""
         sql = f"UPDATE tasks SET updated_at = ?, state = ?, link = ?{unmark} WHERE task_id = ?"
-        self.execute(sql, (task.updated_at, to_json(task), link, task.task_id))
+        self.execute(sql, (task.updated_at, to_json(task), bytearray(link) if link else None, task.task_id))
         counter = "UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?"
         self.execute(counter, (task.latest_seq, task.task_id))
 

@@ -123,3 +123,27 @@ async def test_every_task_of_a_store_is_verified(store: Store) -> None:
 def test_the_canonical_form_is_the_documented_one() -> None:
     event = Event(9, "run", 2, "log", None, "runner", "main", None, msgspec.Raw(b'{"a":1}'), "T", "k", "server")
     assert canonical(event) == b'2\nlog\n\nrunner\nmain\n\nT\n\nk\nserver\n{"a":1}'
+
+
+async def test_events_of_an_earlier_version_are_named_and_are_no_fault(store: Store) -> None:
+    store.append("run", list(run(seed=1, length=10)))
+    first = await _latest(store)
+
+    def append_as_an_earlier_version(db: object) -> None:
+        db.execute("UPDATE task_events SET link = NULL WHERE seq > ?", (first,))  # type: ignore[attr-defined]
+        sql = "UPDATE tasks SET link = (SELECT link FROM task_events WHERE task_id = 'run' AND seq = ?)"
+        db.execute(sql, (first,))  # type: ignore[attr-defined]
+
+    store.append("run", [NewEvent(event_type="log", payload={"message": "unlinked"})] * 2)
+    store._writer.run(append_as_an_earlier_version)  # type: ignore[attr-defined]
+    assert [(one.first, one.last) for one in report(store).unlinked] == [(first + 1, first + 2)]
+    store.append("run", NewEvent(event_type="log", payload={"message": "linked again"}))
+    found = report(store)
+    assert found.intact
+    assert [(one.first, one.last) for one in found.unlinked] == [(first + 1, first + 2)]
+
+    def remove_a_link(db: object) -> None:
+        db.execute("UPDATE task_events SET link = NULL WHERE seq = ?", (first,))  # type: ignore[attr-defined]
+
+    store._writer.run(remove_a_link)  # type: ignore[attr-defined]
+    assert [fault.kind for fault in report(store).faults] == ["link_removed"]
