@@ -75,7 +75,7 @@ def metrics_of_each(server: Server, count: int) -> dict[int, dict[str, float]]:
 
 @contextmanager
 def requests_without_pause(server: Server, *, threads: int = 4) -> Iterator[Callable[[], tuple[int, list[str]]]]:
-    """Send requests all the time, half of the threads over one connection each, and the others over new ones.
+    """Send requests every few milliseconds, half of the threads over one connection each, the others over new ones.
 
     The value of the block is a function that returns the number of answers, and a description of each failure.
     """
@@ -86,6 +86,7 @@ def requests_without_pause(server: Server, *, threads: int = 4) -> Iterator[Call
             n = 0
             while not stop.is_set():
                 n += 1
+                stop.wait(0.01)  # The workers that start need the processors, too.
                 try:
                     send = client if number % 2 else httpx
                     base = "" if number % 2 else server.url
