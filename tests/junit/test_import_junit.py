@@ -66,6 +66,17 @@ async def test_files_become_one_finished_run_with_the_times_of_the_tests(tmp_pat
     assert [payload.get("outcome") for payload in flaky] == [None, "rerun", None, "passed"]
 
 
+async def test_secrets_are_hidden_before_they_are_stored(tmp_path: Path, url: str) -> None:
+    secret = "hunter2hunter2"
+    (tmp_path / "tests.xml").write_text(GRADLE.replace("rounding", f"token={secret}"))
+    options = ("--title", f"Build password={secret}", "--as", "hidden", "--store", url)
+    done = signalbox("import", "junit", str(tmp_path / "tests.xml"), *options, SIGNALBOX_REDACT_WRITES="1")
+    assert done.returncode == 0, done.stderr
+    stored = f"{await tasks_in(url)} {[event.payload for event in await events_in(url, 'hidden')]}"
+    assert "token=" in stored
+    assert secret not in stored
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from signalbox.store import InvalidEvent
+from signalbox.store.redaction.writes import write_redaction_of_environment
 from signalbox.webapp.cli.labels import LabelOptions, label_options
 from signalbox.webapp.cli.target import check_project, project_option, target, target_options
 from signalbox.webapp.junit.report import NotJUnit, read_report
@@ -52,13 +53,18 @@ def junit(
     except NotJUnit as error:
         raise click.ClickException(f"this is not JUnit XML: {error}") from None
     key = key_of(contents)
-    events = with_keys(run_of(reports, files[-1].stat().st_mtime), key)
+    hide = write_redaction_of_environment()
+    events = hide.events(with_keys(run_of(reports, files[-1].stat().st_mtime), key))
     metadata = LabelOptions.parsed(tags, links).added_to({"files": [path.name for path in files[:100]]})
     log = target(store, server, token).open()
     try:
         name = title or ", ".join(path.name for path in files)[:200]
         made, _ = log.create_task(
-            task_id or f"junit-{key}", title=name, kind=kind, metadata=metadata, project_id=project
+            task_id or f"junit-{key}",
+            title=hide.text(name),
+            kind=kind,
+            metadata=hide.value(metadata),
+            project_id=project,
         )
         check_project(made, project)
         for start in range(0, len(events), BATCH):
