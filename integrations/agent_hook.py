@@ -40,8 +40,8 @@ class HookOptions:
     """The options of the command. Raises ValueError."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        given = {"server": os.environ.get("SIGNALBOX_SERVER") or DEFAULT_SERVER, "token": "", "project": ""}
-        given |= {"wait": str(WAIT_S), "limit": ""}
+        given = {"server": os.environ.get("SIGNALBOX_SERVER") or DEFAULT_SERVER, "token": ""}
+        given |= {"project": os.environ.get("SIGNALBOX_PROJECT") or "", "wait": str(WAIT_S), "limit": ""}
         rest, agent = list(arguments), ""
         while rest:
             one = rest.pop(0)

@@ -34,6 +34,9 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
 DEFAULT_PROJECT = "default"
 """The project of tasks that are created without a project."""
 
+PROJECT_VARIABLE = "SIGNALBOX_PROJECT"
+"""The variable with the project of the tasks that a program creates."""
+
 MAX_NAME_CHARS = 128
 MAX_QUOTA = 1_000_000_000_000
 MAX_EMAIL_CHARS = 254

@@ -23,6 +23,7 @@ from signalbox.store.emitter.vocabulary import R, Vocabulary
 from signalbox.store.events import MAX_TITLE_CHARS, Event, check_task_id, new_span_id
 from signalbox.store.identity import reference_to
 from signalbox.store.log import Log
+from signalbox.store.people import PROJECT_VARIABLE
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Task
 from signalbox.store.times import now
@@ -113,9 +114,10 @@ class open_task:
 
     Creates the task if it does not exist, appends `runner_spawn`, emits heartbeats, and at the end of the block appends
     `runner_exit`: done, failed with the exception, or cancelled (KeyboardInterrupt, asyncio's cancellation). `log` is a
-    store or a `RemoteLog`. Without `task_id` the task gets a new id. A new task belongs to `project_id`. `tags` such as
-    `{"branch": "main"}` and `links` such as `{"pull request": "https://…"}` are added to the task, new or not. Further
-    keywords become fields of the payload of `runner_spawn`.
+    store or a `RemoteLog`. Without `task_id` the task gets a new id. A new task belongs to `project_id`, by default to
+    the project that the variable `SIGNALBOX_PROJECT` names. `tags` such as `{"branch": "main"}` and `links` such as
+    `{"pull request": "https://…"}` are added to the task, new or not. Further keywords become fields of the payload of
+    `runner_spawn`.
 
     Emitting never ends the program: values that the log cannot hold are converted or cut. With `strict` they raise
     InvalidEvent instead.
@@ -154,7 +156,7 @@ class open_task:
             "title": title,
             "kind": kind,
             "metadata": metadata,
-            "project_id": project_id,
+            "project_id": project_id or os.environ.get(PROJECT_VARIABLE) or None,
         }
         self._known = _task_with(task_id, identity) if identity else None
         self._runner = (os.getpid(), runner_version or own_version())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import open_store
+from signalbox.store.emitter.run import open_task
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.cli import run_command_line
 from signalbox.webapp.cli.target import target
@@ -45,6 +46,24 @@ def test_emit_creates_its_task_in_the_given_project(store: SqliteStore, capsys: 
     assert run_command_line(["emit", "other", "log", "--project", "web"]) == 1
     assert capsys.readouterr().err == "signalbox: the task other is in the project default, and stays there\n"
     assert len(log_of(store, "other")) == 1
+
+
+def test_a_variable_names_the_project_of_new_tasks(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "tests.xml").write_text('<testsuite name="s"><testcase name="a"/></testsuite>')
+    run_command_line(["emit", "before", "log"])
+    monkeypatch.setenv("SIGNALBOX_PROJECT", "web")
+    assert run_command_line(["emit", "before", "log"]) == 0  # an existing task stays where it is
+    assert run_command_line(["emit", "emitted", "log"]) == 0
+    assert run_command_line(["emit", "chosen", "log", "--project", "default"]) == 0
+    assert run_command_line(["run", "--task", "wrapped", "--", "true"]) == 0
+    assert run_command_line(["import", "junit", str(tmp_path / "tests.xml"), "--as", "imported"]) == 0
+    with open_task(store, "opened"):
+        pass
+    tasks = ("before", "emitted", "chosen", "wrapped", "imported", "opened")
+    projects = [task_of(store, task_id).project_id for task_id in tasks]
+    assert projects == ["default", "web", "default", "web", "web", "web"]
 
 
 def test_an_unknown_project_is_reported_and_no_task_is_created(

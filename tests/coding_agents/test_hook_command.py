@@ -232,6 +232,8 @@ def test_a_saved_token_is_sent_to_its_server_only(tmp_path: Path, monkeypatch: p
     assert HookOptions(["codex", "--server=http://three"]).token == ""
     monkeypatch.setenv("SIGNALBOX_TOKEN", "sb_env")
     assert HookOptions(["codex", "--server", "http://two"]).token == "sb_env"
+    monkeypatch.setenv("SIGNALBOX_PROJECT", "web")
+    assert [HookOptions(["codex", *given]).project for given in ([], ["--project=shop"])] == ["web", "shop"]
 
 
 def test_a_server_on_another_machine_may_have_more_time() -> None:

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from signalbox.store import Conflict, NotAllowed, StoreError, open_store
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.identity import Reference, parse_reference
 from signalbox.store.kinds import is_server, sqlite_path
 from signalbox.store.log import Log
+from signalbox.store.people import PROJECT_VARIABLE
 from signalbox.store.state import Task
 from signalbox.webapp.process.detached_run import BUS_VARIABLE, STORE_VARIABLE, variables
 from signalbox.webapp.process.run_facts import IDENTITY_VARIABLE, TASK_VARIABLE
@@ -85,8 +87,8 @@ def target_options(command: F) -> F:
 
 def project_option(command: F) -> F:
     """Add `--project`, for a command that creates a task."""
-    help_text = "The project of a new task.  [default: the token's, else default]"
-    return click.option("--project", metavar="ID", help=help_text)(command)
+    help_text = f"The project of a new task.  [{PROJECT_VARIABLE}, default: the token's, else default]"
+    return click.option("--project", metavar="ID", envvar=PROJECT_VARIABLE, help=help_text)(command)
 
 
 def heartbeat_option(command: F) -> F:
@@ -130,7 +132,13 @@ def named_task(text: str, chosen: Target) -> Reference:
 
 
 def check_project(task: Task, project: str | None) -> None:
-    """Raise Conflict if `task` exists in another project than `project`."""
+    """Raise Conflict if `task` exists in another project than the option asks for.
+
+    The variable of the environment is only for new tasks.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and context.get_parameter_source("project") is ParameterSource.ENVIRONMENT:
+        return
     if project is not None and task.project_id != project:
         raise Conflict(f"the task {task.task_id} is in the project {task.project_id}, and stays there")
 
