@@ -280,6 +280,20 @@ def test_an_open_group_stays_open_when_an_earlier_span_arrives(server: Server) -
     assert "open=" not in str(link.attributes["href"])
 
 
+def test_deep_spans_say_how_deep_they_are_and_that_those_above_are_not_shown(server: Server) -> None:
+    for size in (300, 20):
+        parents = [None, *(f"s{number}" for number in range(size - 1))]
+        server.emit(f"deep-{size}", *(item("start", f"s{number}", parent) for number, parent in enumerate(parents)))
+    panel = page(server, "/tasks/deep-300").by_id(ids.SPANS)
+    levels = [level.text for level in elements_with_class(panel, "span-level")]
+    assert levels[0] == "9 levels down"
+    assert levels[-1] == "279 levels down"
+    assert [one.text for one in elements_with_class(panel, "span--above")] == ["The spans above are not shown."]
+    assert not elements_with_class(page(server, "/tasks/deep-20").by_id(ids.SPANS), "span--above")
+    rows = elements_with_class(page(server, "/tasks/deep-300/waterfall?row=250"), "span-level")
+    assert rows[-1].text == "299 levels down"
+
+
 def test_the_end_of_the_name_of_a_test_is_apart_from_its_path(server: Server) -> None:
     name = "tests/a/test_b.py::TestC::test_d[x::y]"
     server.emit("named", item("start", "main", None), item("start", "t", work_item_id=name))
