@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from signalbox.store import TaskReading
 from signalbox.store.state import Span, Task
@@ -18,6 +18,9 @@ SPAN_STATES = ("open", "done", "failed", "cancelled", "interrupted", "mark")
 MAX_SPANS = 20_000
 """How many spans one page reads. A task with more has several pages."""
 
+
+MAX_CHANGED = 1000
+"""A forest that was read before is brought up to date if at most this many of the task's spans have changed."""
 
 MAX_KEPT = 16
 """How many forests are kept in memory, with at most MAX_SPANS spans in all."""
@@ -56,11 +59,13 @@ class TimedSpan:
 class SpanForest:
     """The spans of a task as trees. `begin` is the timestamp of second 0, `length` the time to the last end.
 
+    `spans` are in the order of their `started_seq`. If `has_open`, the end of some is the time of the newest event.
     `after` and `next` are the cursors of this and of the next page, for a task with more than MAX_SPANS spans.
     """
 
     def __init__(self, task: Task, spans: Sequence[Span], *, after: int = 0, next: int | None = None) -> None:
-        self.after, self.next = after, next
+        self.after, self.next, self.spans = after, next, spans
+        self.has_open = any(span.ended_at is None and span.state != "mark" for span in spans)
         self.begin = min((span.started_at for span in spans), default=task.created_at)
         clock = _Clock(self.begin)
         newest = clock.second(task.updated_at)
@@ -115,11 +120,43 @@ async def span_forest(view: TaskReading, task: Task, *, after: int = 0) -> SpanF
     key = (task.identity, task.latest_seq, task.updated_at, after)
     forest = _recent.get(key) if task.identity else None
     if forest is None:
-        spans = await view.spans(task.task_id, after, MAX_SPANS + 1)
-        shown = spans[:MAX_SPANS]
-        forest = SpanForest(task, shown, after=after, next=shown[-1].started_seq if len(spans) > MAX_SPANS else None)
+        forest = await _brought_up_to_date(view, task, after) if task.identity else None
+        if forest is None:
+            spans = await view.spans(task.task_id, after, MAX_SPANS + 1)
+            shown = spans[:MAX_SPANS]
+            more = len(spans) > MAX_SPANS
+            forest = SpanForest(task, shown, after=after, next=shown[-1].started_seq if more else None)
         _keep(key, forest)
     return forest
+
+
+async def _brought_up_to_date(view: TaskReading, task: Task, after: int) -> SpanForest | None:
+    """Return the forest of an earlier seq with the spans that changed since then.
+
+    Returns None if there is none, if too many spans changed, or if the page would get other spans.
+    """
+    earlier = [key for key in _recent if key[0] == task.identity and key[1] < task.latest_seq and key[3] == after]
+    if not earlier:
+        return None
+    key = max(earlier, key=itemgetter(1))
+    forest = _recent[key]
+    # After a backup was restored, the log may have other events than those of the forest.
+    last = await view.brief().events_at(task.task_id, [key[1]])
+    changed = await view.spans_changed(task.task_id, key[1], MAX_CHANGED + 1)
+    if len(changed) > MAX_CHANGED or [event.created_at for event in last] != [key[2]]:
+        return None
+    end = forest.next
+    added = [span for span in changed if span.started_seq > after and (end is None or span.started_seq <= end)]
+    names = {span.span_id for span in changed}
+    kept = [span for span in forest.spans if span.span_id not in names]
+    if len(kept) + len(added) > MAX_SPANS or (end is not None and len(kept) + len(added) != len(forest.spans)):
+        return None
+    # The next page of this task will be read from the newer forest.
+    _recent.pop(key, None)
+    if not added and len(kept) == len(forest.spans) and not forest.has_open:
+        return forest
+    spans = sorted([*kept, *added], key=attrgetter("started_seq", "span_id"))
+    return SpanForest(task, spans, after=after, next=end)
 
 
 _recent: dict[tuple[str, int, str, int], SpanForest] = {}
