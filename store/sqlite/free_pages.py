@@ -20,5 +20,7 @@ def return_pages(db: Database) -> bool:
     free, mode = db.execute(sql).fetchone()
     if mode != INCREMENTAL or free <= KEPT_PAGES:
         return False
-    db.execute(f"PRAGMA incremental_vacuum({PAGES_PER_STEP})").fetchall()
+    for _ in range(PAGES_PER_STEP):
+        # The statement has no columns, so Python's module steps it only once, which returns one page.
+        db.execute("PRAGMA incremental_vacuum(1)")
     return bool(free - PAGES_PER_STEP > KEPT_PAGES)

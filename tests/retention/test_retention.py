@@ -16,6 +16,7 @@ from signalbox.store import NewEvent, Store, TaskQuery, open_store
 from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import Growth, SpaceSample, days_until_full, growth
+from signalbox.store.sqlite.free_pages import PAGES_PER_STEP
 from signalbox.webapp.retention.worker import RetentionWorker
 
 DONE = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
@@ -168,6 +169,17 @@ async def test_a_deleted_log_is_cleared_and_its_pages_go_back_to_the_file_system
         after = await view.database_space()
         assert await view.removals() == 0
     assert after.bytes < before.bytes / 2
+
+
+async def test_a_step_returns_many_pages(store: Store) -> None:
+    ended(store, "large", lines=8000)
+    await store.adelete_task("large")
+    async with store.read() as view:
+        before = await view.database_space()
+    assert await store.space.return_pages()
+    async with store.read() as view:
+        after = await view.database_space()
+    assert before.free - after.free == PAGES_PER_STEP * 4096
 
 
 async def test_the_day_has_one_sample(store: Store) -> None:
