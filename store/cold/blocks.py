@@ -15,10 +15,10 @@ from signalbox.store.events import HEARTBEAT
 from signalbox.store.failures import reports_failure
 from signalbox.store.moving.tables import EVENTS, Row
 
-MAX_EVENTS = 4096
+MAX_EVENTS = 2048
 """Events of a block."""
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 512 * 1024
 """A block ends with the event whose payload reaches this size, in characters of all payloads."""
 
 _PLACES = {name: place for place, name in enumerate(EVENTS.names)}

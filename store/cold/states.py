@@ -20,8 +20,8 @@ CHANGE_WEIGHT = 10
 FIRST_STEP = 100_000
 """The weight of the events between two states, at first."""
 
-BYTES_PER_EVENT = 3
-"""Bytes of states for each event, about 1 % of its size in the database. The limit is `MIN_BYTES` to `MAX_BYTES`."""
+BYTES_PER_EVENT = 12
+"""Bytes of states for each event, about 3 % of its size in the database. The limit is `MIN_BYTES` to `MAX_BYTES`."""
 
 MIN_BYTES = 128 * 1024
 MAX_BYTES = 16 * 1024 * 1024

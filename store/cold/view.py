@@ -21,7 +21,7 @@ from signalbox.store.events import Event
 from signalbox.store.search import SearchQuery
 from signalbox.store.search.documents import IndexedEvent
 from signalbox.store.sql.heartbeats import SeqRange
-from signalbox.store.sql.rows import COLUMNS
+from signalbox.store.sql.rows import COLUMNS, events_of
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import Hit
 from signalbox.store.sql.views import Views
@@ -37,6 +37,8 @@ Page = Callable[[int, int], Awaitable[list[Event]]]
 
 Ranges = Callable[[list[SeqRange]], Awaitable[list[Event]]]
 """Returns the events in ranges of seqs."""
+
+EVENT_COLUMNS = tuple(name.strip() for name in COLUMNS.split(","))
 
 _LAST = 2**62
 _REDACTED = "SELECT seq FROM redacted_events WHERE task_id = ? AND seq > ? AND seq <= ?"
@@ -165,10 +167,26 @@ class ColdView(View):
         return await self._first(since_seq, limit, all_events, page)
 
     async def changing_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+        if self._columns == COLUMNS:
+            return await self._changing(since_seq, until_seq, limit)
         read = super().changing_events
         return await self._first(
             since_seq, limit, changing, lambda after, limit: read(task_id, after, until_seq, limit), until_seq
         )
+
+    async def _changing(self, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+        """Decode the events that change more than counters, which is several times as fast as loading their blocks."""
+        found: list[Event] = []
+        for number in self._index.between(since_seq + 1, until_seq):
+            if changing(self._index.blocks[number]):
+                found += await self._run(self._changing_in, number, since_seq, until_seq)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _changing_in(self, number: int, since_seq: int, until_seq: int) -> list[Event]:
+        rows = self.cached.file.block_rows(number, (*EVENT_COLUMNS, "quiet"))
+        return events_of([row[:-1] for row in rows if row[-1] is None and since_seq < row[2] <= until_seq])
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         read, below = super().latest_events, _LAST if before is None else before

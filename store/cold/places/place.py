@@ -48,6 +48,11 @@ def open_place(url: str) -> ColdPlace:
     """
     from signalbox.store.cold.places.directory import ColdDirectory
 
+    if url.startswith("s3://"):
+        # The library takes long to load, and most stores need none.
+        from signalbox.store.cold.places.bucket import ColdBucket
+
+        return ColdBucket(url)
     if "://" not in url:
         return ColdDirectory(Path(url))
     raise InvalidEvent(f"cold files go to a directory or to s3://BUCKET/PREFIX, not to {url!r}", "cold_storage")
