@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 
 from signalbox.store.contract import Store
 from signalbox.store.errors import LeaseLost
@@ -84,6 +85,8 @@ class SearchIndexer:
             work = await view.index_work(MOST)
         if not self._has_work(work):
             if self._leadership.held and time.monotonic() - self._worked_at > IDLE_LEASE:
+                with suppress(LeaseLost):
+                    await self._store.atidy_index(self._leadership.fence)
                 await self._leadership.release()
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 1.5, LONGEST_PAUSE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
@@ -11,7 +12,7 @@ import psycopg
 
 from signalbox.store.bus import Bus
 from signalbox.store.chain.keys import StoreKey
-from signalbox.store.contract import Reading, StoreStats, Watch
+from signalbox.store.contract import Fence, Reading, StoreStats, Watch
 from signalbox.store.errors import StoreError, StoreIncomplete, StoreMoved
 from signalbox.store.postgresql.connection import WRITER_PATIENCE, Address
 from signalbox.store.postgresql.dialect import POSTGRESQL
@@ -21,6 +22,7 @@ from signalbox.store.postgresql.peek import PostgresPeek
 from signalbox.store.postgresql.pool import Pool
 from signalbox.store.postgresql.processes import PostgresProcesses
 from signalbox.store.postgresql.readers import PostgresReaders
+from signalbox.store.postgresql.text_index import SORT_IN, SORT_INTERVAL
 from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
 from signalbox.store.sql.cold_reading import routed
@@ -42,6 +44,7 @@ class PostgresStore(DatabaseStore):
         self.url, self.bus_url = url, bus
         self._address = Address(url)
         self._generation = 0
+        self._sorted_at = 0.0
         self._fault: StoreError | None = None
         super().__init__(PostgresWriter(self._open(), self._open, self._committed, several=self._address.several_hosts))
         try:
@@ -95,6 +98,13 @@ class PostgresStore(DatabaseStore):
     @property
     def log_key(self) -> StoreKey:
         return StoreKey(self._key)
+
+    async def atidy_index(self, fence: Fence) -> bool:
+        # Not in a transaction of the writer, because that would hold the write lock for long.
+        if time.monotonic() - self._sorted_at > SORT_INTERVAL:
+            await self.raw_rows.rows(SORT_IN)
+            self._sorted_at = time.monotonic()
+        return False
 
     # reading and following
 

@@ -9,8 +9,8 @@ from signalbox.store.sql.dialect import Condition, pattern_of
 from signalbox.store.sql.searching.candidates import CandidateViews
 from signalbox.store.sql.searching.comparison import Wanted
 
-FIRST_WINDOW, GROWTH = 2048, 8
-"""Blocks that the first query covers, and the factor for each further one.
+FIRST_WINDOW, GROWTH = 2, 8
+"""Blocks that the first query covers, in times of the limit, and the factor for each further query.
 
 PostgreSQL finds all blocks of a query before it sorts them, so a frequent text is looked for in few blocks first.
 """
@@ -26,7 +26,7 @@ class PostgresIndexReads(CandidateViews):
             f" ORDER BY block {'ASC' if ascending else 'DESC'} LIMIT ?"
         )
         found: list[int] = []
-        window = FIRST_WINDOW
+        window = FIRST_WINDOW * limit
         while low < high and len(found) < limit:
             first, last = (low, min(low + window, high)) if ascending else (max(low, high - window), high)
             rows = await self._rows(sql, first, last, *values, limit - len(found))

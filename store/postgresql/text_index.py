@@ -15,11 +15,17 @@ NO_EXTENSION = (
 # A statement that fails would undo the whole transaction.
 _INSTALL = "DO $$ BEGIN CREATE EXTENSION IF NOT EXISTS pg_trgm; EXCEPTION WHEN OTHERS THEN NULL; END $$"
 _INSTALLED = "SELECT 1 FROM pg_opclass WHERE opcname = 'gin_trgm_ops' AND pg_opclass_is_visible(oid)"
-# Without `fastupdate` no writer ever waits until many pending entries are sorted in.
+# New entries are added to a list, which is fast, and `SORT_IN` sorts them in without the write lock. The limit of the
+# list (in KB) is so high that no writer ever does that.
 _CREATE = (
     "CREATE INDEX IF NOT EXISTS search_texts ON search_blocks USING gin (text gin_trgm_ops, terms)"
-    " WITH (fastupdate = off)"
+    " WITH (fastupdate = on, gin_pending_list_limit = 262144)"
 )
+SORT_IN = "SELECT gin_clean_pending_list(to_regclass('search_texts'))"
+
+SORT_INTERVAL = 2.0
+"""Seconds between two runs of `SORT_IN`. Sorting many entries in together takes much less time, but searches read the
+list from its beginning to its end."""
 
 
 class PostgresTextIndex:

@@ -23,9 +23,14 @@ class Scan:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self._until, self._seconds = time.monotonic() + seconds, seconds
         self.ended = False
         self.reached: int | None = None
+
+    @property
+    def is_half_over(self) -> bool:
+        """Whether half of the time is over."""
+        return time.monotonic() > self._until - self._seconds / 2
 
     @property
     def is_late(self) -> bool:

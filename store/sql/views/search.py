@@ -16,8 +16,8 @@ from signalbox.store.sql.searching.comparison import HAPPENED_AT, Hit, is_failur
 from signalbox.store.sql.searching.scan import Scan, ScanViews
 from signalbox.store.times import epoch_seconds, now, timestamp
 
-MAX_COUNTED = 5000
-"""Hits after which counting stops."""
+MAX_COUNTED = 2500
+"""Hits after which counting stops. It also stops when half of the time is over and the page is full."""
 
 
 class SearchViews(ScanViews):
@@ -62,7 +62,7 @@ class SearchViews(ScanViews):
         async with aclosing(self._scan(query, scan, low, high, ascending=ascending, cold=cold)) as batches:
             async for batch in batches:
                 found += batch
-                if len(found) >= limit:
+                if len(found) >= limit or (len(found) > query.limit and scan.is_half_over):
                     break
         return found[:limit]
 
