@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import statistics
 import sys
 import tempfile
 import threading
@@ -66,10 +65,10 @@ class Year:
 
 
 class Writer:
-    """Appends single events to a task of its own, in a thread, and measures how long each append takes."""
+    """Appends single events to a task, which then ends, in a thread, and measures how long each append takes."""
 
-    def __init__(self, store: Store, delays: list[float]) -> None:
-        self._store, self._delays = store, delays
+    def __init__(self, store: Store, task_id: str, delays: list[float]) -> None:
+        self._store, self._task_id, self._delays = store, task_id, delays
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -79,12 +78,13 @@ class Writer:
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self._store.append(self._task_id, NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
 
     def _run(self) -> None:
         event = NewEvent(event_type="log", payload={"message": "a line of the writer"})
         while not self._stopped.is_set():
             begun = time.perf_counter()
-            self._store.append("writer", event)
+            self._store.append(self._task_id, event)
             self._delays.append(time.perf_counter() - begun)
             time.sleep(0.002)
 
@@ -104,7 +104,7 @@ def add_run(store: Store, number: int, events: int) -> str:
 
 
 async def page_times(url: str, task_id: str) -> dict[str, float]:
-    """Return the median time of each page in milliseconds."""
+    """Return the shortest time of each page in milliseconds, because other programs slow single ones down."""
     app = create_app(Settings(store=url, host="127.0.0.1"), supervises=False)
     found = {}
     async with app.test_app():
@@ -115,14 +115,14 @@ async def page_times(url: str, task_id: str) -> dict[str, float]:
             ("search", f"/tasks/{task_id}/log?q=line"),
         ):
             times = []
-            for _ in range(6):
+            for _ in range(10):
                 begun = time.perf_counter()
                 response = await client.get(path, headers={"Host": "127.0.0.1"})
                 await response.get_data()
                 times.append((time.perf_counter() - begun) * 1000)
                 if response.status_code != 200:
                     raise RuntimeError(f"{path} answers {response.status_code}")
-            found[name] = statistics.median(times[1:])
+            found[name] = min(times)
     return found
 
 
@@ -143,14 +143,14 @@ async def _live(
     worker = RetentionWorker(store, RetentionFile(delete_after=keep), Loops(), clock=lambda: clock.time)
     await worker.stop()
     start, added, task_id = clock.time, 0, ""
-    with Writer(store, year.quiet):
+    with Writer(store, "writer", year.quiet):
         await asyncio.sleep(2)
     for day in range(days):
         clock.time = start + timedelta(days=day)
         while added < runs * (day + 1) // days:
             task_id = add_run(store, added, events // runs)
             added += 1
-        with Writer(store, year.delays):
+        with Writer(store, f"writer-{day}", year.delays):
             await worker.run_pass()
             await worker.clear()
             await asyncio.sleep(0.02)
