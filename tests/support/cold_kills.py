@@ -160,8 +160,23 @@ class Kills:
             self._check_log(task_id, rows)
             if cold is None or repaired:
                 await self._check_rest(store, task_id, cold.name if cold else None)
+        await self._check_all_events(store)
         if repaired:
             assert {path.name for path in self.files.glob("*.cold")} == names, "a file without a task is left"
+
+    async def _check_all_events(self, store: DatabaseStore) -> None:
+        """Check that the log of all tasks has each event once, and that each log is complete."""
+        found: list[tuple[int, str, int]] = []
+        async with store.read() as view:
+            while events := await view.events_after(found[-1][0] if found else 0, 150):
+                found += [(event.event_id, event.task_id, event.seq) for event in events]
+            present = [task_id for task_id in self._acknowledged if task_id in {one[1] for one in found}]
+            logs = {task_id: await view.events(task_id, 0, 10 * SIZE) for task_id in present}
+        assert [one[0] for one in found] == sorted({one[0] for one in found}), "an event is there twice"
+        for task_id, events in logs.items():
+            seqs = [seq for _, of_task, seq in found if of_task == task_id]
+            assert seqs == list(range(1, len(events) + 1)), f"the log of all tasks lacks events of {task_id}"
+            assert [event.seq for event in events] == seqs
 
     def _check_log(self, task_id: str, rows: list[Row]) -> None:
         assert [row[2] for row in rows] == list(range(1, len(rows) + 1)), f"{task_id} has gaps or repeats"
