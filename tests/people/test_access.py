@@ -189,6 +189,8 @@ ROUTES: dict[str, Route] = {
     "POST /api/tasks/<task_id>/archive": Route("respond"),
     "PUT /api/tasks/<task_id>/hold": Route("respond", body={"reason": "kept"}),
     "DELETE /api/tasks/<task_id>/hold": Route("respond"),
+    "PUT /api/tasks/<task_id>/cold": Route("admin"),
+    "DELETE /api/tasks/<task_id>/cold": Route("admin"),
     "GET /api/tasks/<task_id>/heads": Route("read"),
     "POST /api/tasks/<task_id>/erasures": Route("admin", body={"seqs": [1], "reason": "asked for"}),
     "DELETE /api/tasks/<task_id>/archive": Route("respond"),

@@ -11,6 +11,7 @@ from quart import redirect
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import Conflict, Event, NewEvent, SavedView
+from signalbox.store.contract import ColdTask
 from signalbox.store.errors import NotFound
 from signalbox.store.events import MAX_REASON_CHARS
 from signalbox.store.state import Task
@@ -91,6 +92,16 @@ async def hold_task(task_id: str, reason: str | None, identity: str | None = Non
     Raises UnknownTask, BadRequest and InvalidEvent.
     """
     return await store().ahold_task(task_id, reason, identity=identity or task_identity(), **await audit_arguments())
+
+
+async def move_to_cold_storage(task_id: str) -> ColdTask:
+    """Move a task that ended to cold storage. Raises UnknownTask, Conflict and InvalidEvent."""
+    return await store().cold.amove(task_id, identity=task_identity(), **await audit_arguments())
+
+
+async def restore_from_cold_storage(task_id: str) -> bool:
+    """Bring a task back to the database. Return whether it was in cold storage. Raises UnknownTask."""
+    return await store().cold.arestore(task_id, identity=task_identity(), **await audit_arguments())
 
 
 async def delete_task(task_id: str, identity: str | None = None) -> Task:

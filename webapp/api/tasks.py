@@ -25,7 +25,13 @@ from signalbox.store.tags import (
     VALUE_PATTERN,
 )
 from signalbox.webapp.acts.labels import change_labels
-from signalbox.webapp.acts.user_actions import archive_task, delete_task, hold_task
+from signalbox.webapp.acts.user_actions import (
+    archive_task,
+    delete_task,
+    hold_task,
+    move_to_cold_storage,
+    restore_from_cold_storage,
+)
 from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
@@ -218,6 +224,32 @@ async def hold(task_id: str, body: HoldBody) -> TaskResponse:
 @endpoint("Release a task that is held.", raises=(Conflict,))
 async def release(task_id: str) -> TaskResponse:
     return to_response(await hold_task(task_id, None))
+
+
+class ColdStorageResponse(msgspec.Struct):
+    """A task in cold storage: the number of its events, the size of its file in bytes, and when it was moved."""
+
+    task_id: str
+    events: int
+    bytes: int
+    moved_at: str
+
+
+@blueprint.put("/<task_id>/cold")
+@needs("admin")
+@endpoint("Move a task that ended to cold storage.", raises=(InvalidEvent, Conflict))
+async def move_to_cold(task_id: str) -> ColdStorageResponse:
+    """The response comes when the file is complete and the rows are removed. An event brings the task back."""
+    moved = await move_to_cold_storage(task_id)
+    return ColdStorageResponse(moved.task_id, moved.events, moved.bytes, moved.moved_at)
+
+
+@blueprint.delete("/<task_id>/cold")
+@needs("admin")
+@endpoint("Bring a task back from cold storage.", status=204)
+async def restore_from_cold(task_id: str) -> None:
+    """A task whose log is in the database stays as it is."""
+    await restore_from_cold_storage(task_id)
 
 
 @blueprint.delete("/<task_id>")
