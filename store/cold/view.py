@@ -51,6 +51,8 @@ class ColdView(View):
     The values that are stored outside the log come from `hot`, a view of the database.
     """
 
+    asks_for_cold = False
+
     def __init__(self, cached: CachedFile, hot: Views, executor: Executor, columns: str = COLUMNS) -> None:
         self.cached, self._index = cached, cached.index
         self._hot, self._executor = hot, executor

@@ -56,6 +56,12 @@ def _routed(name: str) -> Any:
     """Return a method that reads one task, whose id is the first argument."""
 
     async def read(self: RoutedView, task_id: str, *args: Any, **options: Any) -> Any:
+        hot = self._hot
+        if hot.any_cold is None and hot.asks_for_cold:
+            # Nearly all stores have no cold tasks: then one switch of threads is enough.
+            found = await getattr(hot, name)(task_id, *args, **options)
+            if hot.any_cold is False:
+                return found
         return await getattr(await self._view_of(task_id), name)(task_id, *args, **options)
 
     read.__name__ = name
@@ -75,7 +81,9 @@ class RoutedView:
         return getattr(self._hot, name)
 
     def brief(self) -> Self:
-        return type(self)(self._hot.brief(), self._opened, brief=True)
+        hot = self._hot.brief()
+        hot.any_cold = self._hot.any_cold
+        return type(self)(hot, self._opened, brief=True)
 
     async def _has_cold_tasks(self) -> bool:
         if self._hot.any_cold is None:

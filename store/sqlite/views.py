@@ -15,6 +15,7 @@ from signalbox.store.sql.dialect import Condition, Dialect
 from signalbox.store.sql.heartbeats import SeqRange
 from signalbox.store.sql.rows import COLUMNS, decode, events_of
 from signalbox.store.sql.views import Views, window_sql
+from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.index_rows import SqliteIndexReads
 from signalbox.store.sqlite.payloads import BRIEF, CUT_FROM, TEXT
@@ -52,6 +53,7 @@ class View(SqliteIndexReads, Views, PiecewiseRows):
     """Implements `Reading` on one SQLite connection."""
 
     dialect = SQLITE
+    asks_for_cold = True
     # CROSS JOIN makes SQLite look up each of the few chosen spans by its key, and not scan all spans.
     window = window_sql("LIMIT ?", "chosen CROSS JOIN")
 
@@ -92,8 +94,17 @@ class View(SqliteIndexReads, Views, PiecewiseRows):
         )
         return events_of(rows)
 
+    def _first_rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """Return the rows of a query, and set `any_cold`, in the thread of the connection."""
+        connection = self._connection._conn
+        self.any_cold = connection.execute(ANY_COLD).fetchone() is not None
+        return connection.execute(sql, values).fetchall()
+
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         try:
+            if self.any_cold is None:
+                rows: list[Any] = await self._connection._execute(self._first_rows, sql, values)  # type: ignore[no-untyped-call]
+                return rows
             return list(await self._connection.execute_fetchall(sql, values))
         except sqlite3.OperationalError as error:
             if not is_not_text(error):

@@ -28,6 +28,8 @@ class Rows(ABC):
     _columns = COLUMNS
     any_cold: bool | None = None
     """Whether any task is in cold storage; None if the view does not know it."""
+    asks_for_cold: ClassVar[bool] = False
+    """Whether the first query of a view also sets `any_cold`."""
 
     @abstractmethod
     def brief(self) -> Self:
