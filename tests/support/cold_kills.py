@@ -30,8 +30,8 @@ processes.set_forkserver_preload([__name__])
 TASKS = 4
 SIZE = 300
 ARTIFACT = bytes(range(256)) * 40
-LONGEST_LIFE = 0.8
-"""Seconds after which a process is killed at the latest."""
+MOVES_PER_LIFE = 4.0
+"""A process lives at most this many times as long as a move and a restore take on this machine."""
 
 ACTS = ("move", "move", "move", "restore", "append", "append", "delete", "artifact", "finish")
 
@@ -94,6 +94,9 @@ class Kills:
             task_id: comparable(asyncio.run(in_database(store, task_id))) for task_id in self._acknowledged
         }
         self._parts = {task_id: asyncio.run(parts_of(store, task_id)) for task_id in self._acknowledged}
+        begun = time.monotonic()
+        asyncio.run(move_and_restore(store))
+        self._longest_life = MOVES_PER_LIFE * (time.monotonic() - begun)
         store.close()
 
     def _open(self) -> DatabaseStore:
@@ -109,7 +112,7 @@ class Kills:
         process.start()
         send.close()
         assert receive.poll(60), "the process did not begin"
-        time.sleep(self._choose.uniform(0.0, LONGEST_LIFE))
+        time.sleep(self._choose.uniform(0.0, self._longest_life))
         process.kill()
         process.join(60)
         self._read(receive)
@@ -202,6 +205,12 @@ class Kills:
         file = ColdFile.open(ColdDirectory(self.files), name)
         for sha256, _ in file.contents():
             assert file.piece(sha256, 0) == ARTIFACT
+
+
+async def move_and_restore(store: Store) -> None:
+    """Move a task to cold storage and back, as a measure of the speed of this machine."""
+    await store.cold.amove("t0")
+    await store.cold.arestore("t0")
 
 
 async def in_database(store: DatabaseStore, task_id: str) -> list[Row]:
