@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 
 from signalbox.store.contract import Store
-from signalbox.store.errors import LeaseLost
+from signalbox.store.errors import LeaseLost, StoreDamaged
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops
 from signalbox.store.search.coarse import PART_BLOCKS, blocks_of, filter_of
-from signalbox.store.search.documents import documents_of
+from signalbox.store.search.documents import IndexedEvent, documents_of
 from signalbox.store.search.results import IndexPart, IndexWork
 
 LEASE = "signalbox:search"
@@ -126,8 +126,7 @@ class SearchIndexer:
             await self._sweep(work)
 
     async def _index(self, blocks: Sequence[int], *, next_block: int | None = None) -> None:
-        async with self._store.glance() as view:
-            events = await view.events_to_index(blocks)
+        events = await self._readable_events(blocks)
         documents = await asyncio.to_thread(documents_of, events)
         fence = self._leadership.fence
         took = await self._paced(self._store.aindex(fence, documents, blocks, next_block=next_block))
@@ -138,6 +137,17 @@ class SearchIndexer:
         for _ in range(MERGES):
             if not await self._tidied():
                 break
+
+    async def _readable_events(self, blocks: Sequence[int]) -> list[IndexedEvent]:
+        """Return the events of these blocks, without those of blocks that cannot be read because of damage."""
+        try:
+            async with self._store.glance() as view:
+                return await view.events_to_index(blocks)
+        except StoreDamaged as error:
+            if len(blocks) == 1:
+                log.warning("the search index leaves out a part of the log that cannot be read: %s", error)
+                return []
+        return [event for block in blocks for event in await self._readable_events([block])]
 
     async def _tidied(self) -> bool:
         began = time.monotonic()
