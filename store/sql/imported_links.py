@@ -1,7 +1,8 @@
-"""The links of an imported log. They are checked before the import, and kept."""
+"""The links of an imported log: checked, and kept even if they do not fit, so that a change stays visible."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
@@ -18,7 +19,8 @@ from signalbox.store.sql.database import Database
 
 _INSERT_HEAD = "INSERT INTO signed_heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_REDACTED = "INSERT INTO redacted_events (task_id, seq, digest) VALUES (?, ?, ?)"
-HOW_TO_IMPORT_ANYWAY = "`signalbox import --new-links` imports the log as it is, with new links"
+
+log = logging.getLogger("signalbox.store")
 
 
 class ImportedLinks:
@@ -35,6 +37,7 @@ class ImportedLinks:
         self.newest = START
         self._given = START
         self._heads = heads
+        self._changed = False
         self._heads_at: dict[int, list[SignedHead]] = {}
         for head in heads:
             self._heads_at.setdefault(head.seq, []).append(head)
@@ -42,7 +45,8 @@ class ImportedLinks:
     def take(self, exported: Event, event: Event) -> tuple[bytes | None, bytes]:
         """Return the link that an event has in the export, or None, and the link that it gets if it has none.
 
-        `event` is the event as it is stored. Raises InvalidEvent if it does not fit its link.
+        `event` is the event as it is stored. If it does not fit its link, it keeps it: the log was changed after it was
+        exported, and `signalbox verify` names the event also after the import. Raises InvalidEvent for what is no link.
         """
         try:
             given = link_in(exported)
@@ -54,16 +58,18 @@ class ImportedLinks:
         if is_redacted(exported):
             self.redacted.append((event.seq, sha256(canonical(event)).digest()))
         elif not _fits(exported, event, self._given, given):
-            raise InvalidEvent(
-                f"#{event.seq} does not fit its link: it was changed after it was exported, or an event before it is"
-                f" missing; {HOW_TO_IMPORT_ANYWAY}",
-                "link",
-            )
+            self._mark(event.seq, "its link: it was changed after it was exported, or an event before it is missing")
         for head in self._heads_at.get(event.seq, ()):
             if head.link != given.hex():
-                raise InvalidEvent(f"#{event.seq} does not fit the signed head; {HOW_TO_IMPORT_ANYWAY}", "link")
+                self._mark(event.seq, "the signed head")
         self.last_given, self._given, self.newest = event.seq, given, given
         return given, given
+
+    def _mark(self, seq: int, unfit: str) -> None:
+        """Warn about the first event that does not fit."""
+        if not self._changed:
+            log.warning("the imported log was changed: #%d does not fit %s", seq, unfit)
+        self._changed = True
 
     def write(self, db: Database, task_id: str, identity: str, seq: int, key: SigningKey) -> None:
         """Store the heads of the export, a new head that says how far the log is imported, and the redacted events."""

@@ -45,7 +45,8 @@ def export(file: BinaryIO, task_id: str | None, new_links: bool, project: str | 
     """Restore a task from FILE, an NDJSON export; - reads standard input.
 
     The events keep their seqs, times and idempotency keys. The import is all or nothing, and it fails if the task
-    already exists. It also fails if an event does not fit its link, because the file was changed.
+    already exists, or if the end of the file is missing. A log that was changed after its export is imported as it is;
+    `signalbox verify` names the first changed event, unless --new-links hides the change.
     """
     content = ndjson.read(file)
     record, events, heads = content.header.task, content.events, content.heads
