@@ -99,9 +99,10 @@ class ScanViews(CandidateViews):
         """Return the hits with low <= event id < high in these blocks."""
         comparison = EventComparison(query, self.dialect)
         source, values = self._events_of_blocks(blocks)
+        # CROSS JOIN and `+` make SQLite look up the events of each block, and then their tasks.
         rows = await self._rows(
-            f"SELECT {comparison.columns} FROM {source} JOIN tasks t ON t.task_id = e.task_id"
-            f" WHERE e.event_id >= ? AND e.event_id < ? AND {self._counts_here} AND {comparison.where}",
+            f"SELECT {comparison.columns} FROM {source} CROSS JOIN tasks t WHERE t.task_id = e.task_id"
+            f" AND +e.event_id >= ? AND +e.event_id < ? AND {self._counts_here} AND {comparison.where}",
             *(*values, low, high, *comparison.values),
         )
         return comparison.hits(rows)

@@ -148,7 +148,7 @@ class SearchViews(ScanViews):
         rows = await self._rows(
             f"SELECT e.event_id, e.event_type, e.phase, e.actor, {plain_payload(self.dialect)}, {HAPPENED_AT},"
             " t.project_id, t.kind, e.seq, e.failure, t.failure_lines"
-            f" FROM {source} JOIN tasks t ON t.task_id = e.task_id WHERE {self._counts_here}",
+            f" FROM {source} CROSS JOIN tasks t WHERE t.task_id = e.task_id AND {self._counts_here}",
             *values,
         )
         found = [IndexedEvent(*(*row[:8], is_failure(*row[8:]))) for row in rows]
