@@ -11,6 +11,7 @@ from typing import Any
 
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.index import BlockIndex
+from signalbox.store.cold.scratch import ScratchTable
 from signalbox.store.contract import LogQuery
 from signalbox.store.errors import ColdFileDamaged, StoreUnavailable
 from signalbox.store.moving.tables import EVENTS
@@ -42,6 +43,8 @@ class CachedFile:
         self.bytes = 0
         """The size of the temporary database."""
         self._database = file.open_image()
+        self.scratch = ScratchTable(file)
+        """Answers searches in blocks that are not loaded."""
         self._lock = threading.RLock()
         self._loading = threading.Lock()
         self.searches: OrderedDict[tuple[LogQuery, tuple[int, ...]], Sequence[int]] = OrderedDict()
@@ -145,4 +148,5 @@ class CachedFile:
         """Close the database, which deletes it."""
         with self._lock:
             self._database.close()
+        self.scratch.close()
         self.file.close()

@@ -67,6 +67,8 @@ class ColdSearch:
         """Return the seqs of the hits in a block."""
         if not self._may_have_hits(number):
             return []
+        if not self._cached.is_loaded(number) and not self._query.conversation:
+            return self._cached.scratch.seqs(number, self._where, self._values)
         block = self._cached.index.blocks[number]
         self._cached.pin([number])
         try:
