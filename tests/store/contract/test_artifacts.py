@@ -114,7 +114,7 @@ async def test_an_upload_survives_the_deletion_of_the_same_content(
     for task_id in ("old", "new"):
         store.create_task(task_id)
     store.add_artifact("old", BytesIO(BIG), "a")
-    begun = artifacts._begin
+    begun = artifacts.begin
     once = threading.Event()
 
     def begin_then_delete(db, content):  # type: ignore[no-untyped-def]
@@ -127,7 +127,7 @@ async def test_an_upload_survives_the_deletion_of_the_same_content(
                 pass
         return found
 
-    monkeypatch.setattr(artifacts, "_begin", begin_then_delete)
+    monkeypatch.setattr(artifacts, "begin", begin_then_delete)
     store.add_artifact("new", BytesIO(BIG), "a")
     (artifact,) = await listed(store, "new")
     assert await read(store, artifact.sha256) == BIG
