@@ -91,6 +91,11 @@ Line = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_F
 """A text that `check_text` accepts. This and the types below only document; the functions of this module check."""
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TITLE_CHARS, "pattern": ONE_LINE})]
 Reason = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_REASON_CHARS})]
+GivenReason = Annotated[
+    str,
+    Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_REASON_CHARS, "pattern": rf"^(?=.*\S){ONE_LINE[1:]}"}),
+]
+"""A reason that must not be left out or blank."""
 
 RESERVED_KEYS = ("signalbox:", "retry-", "retry:")
 """Prefixes of idempotency keys that only the server may use: otherwise an emitter could take the key of its event."""

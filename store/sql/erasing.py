@@ -14,7 +14,7 @@ import msgspec
 from signalbox.store.chain.heads import SigningKey
 from signalbox.store.chain.links import LINK_BYTES
 from signalbox.store.chain.tombstones import erased, is_tombstone
-from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
+from signalbox.store.errors import Conflict, NotFound, UnknownTask
 from signalbox.store.events import Event
 from signalbox.store.history import before_first_event
 from signalbox.store.identity import check_identity
@@ -80,7 +80,7 @@ class Erasure:
         return sorted(self._stones)
 
     def begin(self, db: Database) -> None:
-        """Read the events and make their tombstones. Raises UnknownTask, Conflict and InvalidEvent."""
+        """Read the events and make their tombstones. Raises UnknownTask, NotFound and Conflict."""
         task, _, _ = load_head(db, self._task_id, create=False)
         check_identity(self._task_id, self._identity, task.identity)
         self._identity = task.identity
@@ -92,7 +92,7 @@ class Erasure:
         sql = f"SELECT {COLUMNS}, link FROM task_events WHERE task_id = ? AND {among}"
         rows = db.execute(sql, (self._task_id, *values)).fetchall()
         if missing := set(self._seqs) - {row[2] for row in rows}:
-            raise InvalidEvent(f"the task {self._task_id!r} has no event #{min(missing)}", "seqs")
+            raise NotFound(f"the task {self._task_id!r} has no event #{min(missing)}")
         for row in rows:
             event, link = event_of(row[:-1]), row[-1]
             if is_tombstone(event.payload):

@@ -104,7 +104,8 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
         timeline = parts({"story": "timeline/_phases.html"}, await timeline_view(view, "run", Earlier()))
         rows = FRAGMENTS.log_window(await log_window(view, "run"))
     for html in (shown, update, listed, inbox, spans, waterfall, timeline, rows, FRAGMENTS.error_page(404, "x", text)):
-        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)
+        found = re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)
+        assert not found, html[max(0, found.start() - 200) : found.end() + 60]
         tree = parse(html)
         assert not {node.tag for node in tree.walk()} & {"img", "template", "b1"}
         fields = {node.attributes.get("id") or "" for node in tree.all("textarea")}

@@ -24,7 +24,18 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
 }
 _KNOWN = frozenset(
-    {"$ref", "additionalProperties", "anyOf", "default", "description", "enum", "format", "items", "maxItems"}
+    {
+        "$ref",
+        "additionalProperties",
+        "anyOf",
+        "default",
+        "description",
+        "enum",
+        "format",
+        "items",
+        "maxItems",
+        "minItems",
+    }
     | {"maxLength", "maxProperties", "maximum", "minLength", "minimum", "pattern", "properties", "propertyNames"}
     | {"required", "title", "type"}
 )
@@ -55,6 +66,8 @@ class Schemas:
             return f"{path} is {value!r}, no {kind}"
         if isinstance(value, str):
             return _problem_of_text(value, schema, path)
+        if isinstance(value, list) and len(value) < schema.get("minItems", 0):
+            return f"{path} has {len(value)} items"
         if isinstance(value, list) and "items" in schema:
             parts = [self.problem(part, schema["items"], f"{path}[{n}]") for n, part in enumerate(value)]
             return next(filter(None, parts), None)
@@ -95,7 +108,11 @@ class Schemas:
         if kind == "object":
             return self._objects(schema)
         if kind == "array":
-            return st.lists(self.values(schema.get("items", {})), max_size=min(3, schema.get("maxItems", 3)))
+            return st.lists(
+                self.values(schema.get("items", {})),
+                min_size=schema.get("minItems", 0),
+                max_size=min(3, schema.get("maxItems", 3)),
+            )
         if kind == "string":
             return _texts(schema)
         if kind == "integer":

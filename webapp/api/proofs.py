@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta
 from quart import Blueprint
 
-from signalbox.store import Conflict, InvalidEvent
+from signalbox.store import Conflict, InvalidEvent, NotFound
 from signalbox.store.chain.heads import SignedHead
-from signalbox.store.events import Reason
+from signalbox.store.events import GivenReason
 from signalbox.store.sql.erasing import MAX_EVENTS
 from signalbox.webapp.acts.erasing import erase_events
 from signalbox.webapp.auth.access import needs
@@ -33,8 +33,8 @@ class HeadsResponse(msgspec.Struct, kw_only=True):
 class ErasureBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The events to erase, and why."""
 
-    seqs: Annotated[list[int], Meta(min_length=1, max_length=MAX_EVENTS)]
-    reason: Reason
+    seqs: Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1, max_length=MAX_EVENTS)]
+    reason: GivenReason
 
 
 class ErasureResponse(msgspec.Struct):
@@ -57,7 +57,7 @@ async def heads(task_id: str) -> HeadsResponse:
 @needs("admin")
 @endpoint(
     "Erase the content of events. Each keeps its link and says who erased it, when and why.",
-    raises=(InvalidEvent, Conflict),
+    raises=(InvalidEvent, NotFound, Conflict),
 )
 async def erase(task_id: str, body: ErasureBody) -> ErasureResponse:
     return ErasureResponse(await erase_events(task_id, body.seqs, body.reason))

@@ -10,7 +10,7 @@ from quart import Blueprint
 
 from signalbox.store import Conflict, InvalidEvent
 from signalbox.store.emitter.fit_labels import labelled
-from signalbox.store.events import Line, Reason, TaskId, Title
+from signalbox.store.events import GivenReason, Line, TaskId, Title
 from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Allowance, Hold, Progress, Status, Task, Unfinished
@@ -122,7 +122,7 @@ class TaskAtWork(TaskResponse, kw_only=True):
 class HoldBody(msgspec.Struct, forbid_unknown_fields=True):
     """The reason of a hold, which pages and the audit log show."""
 
-    reason: Reason
+    reason: GivenReason
 
 
 class TaskListResponse(msgspec.Struct, kw_only=True):

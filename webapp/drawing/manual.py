@@ -24,7 +24,7 @@ from signalbox.webapp.drawing.markdown import TableRenderer
 FOLDER = Path(signalbox.__file__).parent / "docs"
 ORDER = (
     "command", "python", "integrations", "job-queues", "orchestrators", "opentelemetry", "coding-agents", "mcp",
-    "events", "pages", "agents", "people", "settings", "operations", "retention", "verification",
+    "events", "pages", "agents", "people", "settings", "operations", "retention", "cold-storage", "verification",
     "deployment", "postgresql", "capacity", "api", "streams",
     "dialects", "browser", "architecture", "glossary",
 )  # fmt: skip

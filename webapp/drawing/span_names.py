@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup, escape
 
 from signalbox.store.state import Span
-from signalbox.webapp.views.text import display_text
+from signalbox.webapp.views.text import clean, display_text
 
 MAX_CHARS = 300
 _PARTS = Markup('<span class="name-front">{}</span><span class="name-end">{}</span>')
@@ -13,7 +13,7 @@ _PARTS = Markup('<span class="name-front">{}</span><span class="name-end">{}</sp
 
 def span_name(span: Span) -> Markup:
     """Return the name of a span as HTML. Of the id of a test, such as `path::test`, only the path is cut."""
-    name = display_text(span.name, MAX_CHARS)
+    name = clean(display_text(span.name, MAX_CHARS))
     # Parameters may contain the separator too.
     front, separator, _ = name.partition("[")[0].rpartition("::")
     if not front:

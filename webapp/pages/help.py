@@ -28,6 +28,7 @@ KEYS = {
         "g t": "Tasks",
         "g p": "Permissions",
         "g k": "Kinds",
+        "g s": "Search over all runs",
         "g a": "Audit log",
         "g h": "Help",
         "g m": "Administration, for those who may",

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from e2e.random_run import run
-from signalbox.store import Conflict, InvalidEvent, NewEvent, Store, UnknownTask
+from signalbox.store import Conflict, InvalidEvent, NewEvent, NotFound, Store, UnknownTask
 from signalbox.store.chain.tombstones import tombstone_of
 from signalbox.store.postgresql import doctor as of_postgresql
 from signalbox.store.sqlite import SqliteStore
@@ -101,7 +101,7 @@ def test_a_second_erasure_leaves_tombstones_as_they_are(store: Store) -> None:
 
 def test_an_erasure_names_what_is_wrong(store: Store) -> None:
     fill(store)
-    with pytest.raises(InvalidEvent, match="has no event #999"):
+    with pytest.raises(NotFound, match="has no event #999"):
         store.erase_events("run", [2, 999], actor="ann", reason="test")
     with pytest.raises(InvalidEvent, match="reason"):
         store.erase_events("run", [2], actor="ann", reason="")
