@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import Event, NewEvent, Store, TaskRecord, open_store
+from signalbox.store import Event, NewEvent, Store, StoreUnavailable, TaskRecord, open_store
 from signalbox.store.cold.moves.places import new_name
 from signalbox.store.loops import Loops
 from signalbox.store.retention import Retention
@@ -98,4 +98,20 @@ async def test_a_task_that_cannot_move_stops_no_other(store: Store) -> None:
     moves = ColdMoves(store, lambda: Retention(cold_after=30), Loops(), first_pause=0, idle_pause=0.05)
     await until(lambda: moves.moved == 2)
     assert moves.warnings == [("cold_moves_failed", "1 task could not be moved to cold storage")]
+    await moves.stop()
+
+
+async def test_a_failed_turn_is_tried_again_without_the_idle_pause(store: Store) -> None:
+    loops, broken = Loops(), True
+
+    def rules() -> Retention:
+        if broken:
+            raise StoreUnavailable("the database is away")
+        return Retention()
+
+    moves = ColdMoves(store, rules, loops, first_pause=0)
+    (loop,) = loops
+    await until(lambda: loop.last_error)
+    broken = False
+    await until(lambda: loop.last_error is None)
     await moves.stop()

@@ -129,8 +129,12 @@ def test_a_truncated_write_ahead_log_counts_as_overwritten(store: SqliteStore) -
 async def test_reads_notice_that_the_write_ahead_log_was_truncated(store: SqliteStore, kept: int) -> None:
     await store.aappend("run", [LOG] * 30)
     checkpoint(store)
-    await store.aappend("run", [NewEvent(event_type="log", payload={"message": "x" * 9000})] * 200)
-    os.truncate(f"{store.path}-wal", kept)
+    # Random texts, because payloads are compressed and the log must be longer than `kept`.
+    texts = [os.urandom(4500).hex() for _ in range(200)]
+    await store.aappend("run", [NewEvent(event_type="log", payload={"message": text}) for text in texts])
+    wal = store.path.with_name(store.path.name + "-wal")
+    assert wal.stat().st_size > kept
+    os.truncate(wal, kept)
     with pytest.raises(StoreLost):
         await latest_events(store)
     async with asyncio.timeout(5):

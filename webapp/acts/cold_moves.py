@@ -91,23 +91,29 @@ class ColdMoves:
 
     async def _turn(self) -> None:
         await asyncio.sleep(self._pause)
-        self._pause = self._idle_pause
+        self._pause = 0.0  # If this turn fails, the loop pauses before the next one.
+        self._pause = await self._work()
+
+    async def _work(self) -> float:
+        """Do what is due, and return the seconds until the next turn."""
         rules = self._rules()
         async with self._store.read() as view:
             self.counts = await view.cold_counts()
         if not self.counts.tasks and rules.shortest_cold_after is None:
             self._fault, self.missing = None, 0
             await self._leadership.release()
-            return
+            return self._idle_pause
         try:
             await self._check()
             if not self._leadership.held:
                 await self._leadership.acquire(self._loop.record_success)
                 self._checked = float("-inf")
             await self._finish()
-            if rules.shortest_cold_after is not None:
-                await self._move_oldest(rules, rules.shortest_cold_after)
+            shortest = rules.shortest_cold_after
+            more = shortest is not None and await self._move_oldest(rules, shortest)
             self._fault = None
+            if more:
+                return BUSY_PAUSE
         except LeaseLost:
             self._leadership.resign()
         except InvalidEvent as error:
@@ -115,6 +121,7 @@ class ColdMoves:
         except StoreUnavailable as error:
             # The place or the database is away, or a disk is full: every other task would fail too.
             self._report(_public(error))
+        return self._idle_pause
 
     async def _check(self) -> None:
         if self.counts.tasks and time.monotonic() - self._checked > CHECK_SECONDS:
@@ -132,8 +139,8 @@ class ColdMoves:
             finally:
                 self._checked = time.monotonic()
 
-    async def _move_oldest(self, rules: Retention, shortest: float) -> None:
-        """Move some of the tasks that are old enough."""
+    async def _move_oldest(self, rules: Retention, shortest: float) -> bool:
+        """Move some of the tasks that are old enough. Return whether more may be left."""
         now = datetime.now(UTC) + timedelta(seconds=self._store.clock_offset)
         after, moved = ("", ""), 0
         self._failed = {task: until for task, until in self._failed.items() if until > time.monotonic()}
@@ -147,10 +154,9 @@ class ColdMoves:
                     raise LeaseLost(LEASE)
                 moved += await self._move(task)
                 if moved >= MOVES_PER_TURN:
-                    self._pause = BUSY_PAUSE
-                    return
+                    return True
             if len(page) < PAGE:
-                return
+                return False
             after = (page[-1].active_at, page[-1].task_id)
 
     async def _move(self, task: MovableTask) -> bool:

@@ -30,6 +30,7 @@ class Diagnoses:
 
     async def _turn(self) -> None:
         await asyncio.sleep(self._pause)
+        self._pause = BUSY_PAUSE  # If this turn fails, the next one comes soon.
         async with self._store.glance() as view:
             waiting = await view.undiagnosed(BATCH)
         for task_id in waiting:
