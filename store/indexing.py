@@ -67,7 +67,7 @@ class SearchIndexer:
         self._size, self._pause = FEWEST, GATHERING
         self._sweep_at, self._sweep_next = 0, 0.0
         self._worked_at, self._try_again_at = 0.0, 0.0
-        self._loop = loops.loop("search index")
+        self._loop = loops.loop("search_index")
         self._task = asyncio.create_task(self._run(), name="signalbox-search-index")
 
     async def stop(self) -> None:

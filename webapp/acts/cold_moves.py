@@ -63,7 +63,7 @@ class ColdMoves:
         self._leadership = Leadership(store, LEASE)
         self._pause, self._idle_pause = first_pause, idle_pause
         self._checked = float("-inf")
-        self._loop = loops.loop("cold storage")
+        self._loop = loops.loop("cold_storage")
         self._task = asyncio.create_task(self._run(), name="signalbox-cold")
 
     @property
