@@ -34,8 +34,6 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB)
 
 PRAGMAS = (
-    # Has an effect only in a new file, before its first table. The free pages of such a file can be returned.
-    "PRAGMA auto_vacuum = INCREMENTAL",
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -16384",
@@ -61,6 +59,9 @@ def connect(path: Path, synchronous: str, *, make: bool = True, alone: bool = Fa
         add_functions(connection)
         if alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # Has an effect only before the first table, and waits for the write lock. Free pages can be returned then.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
             connection.execute(pragma)
     except BaseException:
