@@ -106,7 +106,8 @@ def _counters(db: sqlite3.Connection) -> Iterator[Finding]:
         LEFT JOIN task_event_seq_counters USING (task_id)
         LEFT JOIN (SELECT task_id, count(*) AS n, min(seq) AS first, max(seq) AS last
                    FROM task_events GROUP BY task_id) USING (task_id)
-        WHERE cold IS NULL AND (last_seq IS NOT coalesce(last, 0) OR n <> last - first + 1)
+        WHERE (last_seq IS NOT coalesce(last, 0) OR n <> last - first + 1)
+        AND task_id NOT IN (SELECT task_id FROM cold_tasks WHERE stage <> 'packing')
     """
     for task_id, counter, events, first, last in db.execute(sql).fetchmany(MAX_FINDINGS):
         log = f"{events} events, #{first} to #{last}" if events else "no events"
