@@ -23,6 +23,9 @@ PLACE_VARIABLE = "SIGNALBOX_COLD_STORAGE"
 PAGE = 100
 """Tasks that are read together."""
 
+ANY_TIME = "9999"
+"""Sorts after the time of every task. These times have whole seconds, so one in this second is not before now."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _TASKS = click.argument("tasks", metavar="TASK...", nargs=-1)
@@ -72,8 +75,10 @@ def move(
         raise click.UsageError("name tasks, or select them with --older-than, --kind or --project")
 
     async def chosen(opened: Store) -> AsyncIterator[str]:
-        days = older_than or 0.0
-        before = (datetime.now(UTC) + timedelta(seconds=opened.clock_offset - days * 86_400)).isoformat()[:19]
+        before = ANY_TIME
+        if older_than:
+            age = timedelta(days=older_than) - timedelta(seconds=opened.clock_offset)
+            before = (datetime.now(UTC) - age).isoformat()[:19]
         after = ("", "")
         while True:
             async with opened.read() as view:
