@@ -18,6 +18,7 @@ from tests.support.dom import parse
 from tests.support.log import open_permissions
 from tests.support.server import Server
 from tests.support.shared_postgres import create_database
+from tests.support.signed_heads import head_is_signed
 from tests.support.sse import messages
 from tests.support.varied_log import record, varied_log
 from tests.support.waiting import wait_until
@@ -63,6 +64,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     server = Server(folder, store_url=url).start()
     # The supervisor closes the requests that expired, a few seconds after the start.
     wait_until(lambda: not any(one.expires_at for n in range(3) for one in open_permissions(server.store, f"t{n}")), 60)
+    # Then a head of the log is signed, which the exports have.
+    wait_until(lambda: all(head_is_signed(server, task_id) for task_id in ("t0", "t1", "t2")), 60)
     before = everything(server)
     asyncio.run(move(url, folder))
     after = everything(server)
