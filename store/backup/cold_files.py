@@ -12,7 +12,7 @@ from typing import NamedTuple
 from signalbox.store.backup.errors import BackupRefused
 from signalbox.store.cold.errors import ColdFileMissing
 from signalbox.store.cold.moves.places import OWN_DIRECTORY, ColdPlaces, new_name
-from signalbox.store.cold.places import ColdPlace
+from signalbox.store.cold.places import ReadablePlace
 from signalbox.store.cold.verify import verify
 from signalbox.store.sqlite.file_uri import uri
 
@@ -123,10 +123,8 @@ def delete_files(places: ColdPlaces, names: list[str]) -> None:
         places.open(places.for_new_files()).delete(name)
 
 
-class BackupPlace(ColdPlace):
-    """Implements `ColdPlace` for the files in a backup, for reading."""
-
-    check_interval = 60.0
+class BackupPlace(ReadablePlace):
+    """Implements `ReadablePlace` for the files in a backup."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -134,9 +132,6 @@ class BackupPlace(ColdPlace):
     @property
     def url(self) -> str:
         return "the backup"
-
-    def version(self, name: str) -> str:
-        return name
 
     def size(self, name: str) -> int:
         sql = "SELECT sum(length(content)) FROM cold_files WHERE name = ?"
@@ -152,18 +147,8 @@ class BackupPlace(ColdPlace):
         start = offset - first * PIECE_BYTES
         return content[start : start + length]
 
-    def store(self, name: str, file: Path) -> None:
-        raise NotImplementedError
 
-    def delete(self, name: str) -> None:
-        raise NotImplementedError
-
-    def names(self) -> Iterator[str]:
-        for (name,) in self._database.execute("SELECT DISTINCT name FROM cold_files ORDER BY name").fetchall():
-            yield name
-
-
-def _pieces(place: ColdPlace, name: str) -> Iterator[bytes]:
+def _pieces(place: ReadablePlace, name: str) -> Iterator[bytes]:
     size = place.size(name)
     for offset in range(0, size, PIECE_BYTES):
         yield place.read(name, offset, min(PIECE_BYTES, size - offset))

@@ -18,7 +18,7 @@ from signalbox.store.cold.errors import NotAColdFile
 from signalbox.store.cold.facts import ColdFacts, FileFooter, FilePart, PackedContent
 from signalbox.store.cold.image import open_image, select
 from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
-from signalbox.store.cold.places.place import ColdPlace
+from signalbox.store.cold.places.place import ReadablePlace
 from signalbox.store.cold.states import fields, state_of
 from signalbox.store.cold.zstandard import ZstdError, decompressed
 from signalbox.store.errors import ColdFileDamaged, SchemaTooNew, StoreUnavailable
@@ -32,13 +32,13 @@ class ColdFile:
     They raise ColdFileMissing, ColdFileDamaged and ColdPlaceUnavailable.
     """
 
-    def __init__(self, place: ColdPlace, name: str, footer: FileFooter, facts: ColdFacts) -> None:
+    def __init__(self, place: ReadablePlace, name: str, footer: FileFooter, facts: ColdFacts) -> None:
         self.place, self.name, self.footer, self.facts = place, name, footer, facts
         self._image: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, place: ColdPlace, name: str, digest: str | None = None) -> Self:
+    def open(cls, place: ReadablePlace, name: str, digest: str | None = None) -> Self:
         """Read the footer of a file. With `digest` this raises ColdFileDamaged if it is another file."""
         size = place.size(name)
         start = max(0, size - TAIL)

@@ -11,7 +11,7 @@ from signalbox.store.cold.errors import NotAColdFile
 from signalbox.store.cold.facts import ColdFacts, EventBlock
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.layout import HEADER, block_name, parts_of
-from signalbox.store.cold.places.place import ColdPlace
+from signalbox.store.cold.places.place import ReadablePlace
 from signalbox.store.cold.source import SMALL
 from signalbox.store.cold.states import fields, state_of
 from signalbox.store.cold.zstandard import ZstdError
@@ -19,7 +19,7 @@ from signalbox.store.errors import ColdFileDamaged
 from signalbox.store.moving.tables import EVENTS, PARTS, TASKS, Row
 
 
-def verify(place: ColdPlace, name: str, digest: str | None = None) -> ColdFacts:
+def verify(place: ReadablePlace, name: str, digest: str | None = None) -> ColdFacts:
     """Read the whole file and check every part. Raises ColdFileDamaged, which names the first damaged part.
 
     With `digest` the file must be the one with this digest.

@@ -31,12 +31,7 @@ class ColdStorage(ABC):
 
     @abstractmethod
     async def amove(
-        self,
-        task_id: str,
-        *,
-        identity: str | None = None,
-        actor: str | Who | None = None,
-        source: str | None = None,
+        self, task_id: str, *, identity: str | None = None, actor: str | Who | None = None, source: str | None = None
     ) -> ColdTask:
         """Move a task that ended to cold storage, with an audit if there is an `actor`.
 
@@ -46,12 +41,7 @@ class ColdStorage(ABC):
 
     @abstractmethod
     async def arestore(
-        self,
-        task_id: str,
-        *,
-        identity: str | None = None,
-        actor: str | Who | None = None,
-        source: str | None = None,
+        self, task_id: str, *, identity: str | None = None, actor: str | Who | None = None, source: str | None = None
     ) -> bool:
         """Bring a task back to the database. Return whether its log was in cold storage."""
 

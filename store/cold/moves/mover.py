@@ -67,12 +67,7 @@ class ColdMover(ColdStorage):
     # moving
 
     async def amove(
-        self,
-        task_id: str,
-        *,
-        identity: str | None = None,
-        actor: str | Who | None = None,
-        source: str | None = None,
+        self, task_id: str, *, identity: str | None = None, actor: str | Who | None = None, source: str | None = None
     ) -> ColdTask:
         self._begin_process()
         audit = audits.checked(actor, "task_moved_to_cold_storage", source, None) if actor is not None else None
@@ -88,12 +83,7 @@ class ColdMover(ColdStorage):
     # restoring
 
     async def arestore(
-        self,
-        task_id: str,
-        *,
-        identity: str | None = None,
-        actor: str | Who | None = None,
-        source: str | None = None,
+        self, task_id: str, *, identity: str | None = None, actor: str | Who | None = None, source: str | None = None
     ) -> bool:
         audit = audits.checked(actor, "task_restored_from_cold_storage", source, None) if actor is not None else None
         future = self._restoring(task_id, identity, audit)[1]

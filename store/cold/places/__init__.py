@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from signalbox.store.cold.places.place import ColdPlace, open_place
+from signalbox.store.cold.places.place import ColdPlace, ReadablePlace, open_place
 
-__all__ = ["ColdPlace", "open_place"]
+__all__ = ["ColdPlace", "ReadablePlace", "open_place"]

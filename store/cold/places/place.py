@@ -9,27 +9,31 @@ from typing import Protocol
 from signalbox.store.errors import InvalidEvent
 
 
-class ColdPlace(Protocol):
-    """Keeps files by name. All methods block, and any thread may call them.
+class ReadablePlace(Protocol):
+    """Has files that can be read by name. All methods block, and any thread may call them.
 
     They raise ColdPlaceUnavailable if the place cannot be used now, and ColdFileMissing if there is no such file.
     """
 
-    check_interval: float
-    """Seconds after which a reader checks again that a file was neither replaced nor deleted."""
-
     @property
     def url(self) -> str:
         """The directory or the URL of the bucket. It has no password."""
-
-    def version(self, name: str) -> str:
-        """Return a text that changes when the file is replaced."""
 
     def size(self, name: str) -> int:
         """Return the size of a file in bytes."""
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Return up to `length` bytes of a file from `offset`. They are fewer only at the end of the file."""
+
+
+class ColdPlace(ReadablePlace, Protocol):
+    """Keeps files by name."""
+
+    check_interval: float
+    """Seconds after which a reader checks again that a file was neither replaced nor deleted."""
+
+    def version(self, name: str) -> str:
+        """Return a text that changes when the file is replaced."""
 
     def store(self, name: str, file: Path) -> None:
         """Store the content of `file` durably under a new name: as a whole, or not at all."""

@@ -22,11 +22,7 @@ class ColdReading(Protocol):
         """Return the first `limit` tasks in cold storage after the task id `after`, sorted by task id."""
 
     async def cold_tasks_with_events_after(
-        self,
-        event_id: int,
-        limit: int,
-        tasks: Sequence[str] = (),
-        projects: Sequence[str] | None = None,
+        self, event_id: int, limit: int, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[ColdTask]:
         """Return the tasks in cold storage that have events after `event_id`, in the order of their first such event.
 

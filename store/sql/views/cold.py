@@ -28,11 +28,7 @@ class ColdViews(Rows):
         return [ColdTask(*row) for row in await self._rows(sql, after, limit)]
 
     async def cold_tasks_with_events_after(
-        self,
-        event_id: int,
-        limit: int,
-        tasks: Sequence[str] = (),
-        projects: Sequence[str] | None = None,
+        self, event_id: int, limit: int, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[ColdTask]:
         only, ids = one_of("task_id", tasks) if tasks else everything()
         within, values = task_list.task_in_projects(projects)
