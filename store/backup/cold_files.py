@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +12,7 @@ from signalbox.store.backup.errors import BackupRefused
 from signalbox.store.cold.errors import ColdFileMissing
 from signalbox.store.cold.moves.places import OWN_DIRECTORY, ColdPlaces, new_name
 from signalbox.store.cold.places import ReadablePlace
+from signalbox.store.cold.temporary import temporary_folder
 from signalbox.store.cold.verify import verify
 from signalbox.store.sqlite.file_uri import uri
 
@@ -100,12 +100,11 @@ def unpack_files(copy: Path, places: ColdPlaces) -> list[str]:
         try:
             for row in _rows(database):
                 name = new_name(epoch)
-                with tempfile.NamedTemporaryFile(prefix="signalbox-cold-") as file:
-                    for piece in _pieces(BackupPlace(database), row.name):
-                        file.write(piece)
-                    file.flush()
+                with temporary_folder() as folder:
+                    with (folder / name).open("xb") as file:
+                        file.writelines(_pieces(BackupPlace(database), row.name))
                     written.append(name)
-                    place.store(name, Path(file.name))
+                    place.store(name, folder / name)
                 database.execute(
                     "UPDATE cold_tasks SET place = ?, name = ? WHERE task_id = ?", (places.chosen, name, row.task_id)
                 )

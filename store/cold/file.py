@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -20,6 +18,7 @@ from signalbox.store.cold.image import open_image, select
 from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
 from signalbox.store.cold.places.place import ReadablePlace
 from signalbox.store.cold.states import fields, state_of
+from signalbox.store.cold.temporary import temporary_file
 from signalbox.store.cold.zstandard import ZstdError, decompressed
 from signalbox.store.errors import ColdFileDamaged, SchemaTooNew, StoreUnavailable
 from signalbox.store.moving.tables import EVENTS, Row, Table
@@ -77,12 +76,12 @@ class ColdFile:
 
     def open_image(self) -> sqlite3.Connection:
         """Return a new connection to a copy of the image, which ends with the connection."""
-        descriptor, path = tempfile.mkstemp(prefix="signalbox-cold-")
+        descriptor, path = temporary_file()
         try:
             with os.fdopen(descriptor, "wb") as file:
                 for part in self.footer.image:
                     file.write(decompressed(self.part(part)))
-            return open_image(Path(path))
+            return open_image(path)
         except SchemaTooNew as error:
             raise NotAColdFile(self.name, f"was written by a newer Signalbox: {error}") from error
         except (ZstdError, sqlite3.DatabaseError) as error:
@@ -90,7 +89,7 @@ class ColdFile:
         except OSError as error:
             raise StoreUnavailable(f"there is no room to read the cold file {self.name}: {error}") from error
         finally:
-            Path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     def state(self, seq: int) -> TaskState | None:
         """Return the last stored state up to a seq, or None."""

@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from signalbox.store.artifacts import ArtifactContent
 from signalbox.store.cold.blocks import MAX_BYTES, MAX_EVENTS, Indexer, packed_columns
@@ -20,6 +19,7 @@ from signalbox.store.cold.places.directory import ColdDirectory
 from signalbox.store.cold.places.place import ColdPlace
 from signalbox.store.cold.source import SMALL, TaskRows
 from signalbox.store.cold.states import StateKeeper, fields
+from signalbox.store.cold.temporary import temporary_folder
 from signalbox.store.cold.verify import verify
 from signalbox.store.cold.zstandard import compressed
 from signalbox.store.errors import StoreFull, StoreUnavailable, UnknownTask, UnreadableTask
@@ -168,8 +168,8 @@ class _Packer:
 def _folder() -> Iterator[Path]:
     """Yield a directory for unfinished files, which is deleted at the end of the block."""
     try:
-        with TemporaryDirectory(prefix="signalbox-cold-") as folder:
-            yield Path(folder)
+        with temporary_folder() as folder:
+            yield folder
     except (OSError, sqlite3.OperationalError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         if full or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:

@@ -34,10 +34,12 @@ class ColdFileReaders:
         """Return the cache and the threads of this process."""
         if self._cache is None or self._executor is None or self._process != os.getpid():
             from signalbox.store.cold.cache import ColdCache
+            from signalbox.store.cold.temporary import remove_abandoned
 
             # A forked process must not use the connections and threads of its parent.
             self._cache, self._process = ColdCache(), os.getpid()
             self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="signalbox-cold")
+            self._executor.submit(remove_abandoned)
         return self._cache, self._executor
 
     async def view(self, task: ColdTask, hot: Views) -> ColdView:

@@ -57,6 +57,7 @@ class ColdStorage(ABC):
     async def afinish(self) -> FinishedMoves:
         """Finish the moves and restores of processes that were killed, and delete files that no task has.
 
+        Temporary files that such processes left on this machine are deleted too.
         Files of other stores at the same place are kept: the name of a file begins with the epoch of its store.
         """
 

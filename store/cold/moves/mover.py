@@ -190,8 +190,10 @@ class ColdMover(ColdStorage):
 
     async def afinish(self) -> FinishedMoves:
         from signalbox.store.cold.moves.move import Move
+        from signalbox.store.cold.temporary import remove_abandoned
 
         self._begin_process()
+        await asyncio.to_thread(remove_abandoned)
         tasks = []
         move = Move(self._database, self._places, self._holder)
         for task_id, stage in await self._write(lambda db: stages.interrupted(db, INTERRUPTED_PER_READ)):

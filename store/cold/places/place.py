@@ -46,7 +46,7 @@ class ColdPlace(ReadablePlace, Protocol):
 
 
 def open_place(url: str) -> ColdPlace:
-    """Open a place: the path of a directory, which is created, or `s3://BUCKET/PREFIX`.
+    """Open a place: the path of a directory, which the first stored file creates, or `s3://BUCKET/PREFIX`.
 
     Raises InvalidEvent for another URL or if an extra is missing, and ColdPlaceUnavailable.
     """
