@@ -14,6 +14,9 @@ from signalbox.store.errors import ColdFileDamaged
 CACHE_BYTES = 256 * 1024 * 1024
 """Bytes of temporary databases that are kept. Those that are in use are kept in any case."""
 
+CACHE_FILES = 100
+"""Files that are kept. Each has a descriptor, and its connection takes about 230 KB of memory."""
+
 _Key = tuple[str, str, str]
 """The URL of the place, the name of the file, and its digest."""
 
@@ -33,8 +36,8 @@ class ColdCache:
     Callers that want the same file at the same time share it: it is opened once.
     """
 
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._limit = limit
+    def __init__(self, limit: int = CACHE_BYTES, files: int = CACHE_FILES) -> None:
+        self._limit, self._files = limit, files
         self._lock = threading.Lock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
@@ -94,12 +97,13 @@ class ColdCache:
         with self._lock:
             cached.users -= 1
             closed = [cached] if cached.dropped and not cached.users else []
-            sizes = sum(entry.cached.bytes for entry in self._entries.values() if entry.cached is not None)
+            kept = [entry.cached.bytes for entry in self._entries.values() if entry.cached is not None]
+            files, sizes = len(kept), sum(kept)
             for key, entry in list(self._entries.items()):
-                if sizes <= self._limit:
+                if sizes <= self._limit and files <= self._files:
                     break
                 if entry.cached is not None and not entry.cached.users:
-                    sizes -= entry.cached.bytes
+                    files, sizes = files - 1, sizes - entry.cached.bytes
                     closed.append(entry.cached)
                     entry.cached = None
                     del self._entries[key]
