@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
 import httpx
+import pytest
 
+from signalbox.store import NewEvent
+from signalbox.store.loops import Loop
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite.views import View
+from signalbox.webapp.live import task_changes
+from signalbox.webapp.live.channel import Channel
+from signalbox.webapp.live.task_changes import TaskChanges
 from tests.support.server import Server
 from tests.support.sse import Message, open_stream
 
@@ -62,3 +71,33 @@ def test_a_state_that_is_reverted_at_once_does_not_stay_on_a_page(server: Server
             select(server, "restore")
             while 'data-shown=""' not in next(seen):
                 pass
+
+
+async def test_an_erasure_in_the_middle_of_a_check_still_ends_the_streams(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_changes, "TICK", 0.01)
+    store.append("kept", NewEvent(event_type="log", payload={"message": "secret"}))
+    async with store.read() as view:
+        identity = (await view.task("kept")).identity
+    counted, checks, dropped = View.erasures, 0, asyncio.Event()
+
+    async def count_and_erase(view: View) -> int:
+        nonlocal checks
+        found, checks = await counted(view), checks + 1
+        if checks == 2:
+            await store.aerase_events("kept", [1], reason="asked for", actor="ann", source="test")
+        return found
+
+    monkeypatch.setattr(View, "erasures", count_and_erase)
+    channels = {"kept": Channel(store, "kept", 16, identity)}
+    changes = TaskChanges(store, channels, Loop("task_changes"), dropped.set)
+    loop = asyncio.get_running_loop()
+    stop = store.on_commit(lambda: loop.call_soon_threadsafe(changes.on_commit))
+    changes.on_commit()
+    try:
+        await asyncio.wait_for(dropped.wait(), 10)
+        assert not channels
+    finally:
+        stop()
+        changes.close()

@@ -61,7 +61,7 @@ class Channel:
         return max(cursors, default=0)
 
     def end(self) -> None:
-        """End all streams, because the task was deleted."""
+        """End all streams, because the task was deleted or some of its events were erased."""
         for lane in self.lanes.values():
             lane.close()
             for subscriber in list(lane.subscribers):

@@ -48,13 +48,12 @@ class TaskChanges:
         # Take the positions before the read: streams may have newer events when it returns.
         positions = {task_id: channel.position() for task_id, channel in self._channels.items()}
         try:
-            async with self._store.glance() as view:
+            # Both in one state of the store: an erasure between two reads would be taken for an earlier one.
+            async with self._store.read() as view:
                 erasures = await view.erasures()
-            if positions:
-                async with self._store.glance() as view:
-                    standings = await view.standings(list(positions))
-                self._end(positions, standings, erased=erasures != self._erasures)
-                self._recheck_changed(standings)
+                standings = await view.standings(list(positions)) if positions else {}
+            self._end(positions, standings, erased=erasures != self._erasures)
+            self._recheck_changed(standings)
             if erasures != self._erasures:
                 self._erasures = erasures
                 self._on_erasure()
@@ -75,6 +74,7 @@ class TaskChanges:
                     # Its readers have the content of erased events. They load the task again.
                     self._channels.pop(task_id).end()
                 else:
+                    # The channel is new, and the events were erased before.
                     channel.erased_at = standing.erased_at
 
     def _recheck_changed(self, standings: dict[str, Standing]) -> None:
