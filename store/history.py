@@ -1,7 +1,8 @@
 """The state of a task at any seq: its log is folded up to there, starting from the nearest cached state.
 
-Most events of a long log are lines that change only counters. They are counted without being read. The log never
-changes, so a cached state never becomes wrong. States are cached at multiples of `STEP`, up to a total size.
+Most events of a long log are lines that change only counters. They are counted without being read. Only an erasure
+changes events of a log, and the caller then begins with a new `History`. Otherwise a cached state never becomes wrong.
+States are cached at multiples of `STEP`, up to a total size.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ from signalbox.webapp.prices.budget import Budgets
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.retention.worker import RetentionMetrics, RetentionWorker
 from signalbox.webapp.settings import Settings
+from signalbox.webapp.views import span_times
 
 if TYPE_CHECKING:
     from signalbox.webapp.telemetry.telemetry import Telemetry
@@ -145,6 +146,7 @@ def create_app(
 
         def forget_erased() -> None:
             app.extensions.update(history=History(), output_comparisons=OutputComparisons(store))
+            span_times.forget()
 
         app.extensions["agent_hooks"] = hooks = AgentHooks(store, settings.hook_rules)
         app.extensions["agent_questions"] = hooks.questions

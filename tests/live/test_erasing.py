@@ -30,10 +30,11 @@ def fill(server: Server, task_id: str) -> None:
 
 def pages(task_id: str) -> list[str]:
     task = f"/tasks/{task_id}"
-    parts = ("", "/log", "/events/2", "/events/4", "/raw?full=1", "/export.html", "/export.ndjson?full=1", "/spans.csv")
-    api = ("", "/events", "/outcome")
+    parts = ("", "/log", "/events/2", "/events/4", "/raw?full=1", "/export.html", "/export.ndjson?full=1")
+    spans = ("/spans", "/spans.csv", "/spans/w", "/waterfall", "/flame")
+    api = ("", "/events", "/outcome", "/graph")
     return [
-        *(f"{task}{part}" for part in parts),
+        *(f"{task}{part}" for part in (*parts, *spans)),
         f"{task}?at=5",
         *(f"/api{task}{part}" for part in api),
         "/",

@@ -117,29 +117,40 @@ def covered(spans: Iterable[TimedSpan], start: float, end: float) -> float:
 
 async def span_forest(view: TaskReading, task: Task, *, after: int = 0) -> SpanForest:
     """Read the spans of a task that started after the seq `after`, at most MAX_SPANS."""
+    # If `forget` replaces it meanwhile, a forest that was read before lands in the discarded one.
+    recent = _recent
     key = (task.identity, task.latest_seq, task.updated_at, after)
-    forest = _recent.get(key) if task.identity else None
+    forest = recent.get(key) if task.identity else None
     if forest is None:
-        forest = await _brought_up_to_date(view, task, after) if task.identity else None
+        forest = await _brought_up_to_date(view, task, after, recent) if task.identity else None
         if forest is None:
             spans = await view.spans(task.task_id, after, MAX_SPANS + 1)
             shown = spans[:MAX_SPANS]
             more = len(spans) > MAX_SPANS
             forest = SpanForest(task, shown, after=after, next=shown[-1].started_seq if more else None)
-        _keep(key, forest)
+        _keep(recent, key, forest)
     return forest
 
 
-async def _brought_up_to_date(view: TaskReading, task: Task, after: int) -> SpanForest | None:
+def forget() -> None:
+    """Drop the forests in memory, because events were erased: a log has the same seqs and times as before."""
+    global _recent
+    _recent = {}
+
+
+_Recent = dict[tuple[str, int, str, int], SpanForest]
+
+
+async def _brought_up_to_date(view: TaskReading, task: Task, after: int, recent: _Recent) -> SpanForest | None:
     """Return the forest of an earlier seq with the spans that changed since then.
 
     Returns None if there is none, if too many spans changed, or if the page would get other spans.
     """
-    earlier = [key for key in _recent if key[0] == task.identity and key[1] < task.latest_seq and key[3] == after]
+    earlier = [key for key in recent if key[0] == task.identity and key[1] < task.latest_seq and key[3] == after]
     if not earlier:
         return None
     key = max(earlier, key=itemgetter(1))
-    forest = _recent[key]
+    forest = recent[key]
     # After a backup was restored, the log may have other events than those of the forest.
     last = await view.brief().events_at(task.task_id, [key[1]])
     changed = await view.spans_changed(task.task_id, key[1], MAX_CHANGED + 1)
@@ -152,23 +163,23 @@ async def _brought_up_to_date(view: TaskReading, task: Task, after: int) -> Span
     if len(kept) + len(added) > MAX_SPANS or (end is not None and len(kept) + len(added) != len(forest.spans)):
         return None
     # The next page of this task will be read from the newer forest.
-    _recent.pop(key, None)
+    recent.pop(key, None)
     if not added and len(kept) == len(forest.spans) and not forest.has_open:
         return forest
     spans = sorted([*kept, *added], key=attrgetter("started_seq", "span_id"))
     return SpanForest(task, spans, after=after, next=end)
 
 
-_recent: dict[tuple[str, int, str, int], SpanForest] = {}
+_recent: _Recent = {}
 """The forests of the pages that were read last. Each click on such a page shows the same spans in another way."""
 
 
-def _keep(key: tuple[str, int, str, int], forest: SpanForest) -> None:
-    _recent[key] = forest
-    while len(_recent) > 1 and sum(len(one.all) for one in _recent.values()) > MAX_SPANS:
-        del _recent[next(iter(_recent))]
-    while len(_recent) > MAX_KEPT:
-        del _recent[next(iter(_recent))]
+def _keep(recent: _Recent, key: tuple[str, int, str, int], forest: SpanForest) -> None:
+    recent[key] = forest
+    while len(recent) > 1 and sum(len(one.all) for one in recent.values()) > MAX_SPANS:
+        del recent[next(iter(recent))]
+    while len(recent) > MAX_KEPT:
+        del recent[next(iter(recent))]
 
 
 def _timed(span: Span, clock: _Clock, newest: float) -> TimedSpan:
