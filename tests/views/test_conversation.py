@@ -212,6 +212,17 @@ async def test_a_span_shows_its_own_part_and_that_of_the_spans_below(store: Stor
     assert lines_of(found.blocks) == ["assistant: Done. (3 earlier)"]
 
 
+async def test_a_span_of_opentelemetry_in_a_run_shows_the_spans_below_that_arrived_before_it(store: Store) -> None:
+    call = {"work_type": "llm", "model": "small-1", "messages": [FIX], "choices": [{"message": DONE}]}
+    append(store, event("span_end", "call", "agent", **call), event("span_end", "agent", "run", name="agent"))
+    async with store.read() as view:
+        task, span = await view.task("run"), await view.span("run", "agent")
+        assert span is not None
+        found = await span_conversation(view, task, span)
+    assert found is not None
+    assert lines_of(found.blocks)[-1].startswith("assistant: Done.")
+
+
 OPENAI = {"id": "r", "model": "small-1"}
 STREAMS: dict[str, list[dict[str, Any]]] = {
     "openai": [

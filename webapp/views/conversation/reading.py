@@ -28,7 +28,7 @@ SPANS = 500
 """Spans that are read at once. Those below a span are looked for among this many that began after it."""
 
 LEVELS_BELOW = 10
-"""Levels below a span of a trace of which the conversation is shown with that of the span."""
+"""Levels below a span whose spans are also found if they arrived before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +54,12 @@ async def span_conversation(view: TaskReading, task: Task, span: Span) -> Conver
     within: dict[str, Span] | None = None
     if span.span_id != task.main_span_id:
         within = {span.span_id: span}
-        # In a run, a span begins after its parent.
+        # A span begins after its parent, unless both come from OpenTelemetry: such spans arrive in any order.
         for later in await view.spans(task.task_id, span.started_seq, SPANS):
             if later.parent_span_id in within:
                 within[later.span_id] = later
-        if task.trace is not None:
-            # The spans of a trace arrive in any order.
-            below = await view.span_descendants(task.task_id, span.span_id, LEVELS_BELOW, SPANS)
-            within |= {span.span_id: span for span in below}
+        below = await view.span_descendants(task.task_id, span.span_id, LEVELS_BELOW, SPANS)
+        within |= {span.span_id: span for span in below}
     found = await _read(view, task, None, within)
     return found if found.blocks else None
 
