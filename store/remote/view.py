@@ -147,7 +147,7 @@ class RemoteView(Reading):
             found, after = found + page.spans, page.next_after
             if not page.has_more:
                 break
-        return found
+        return found[:limit]
 
     async def span(self, task_id: str, span_id: str) -> Span | None:
         return next((span for span in await self.spans(task_id) if span.span_id == span_id), None)

@@ -12,6 +12,7 @@ from quart import Blueprint
 from signalbox.store import Event
 from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS, Payload
 from signalbox.store.projections import checkpoint_id_of
+from signalbox.store.span_pages import span_page
 from signalbox.store.state import Checkpoint, Progress, Span
 from signalbox.webapp.api.bounds import bounded_events
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
@@ -108,21 +109,21 @@ async def graph(task_id: str, query: GraphParameters) -> Graph:
     after, limit = query.after, query.limit
     async with store().read() as view:
         await view.task(task_id)
-        spans = await view.spans(task_id, after, limit + 1)
-        seqs = [span.started_seq for span in spans[:limit]]
+        page = await span_page(view, task_id, after, limit)
+        seqs = list(dict.fromkeys(span.started_seq for span in page.spans))
 
         async def opening_of(seq: int | None, n: int) -> list[Event]:
             rest = seqs if seq is None else seqs[bisect_right(seqs, seq) :]
             return await view.events_at(task_id, rest[:n])
 
         opening = {event.seq: event for event in await bounded_events(opening_of, limit)}
-    shown = [span for span in spans[:limit] if span.started_seq in opening]
+    shown = [span for span in page.spans if span.started_seq in opening]
     known = {span.span_id for span in shown}
     return Graph(
         task_id=task_id,
         spans=[_with_event(span, opening[span.started_seq]) for span in shown],
         edges=[Edge(span.parent_span_id, span.span_id) for span in shown if span.parent_span_id in known],
-        has_more=len(spans) > len(shown),
+        has_more=page.next is not None or len(shown) < len(page.spans),
         next_after=shown[-1].started_seq if shown else after,
     )
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from signalbox.store import Event, Reading, Store
 from signalbox.store.contract.reading.links import StoredLink
 from signalbox.store.identity import check_identity
+from signalbox.store.span_pages import span_page
 from signalbox.store.state import Span, Task
 
 PAGE = 500
@@ -58,15 +59,14 @@ async def _pages(store: Store, task: Task, *, with_links: bool) -> AsyncIterator
 
 async def span_pages(store: Store, task: Task) -> AsyncIterator[list[Span]]:
     """Yield all spans, in the order in which they started. Raises UnknownTask as `event_pages` does."""
-    after = 0
-    while True:
+    after: int | None = 0
+    while after is not None:
         async with store.read() as view:
             await _check_identity(view, task)
-            page = await view.spans(task.task_id, after, PAGE)
-        if not page:
-            return
-        yield page
-        after = page[-1].started_seq
+            page = await span_page(view, task.task_id, after, PAGE)
+        if page.spans:
+            yield page.spans
+        after = page.next
 
 
 async def _check_identity(view: Reading, task: Task) -> None:

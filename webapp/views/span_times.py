@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import attrgetter, itemgetter
 
 from signalbox.store import TaskReading
+from signalbox.store.span_pages import span_page
 from signalbox.store.state import Span, Task
 from signalbox.webapp.views.text import seconds
 
@@ -124,10 +125,8 @@ async def span_forest(view: TaskReading, task: Task, *, after: int = 0) -> SpanF
     if forest is None:
         forest = await _brought_up_to_date(view, task, after, recent) if task.identity else None
         if forest is None:
-            spans = await view.spans(task.task_id, after, MAX_SPANS + 1)
-            shown = spans[:MAX_SPANS]
-            more = len(spans) > MAX_SPANS
-            forest = SpanForest(task, shown, after=after, next=shown[-1].started_seq if more else None)
+            page = await span_page(view, task.task_id, after, MAX_SPANS)
+            forest = SpanForest(task, page.spans, after=after, next=page.next)
         _keep(recent, key, forest)
     return forest
 
