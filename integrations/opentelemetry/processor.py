@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from signalbox.integrations.opentelemetry.reading import trace_span
 from signalbox.integrations.opentelemetry.waiting_spans import WaitingSpans
 from signalbox.integrations.reporting.background import BackgroundWriter, background_writer, before_exit
+from signalbox.integrations.reporting.daemon_thread import DaemonThread
 from signalbox.integrations.reporting.target import current_task, target
 from signalbox.store.identity import Reference, parse_reference
 from signalbox.store.trace_context import PROJECT_ATTRIBUTE, TASK_ATTRIBUTE, named_task
@@ -53,8 +54,7 @@ class SignalboxSpanProcessor(SpanProcessor):
     _dropped_reported: int
     _wake: threading.Event
     _reporting: threading.Lock
-    _starting: threading.Lock
-    _thread: threading.Thread | None
+    _thread: DaemonThread
 
     def __init__(
         self,
@@ -113,27 +113,13 @@ class SignalboxSpanProcessor(SpanProcessor):
             if threading.current_thread().name.startswith(OWN_THREADS):
                 return
             self._spans.add(span, ended=ended)
-            if self._thread is None:
-                self._start_thread()
+            self._thread.start()
             if not self._wake.is_set():
                 self._wake.set()
         except Exception:
             self._failed += 1
 
     # the thread
-
-    def _start_thread(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return  # another thread starts it
-        try:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="signalbox-spans", daemon=True)
-                thread.start()
-                self._thread = thread
-        except RuntimeError:
-            pass  # the interpreter starts no threads while it shuts down
-        finally:
-            self._starting.release()
 
     def _run(self) -> None:
         wake = self._wake
@@ -215,8 +201,7 @@ class SignalboxSpanProcessor(SpanProcessor):
         self._created: dict[str, None] = {}
         self._wake = threading.Event()
         self._reporting = threading.Lock()
-        self._starting = threading.Lock()
-        self._thread = None
+        self._thread = DaemonThread(self._run, "signalbox-spans")
 
 
 _processors: weakref.WeakSet[SignalboxSpanProcessor] = weakref.WeakSet()

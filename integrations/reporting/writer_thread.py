@@ -9,6 +9,7 @@ import time
 from contextlib import nullcontext, suppress
 from queue import Empty, SimpleQueue
 
+from signalbox.integrations.reporting.daemon_thread import DaemonThread
 from signalbox.integrations.reporting.delivery import Delivery
 from signalbox.integrations.reporting.event_queue import EventQueue, QueuedEvent
 from signalbox.integrations.reporting.target import ReportTarget
@@ -40,7 +41,7 @@ class Heartbeat:
 
 
 class WriterThread:
-    """Delivers the events of `queue` to `target`. `start` may be called at any time, by any thread."""
+    """Delivers the events of `queue` to `target`."""
 
     def __init__(self, target: ReportTarget, queue: EventQueue) -> None:
         self.queue = queue
@@ -49,8 +50,7 @@ class WriterThread:
         # Held while the thread holds locks that a forked process would need: while it loads modules and uses SQLite.
         self.busy = threading.Lock()
         self._target = target
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._thread = DaemonThread(self._run, "signalbox-background")
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._hurry = threading.Event()
         self._progress = threading.Condition()
@@ -70,8 +70,7 @@ class WriterThread:
 
     def wake(self) -> None:
         """Say that the queue has an event. Never blocks, so it may be called in a signal handler."""
-        if self._thread is None:
-            self._start()
+        self._thread.start()
         if self._wake.empty():
             self._wake.put(None)
 
@@ -83,7 +82,7 @@ class WriterThread:
         self._attempt_failed = False
         self._hurry.set()
         self.wake()
-        if self._thread is None:
+        if not self._thread.started:
             return self._deliver_in_this_thread(deadline)
         with self._progress:
             while self._done_number < wanted and not self._attempt_failed:
@@ -95,27 +94,13 @@ class WriterThread:
 
     def end(self, timeout: float) -> None:
         """End the thread once the queue is empty or an attempt fails. Waits for at most `timeout` seconds."""
-        thread = self._thread
-        if thread is None:
+        if not self._thread.started:
             self.delivery.close()
             return
         self._ending = True
         self._hurry.set()
         self._wake.put(None)
-        thread.join(timeout)
-
-    def _start(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return  # another thread starts it
-        try:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="signalbox-background", daemon=True)
-                thread.start()
-                self._thread = thread
-        except RuntimeError:
-            pass  # the interpreter starts no threads while it shuts down
-        finally:
-            self._starting.release()
+        self._thread.join(timeout)
 
     def _deliver_in_this_thread(self, deadline: float) -> bool:
         delivering.add(threading.get_ident())
