@@ -77,7 +77,7 @@ def name_places(copy: Path, places: ColdPlaces) -> None:
 def check_files(backup: Path) -> None:
     """Verify each file in a backup. Raises ColdFileDamaged. Does nothing for a backup without files."""
     with closing(sqlite3.connect(uri(backup, read_only=True), uri=True)) as database:
-        if _has_files(database):
+        if has_files(database):
             for row in _rows(database):
                 verify(BackupPlace(database), row.name, row.sha256)
 
@@ -89,7 +89,7 @@ def unpack_files(copy: Path, places: ColdPlaces) -> list[str]:
     """
     written: list[str] = []
     with closing(sqlite3.connect(copy, isolation_level=None)) as database:
-        if not _has_files(database):
+        if not has_files(database):
             return written
         if places.chosen is None:
             raise BackupRefused(
@@ -166,7 +166,8 @@ def cold_content(database: sqlite3.Connection) -> tuple[int, tuple[str, ...]]:
     return events, () if _has_table(database, "cold_files") else tuple(place for (place,) in places)
 
 
-def _has_files(database: sqlite3.Connection) -> bool:
+def has_files(database: sqlite3.Connection) -> bool:
+    """Return whether a database is a backup that has files of cold storage."""
     return _has_table(database, "cold_files")
 
 

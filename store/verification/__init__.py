@@ -67,7 +67,7 @@ def verify_task(
         own = [StoreKey(source.key)] if source.key is not None else []
         entries, file = source.entries(task_id), file_of(source.query, task_id) if source.has_cold else None
         if file is not None:
-            entries = cold_entries(source.query, task_id, file, source.cold_storage)
+            entries = cold_entries(source, task_id, file)
         try:
             return verify(claims, entries, stored, [*own, *keys], must_be_signed=must_be_signed)
         except ColdFileDamaged as error:

@@ -13,6 +13,7 @@ from signalbox.store.moving.tables import EVENTS
 from signalbox.store.sql.log_links import Query, as_link
 from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.terminal_escapes import plain_json
+from signalbox.store.verification.source import LogSource
 
 _COLUMNS = EVENTS.places(*(name.strip() for name in COLUMNS.split(",")))
 _PAYLOAD, _PLAIN, _LINK = EVENTS.places("payload", "plain", "link")
@@ -37,16 +38,19 @@ def file_of(query: Query, task_id: str) -> FileOfTask | None:
     return None
 
 
-def cold_entries(query: Query, task_id: str, file: FileOfTask, directory: str | None) -> Iterator[Entry]:
-    """Yield the events of a task by seq from its file. `directory` is used for a file without a place.
+def cold_entries(source: LogSource, task_id: str, file: FileOfTask) -> Iterator[Entry]:
+    """Yield the events of a task by seq from its file.
 
     Raises ColdFileMissing, ColdFileDamaged, ColdPlaceUnavailable, and StoreUnavailable if the place is not known.
     """
-    if not (place := file.place or directory):
-        raise StoreUnavailable("the place of the cold files is not known: name it with --cold-storage")
+    place = source.cold_files
+    if place is None:
+        if not (url := file.place or source.cold_storage):
+            raise StoreUnavailable("the place of the cold files is not known: name it with --cold-storage")
+        place = open_place(url)
     sql = "SELECT seq, digest FROM redacted_events WHERE task_id = ?"
-    redacted = {seq: bytes(digest) for seq, digest in query(sql, (task_id,))}
-    opened = ColdFile.open(open_place(place), file.name, file.digest)
+    redacted = {seq: bytes(digest) for seq, digest in source.query(sql, (task_id,))}
+    opened = ColdFile.open(place, file.name, file.digest)
     try:
         for rows in opened.events():
             for row in rows:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from signalbox.store.chain.verification import Entry
+from signalbox.store.cold.places import ReadablePlace
 from signalbox.store.errors import StoreUnavailable
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import derived_columns, with_driver_placeholders
@@ -35,6 +36,7 @@ class PostgresSource:
         unknown_migrations(connection)
         self.linked, self.has_cold = LINKS in names, COLD in names
         self.cold_storage = cold_storage
+        self.cold_files: ReadablePlace | None = None
         key = facts_in(connection).get("key")
         self.key = bytes.fromhex(key) if key else None
 

@@ -8,7 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from signalbox.store.backup.cold_files import BackupPlace, has_files
 from signalbox.store.chain.verification import Entry
+from signalbox.store.cold.places import ReadablePlace
 from signalbox.store.errors import StoreUnavailable
 from signalbox.store.sql import log_links
 from signalbox.store.sqlite.connection import translated_errors
@@ -34,6 +36,7 @@ class SqliteSource:
         unknown_migrations(connection)
         self.linked, self.has_cold = LINKS in names, COLD in names
         self.cold_storage: str | None = cold_storage
+        self.cold_files: ReadablePlace | None = BackupPlace(connection) if has_files(connection) else None
         facts = dict(connection.execute("SELECT name, value FROM store_facts WHERE name = 'key'"))
         self.key = bytes.fromhex(facts["key"]) if "key" in facts else None
 

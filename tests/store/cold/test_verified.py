@@ -9,6 +9,7 @@ import pytest
 
 from e2e.random_run import run
 from signalbox.store import NewEvent, Store, open_store
+from signalbox.store.backup import create_backup
 from signalbox.store.chain.findings import LogReport
 from signalbox.store.verification import open_source, verify_task
 
@@ -48,6 +49,17 @@ async def test_a_log_in_cold_storage_is_verified_in_its_file(cold: Store, tmp_pa
     assert [fault.kind for fault in report(cold).faults] == ["unreadable"]
     file.unlink()
     assert [fault.kind for fault in report(cold).faults] == ["unreadable"]
+
+
+async def test_a_backup_is_verified_with_the_cold_files_that_it_has(cold: Store, tmp_path: Path) -> None:
+    backup = tmp_path / "elsewhere" / "backup.db"
+    backup.parent.mkdir()
+    create_backup(cold.url, backup)
+    for file in cold_files(tmp_path):
+        file.unlink()
+    with open_source(f"sqlite:///{backup}") as source:
+        found = verify_task(source, "run")
+    assert (found.intact, found.events) == (True, found.latest_seq)
 
 
 async def test_erasing_in_cold_storage_brings_the_task_back_and_deletes_its_file(cold: Store, tmp_path: Path) -> None:
