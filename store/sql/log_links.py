@@ -9,7 +9,7 @@ import msgspec
 
 from signalbox.store.chain.heads import SignedHead
 from signalbox.store.chain.verification import Claims, Entry
-from signalbox.store.events import PEOPLE_EVENTS
+from signalbox.store.events import PEOPLE_EVENTS, Event
 from signalbox.store.sql.compressed import as_given
 from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.state import ENDED_STATUSES
@@ -124,10 +124,7 @@ def _wrong_plain(event_type: str, payload: str, columns: Sequence[Any]) -> str:
 
 
 def events_by_person(query: Query, person: str, task_id: str | None = None) -> Iterator[tuple[str, int]]:
-    """Yield the task and the seq of each event by a person: of acts in their name, and with them as the actor.
-
-    `person` is the name in the log, such as an e-mail address. It includes the events of the person's tokens.
-    """
+    """Yield the task and the seq of each event by a person in the database: see `is_by`."""
     marks = ", ".join("?" * len(PEOPLE_EVENTS))
     where, values = ("TRUE", []) if task_id is None else ("task_id = ?", [task_id])
     sql = (
@@ -138,13 +135,15 @@ def events_by_person(query: Query, person: str, task_id: str | None = None) -> I
     while page := list(query(sql, (last, *values, person, *sorted(PEOPLE_EVENTS), PAGE))):
         for row in page:
             event = event_of(row)
-            by = str(event.payload.get("by", ""))
-            if event.actor == person or by == person or by.startswith(f"{person} (token "):
+            if is_by(event, person):
                 yield event.task_id, event.seq
         last = page[-1][0]
 
 
-def count_cold(query: Query) -> int:
-    """Return the number of tasks whose events are in cold storage."""
-    ((count,),) = query("SELECT count(*) FROM tasks WHERE cold IS NOT NULL", ())
-    return int(count)
+def is_by(event: Event, person: str) -> bool:
+    """Return whether an event is by a person: an act in their name, or with them as the actor.
+
+    `person` is the name in the log, such as an e-mail address. It includes the events of the person's tokens.
+    """
+    by = str(event.payload.get("by", "")) if event.event_type in PEOPLE_EVENTS else ""
+    return event.actor == person or by == person or by.startswith(f"{person} (token ")

@@ -15,10 +15,10 @@ from signalbox.store.chain.verification import verify
 from signalbox.store.errors import ColdFileDamaged, UnknownTask
 from signalbox.store.kinds import is_postgresql, postgresql_extra, sqlite_path, unknown_kind
 from signalbox.store.sql import log_links
-from signalbox.store.verification.cold_entries import cold_entries, file_of
+from signalbox.store.verification.cold_entries import cold_entries, file_of, files_of_tasks
 from signalbox.store.verification.source import LogSource
 
-__all__ = ["LogSource", "open_source", "verify_store", "verify_task"]
+__all__ = ["LogSource", "events_by_person", "open_source", "verify_store", "verify_task"]
 
 
 def open_source(url: str, cold_storage: str | None = None) -> AbstractContextManager[LogSource]:
@@ -34,6 +34,20 @@ def open_source(url: str, cold_storage: str | None = None) -> AbstractContextMan
     with postgresql_extra():
         from signalbox.store.verification.postgresql_source import postgresql_source
     return postgresql_source(url, cold_storage)
+
+
+def events_by_person(source: LogSource, person: str, task_id: str | None = None) -> Iterator[tuple[str, int]]:
+    """Yield the task and the seq of each event by a person, in one task or in all, also in cold storage.
+
+    `person` is the name in the log: see `log_links.is_by`. Raises ColdFileDamaged and StoreUnavailable if a cold file
+    cannot be read.
+    """
+    with source.snapshot():
+        yield from log_links.events_by_person(source.query, person, task_id)
+        for name, file in files_of_tasks(source.query) if source.has_cold else ():
+            if task_id in (None, name):
+                events = (entry.event for entry in cold_entries(source, name, file))
+                yield from ((name, event.seq) for event in events if log_links.is_by(event, person))
 
 
 def verify_store(

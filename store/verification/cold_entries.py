@@ -17,9 +17,9 @@ from signalbox.store.verification.source import LogSource
 
 _COLUMNS = EVENTS.places(*(name.strip() for name in COLUMNS.split(",")))
 _PAYLOAD, _PLAIN, _LINK = EVENTS.places("payload", "plain", "link")
-_FILE = (
-    "SELECT k.place, k.name, k.sha256 FROM cold_tasks k JOIN tasks t ON t.task_id = k.task_id"
-    " WHERE k.task_id = ? AND t.cold = 1"
+_FILES = (
+    "SELECT k.task_id, k.place, k.name, k.sha256 FROM cold_tasks k JOIN tasks t ON t.task_id = k.task_id"
+    " WHERE t.cold = 1"
 )
 
 
@@ -33,9 +33,17 @@ class FileOfTask(NamedTuple):
 
 def file_of(query: Query, task_id: str) -> FileOfTask | None:
     """Return the file of a task, or None if the log of the task is in the database."""
-    for place, name, digest in query(_FILE, (task_id,)):
-        return FileOfTask(str(place), str(name), str(digest))
-    return None
+    return next((file for _, file in _files(query, " AND k.task_id = ?", task_id)), None)
+
+
+def files_of_tasks(query: Query) -> Iterator[tuple[str, FileOfTask]]:
+    """Yield the id of each task in cold storage, and its file."""
+    return _files(query, " ORDER BY k.task_id")
+
+
+def _files(query: Query, rest: str, *values: object) -> Iterator[tuple[str, FileOfTask]]:
+    for task_id, place, name, digest in query(_FILES + rest, values):
+        yield str(task_id), FileOfTask(str(place), str(name), str(digest))
 
 
 def cold_entries(source: LogSource, task_id: str, file: FileOfTask) -> Iterator[Entry]:

@@ -73,3 +73,14 @@ def test_wrong_use_says_what_to_do(url: str) -> None:
     assert (nothing.returncode, "--older-than" in nothing.stderr) == (2, True)
     server = signalbox("cold", "list", "--store", "https://signalbox.example.org")
     assert (server.returncode, "cold storage needs the database" in server.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("task", [[], ["a"]], ids=["in all tasks", "in one task"])
+def test_the_events_by_a_person_are_erased_in_cold_storage_too(url: str, task: list[str]) -> None:
+    with closing(open_store(url)) as store:
+        store.append("a", NewEvent(event_type="message_sent", actor="ann", payload={"text": "secret"}))
+    assert signalbox("cold", "move", "a", "--store", url).returncode == 0
+    erased = signalbox("erase", *task, "--person", "ann", "--reason", "left", "--json", "--store", url)
+    assert msgspec.json.decode(erased.stdout) == [{"task_id": "a", "erased": [3]}], erased.stderr
+    verified = signalbox("verify", "a", "--store", url)
+    assert (verified.returncode, "erased: #3" in verified.stdout) == (0, True), verified.stdout

@@ -11,12 +11,11 @@ import click
 from signalbox.store import InvalidEvent, open_store
 from signalbox.store.chain.heads import SigningKey
 from signalbox.store.chain.keys import signing_key
-from signalbox.store.sql import log_links
 from signalbox.store.sql.erasing import MAX_EVENTS
-from signalbox.store.verification import open_source
+from signalbox.store.verification import events_by_person, open_source
+from signalbox.webapp.cli.cold import place_option
 from signalbox.webapp.cli.table import json_option, print_json
 from signalbox.webapp.cli.target import store_option, target
-from signalbox.webapp.process.notice import notice
 from signalbox.webapp.views.text import plural
 
 
@@ -27,6 +26,7 @@ from signalbox.webapp.views.text import plural
 @click.option("--reason", metavar="TEXT", required=True, help="Why. Anyone who can read the log can read this.")
 @click.option("--key", metavar="FILE", type=click.Path(path_type=Path), help="The private key that signs tombstones.")
 @json_option
+@place_option
 @store_option
 def erase(
     task_id: str | None,
@@ -35,6 +35,7 @@ def erase(
     reason: str,
     key: Path | None,
     as_json: bool,
+    place: str | None,
     store: str | None,
 ) -> int:
     """Erase the content of the events SEQ of TASK, or of all events by a person. This cannot be undone.
@@ -54,13 +55,11 @@ def erase(
         assert task_id is not None
         wanted = {task_id: list(seqs)}
     else:
-        with open_source(chosen.store) as source:
-            wanted = {}
-            for found_in, seq in log_links.events_by_person(source.query, person, task_id):
+        wanted = {}
+        with open_source(chosen.store, place) as source:
+            for found_in, seq in events_by_person(source, person, task_id):
                 wanted.setdefault(found_in, []).append(seq)
-            if task_id is None and (cold := log_links.count_cold(source.query)):
-                notice(f"{plural(cold, 'task')} in cold storage not searched: erase in each with TASK, or restore it")
-    opened = open_store(chosen.store)
+    opened = open_store(chosen.store, cold_storage=place)
     erased: dict[str, list[int]] = {}
     try:
         for name, numbers in wanted.items():
