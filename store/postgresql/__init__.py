@@ -112,7 +112,7 @@ class PostgresStore(DatabaseStore):
         return routed(self._readers.view(), self.cold_readers)
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
-        return routed(self._readers.view(consistent=False), self.cold_readers)
+        return routed(self._readers.view(consistent=False), self.cold_readers, consistent=False)
 
     def peek(self) -> PostgresPeek:
         return PostgresPeek(self._address, self._refuse_moved)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
 from signalbox.store.contract import Reading
 from signalbox.store.contract.values import ColdTask
-from signalbox.store.errors import StoreUnavailable
+from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.events import Event
 from signalbox.store.search import SearchPage, SearchQuery
 from signalbox.store.search.documents import IndexedEvent
@@ -16,6 +16,8 @@ from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.views import Views
 from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.state import Task
+
+T = TypeVar("T")
 
 
 class ColdReaders(Protocol):
@@ -62,7 +64,11 @@ def _routed(name: str) -> Any:
             found = await getattr(hot, name)(task_id, *args, **options)
             if hot.any_cold is False:
                 return found
-        return await getattr(await self._view_of(task_id), name)(task_id, *args, **options)
+
+        async def read_in(cold: list[ColdTask]) -> Any:
+            return await getattr(await self._view_of(cold), name)(task_id, *args, **options)
+
+        return await self._unmoved(lambda: self._places_of(task_id), read_in)
 
     read.__name__ = name
     return read
@@ -71,11 +77,12 @@ def _routed(name: str) -> Any:
 class RoutedView:
     """Implements `Reading` for a store that may have tasks in cold storage.
 
-    The reads that are not named here are those of the database, which keeps the rows for lists of tasks.
+    The reads that are not named here are those of the database, which keeps the rows for lists of tasks. `consistent`
+    says that all queries see the same state, as in `Store.read`.
     """
 
-    def __init__(self, hot: Views, opened: _Opened, *, brief: bool = False) -> None:
-        self._hot, self._opened, self._brief = hot, opened, brief
+    def __init__(self, hot: Views, opened: _Opened, *, consistent: bool, brief: bool = False) -> None:
+        self._hot, self._opened, self._consistent, self._brief = hot, opened, consistent, brief
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._hot, name)
@@ -83,7 +90,7 @@ class RoutedView:
     def brief(self) -> Self:
         hot = self._hot.brief()
         hot.any_cold = self._hot.any_cold
-        return type(self)(hot, self._opened, brief=True)
+        return type(self)(hot, self._opened, consistent=self._consistent, brief=True)
 
     async def _has_cold_tasks(self) -> bool:
         if self._hot.any_cold is None:
@@ -93,16 +100,44 @@ class RoutedView:
     async def _cold_task(self, task_id: str) -> ColdTask | None:
         if self._hot.any_cold is False or not await self._has_cold_tasks():
             return None
-        if task_id not in self._opened.tasks:
+        if task_id not in self._opened.tasks or not self._consistent:
             self._opened.tasks[task_id] = await self._hot.cold_task(task_id)
         return self._opened.tasks[task_id]
 
-    async def _view_of(self, task_id: str) -> Views:
-        task = await self._cold_task(task_id)
-        if task is None:
+    async def _places_of(self, task_id: str) -> list[ColdTask]:
+        """Return the task if it is in cold storage, else nothing."""
+        cold = await self._cold_task(task_id)
+        return [cold] if cold is not None else []
+
+    async def _view_of(self, cold: Sequence[ColdTask]) -> Views:
+        """Return the view of the file of this task, or that of the database if there is no task."""
+        if not cold:
             return self._hot
-        view = await self._opened.view(task, self._hot)
+        view = await self._opened.view(cold[0], self._hot)
         return view.brief() if self._brief else view
+
+    async def _unmoved(
+        self, look: Callable[[], Awaitable[list[ColdTask]]], read: Callable[[list[ColdTask]], Awaitable[T]]
+    ) -> T:
+        """Return what `read` finds for the tasks in cold storage that `look` returns.
+
+        Without a consistent view a task may be moved between two queries. Then it is read again where it is now.
+        """
+        cold = await look()
+        while not self._consistent:
+            failure: StoreError | None = None
+            try:
+                found = await read(cold)
+            except StoreError as error:
+                failure = error
+            before, cold = cold, await look()
+            if [task.name for task in before] != [task.name for task in cold]:
+                self._opened.release(*(task.task_id for task in before))
+            elif failure is not None:
+                raise failure
+            else:
+                return found
+        return await read(cold)
 
     async def task(self, task_id: str) -> Task:
         task = await self._hot.task(task_id)
@@ -126,7 +161,19 @@ class RoutedView:
     ) -> list[Event]:
         if not await self._has_cold_tasks():
             return await self._hot.events_after(event_id, limit, tasks, projects)
-        cold = await self._hot.cold_tasks_with_events_after(event_id, limit, tasks, projects)
+        return await self._unmoved(
+            lambda: self._hot.cold_tasks_with_events_after(event_id, limit, tasks, projects),
+            lambda cold: self._events_after(cold, event_id, limit, tasks, projects),
+        )
+
+    async def _events_after(
+        self,
+        cold: Sequence[ColdTask],
+        event_id: int,
+        limit: int,
+        tasks: Sequence[str],
+        projects: Sequence[str] | None,
+    ) -> list[Event]:
         events = await self._hot.events_after(event_id, limit, tasks, projects)
         if not cold:
             return events
@@ -193,11 +240,13 @@ class RoutedView:
 
 
 @asynccontextmanager
-async def routed(view: AbstractAsyncContextManager[Views], readers: ColdReaders | None) -> AsyncIterator[Reading]:
+async def routed(
+    view: AbstractAsyncContextManager[Views], readers: ColdReaders | None, *, consistent: bool = True
+) -> AsyncIterator[Reading]:
     """Return a view of a store whose reads of tasks in cold storage go to their files."""
     async with view as hot:
         opened = _Opened(readers)
         try:
-            yield cast(Reading, RoutedView(hot, opened))
+            yield cast(Reading, RoutedView(hot, opened, consistent=consistent))
         finally:
             opened.release(*opened.views)

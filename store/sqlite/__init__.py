@@ -78,7 +78,7 @@ class SqliteStore(DatabaseStore):
         return routed(self._readers.view(), self.cold_readers)
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
-        return routed(self._readers.view(consistent=False), self.cold_readers)
+        return routed(self._readers.view(consistent=False), self.cold_readers, consistent=False)
 
     def peek(self) -> SqlitePeek:
         peek = SqlitePeek(self._file)

@@ -95,10 +95,15 @@ class View(SqliteIndexReads, Views, PiecewiseRows):
         return events_of(rows)
 
     def _first_rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        """Return the rows of a query, and set `any_cold`, in the thread of the connection."""
+        """Return the rows of a query, and set `any_cold`, in the thread of the connection and as of the same state."""
         connection = self._connection._conn
-        self.any_cold = connection.execute(ANY_COLD).fetchone() is not None
-        return connection.execute(sql, values).fetchall()
+        connection.execute("BEGIN")
+        try:
+            self.any_cold = connection.execute(ANY_COLD).fetchone() is not None
+            return connection.execute(sql, values).fetchall()
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         try:
