@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import httpx
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
-from signalbox.store import NewEvent
+import httpx
+import pytest
+
+from signalbox.store import NewEvent, open_store
+from signalbox.store.cold.reading import ColdFileReaders
+from signalbox.webapp.app import create_app
+from signalbox.webapp.settings import Settings
 from tests.support.server import Server
 
 
@@ -32,3 +41,39 @@ def test_a_task_that_runs_does_not_move(server: Server) -> None:
     server.emit("cold-running", NewEvent(event_type="runner_spawn", payload={"runner_pid": 1}))
     refused = call(server, "PUT", "/api/tasks/cold-running/cold")
     assert (refused.status_code, "only tasks that ended" in refused.json()["error"]["message"]) == (409, True)
+
+
+async def test_a_request_reads_again_after_another_process_brought_the_task_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'signalbox.db'}"
+    with closing(open_store(url)) as store:
+        store.append("t", [NewEvent(event_type="status", payload={"status": "done"})])
+    await in_another_process(url, "amove")
+    view = ColdFileReaders.view
+
+    async def begun(self: ColdFileReaders, *arguments: Any) -> Any:
+        monkeypatch.undo()
+        await in_another_process(url, "arestore")
+        return await view(self, *arguments)
+
+    async with create_app(Settings(store=url)).test_app() as running:
+        client, headers = running.test_client(), {"Host": "localhost"}
+        monkeypatch.setattr(ColdFileReaders, "view", begun)
+        answer = await client.get("/api/tasks/t/events", headers=headers)
+        assert answer.status_code == 200, await answer.get_data()
+        assert [event["seq"] for event in (await answer.get_json())["events"]] == [1]
+        await in_another_process(url, "amove")
+        (file,) = (tmp_path / "signalbox.db.cold").glob("*.cold")
+        file.unlink()
+        answer = await client.get("/api/tasks/t/events", headers=headers)
+        assert (answer.status_code, (await answer.get_json())["error"]["code"]) == (503, "cold_file_damaged")
+
+
+async def in_another_process(url: str, call: str) -> None:
+    async def act() -> None:
+        store = open_store(url)
+        await getattr(store.cold, call)("t")
+        await store.aclose()
+
+    await asyncio.to_thread(asyncio.run, act())

@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 import structlog
-from quart import Quart, Response, has_websocket_context, redirect, request, websocket
+from quart import Quart, Response, g, has_request_context, has_websocket_context, redirect, request, websocket
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import StoreDamaged, StoreError, StoreMoved, StoreUnavailable, TaskReplaced
+from signalbox.store.cold.errors import ColdFileMissing
 from signalbox.store.errors import ColdFileDamaged, OutcomeUnknown, StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.failed_form import failed_form, receive_form
@@ -175,6 +176,17 @@ def install(app: Quart) -> None:
         await receive_form()
         message = f"the task is in cold storage, and {error.for_clients}"
         return error_response(503, message, code="cold_file_damaged", retry_after=RETRY_AFTER_COLD_FILE)
+
+    @app.errorhandler(ColdFileMissing)
+    async def cold_file_missing(error: ColdFileMissing) -> Any:
+        # If another process has brought the task back since this request began to read, its log is in the database.
+        if not has_request_context() or request.method not in SAFE_METHODS or g.get("read_again"):
+            return await cold_file_damaged(error)
+        g.read_again = True
+        try:
+            return await app.dispatch_request()
+        except Exception as second:
+            return await app.handle_user_exception(second)
 
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:
