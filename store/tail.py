@@ -21,8 +21,8 @@ PAGE_SIZE = 2000
 """Events per read in another thread."""
 
 REST_FACTOR, MAX_REST = 40.0, 0.005
-"""After a read that found events, the next one begins this many times as long after it as it took, and at most this
-many seconds after it. A single event is read at once; a thousand a second are read a few at a time, because a wake
+"""After a read that found events, the tail rests for this many times the duration of the read, and at most for this
+many seconds. So a single event is read at once, but of a thousand per second a few are read together, because a wake
 costs more than an event.
 """
 

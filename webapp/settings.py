@@ -63,7 +63,10 @@ class Settings:
         " SQLite file.",
     )
     cold_after: float = _setting(
-        0.0, "Days after its last event when a task that ended moves to cold storage; 0 moves none.", low=0, high=36_500
+        0.0,
+        "A task that ended moves to cold storage this many days after its last event; 0 moves none.",
+        low=0,
+        high=36_500,
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; 0 takes a free one.", low=0, high=65535)
@@ -162,7 +165,7 @@ class Settings:
     budgets: str = _setting("", "Budgets of kinds of tasks, in US dollars or tokens: a JSON file, or the JSON itself.")
 
     delete_after: float = _setting(
-        0.0, "Days after its last event when a task that ended is deleted; 0 deletes none.", low=0, high=36_500
+        0.0, "A task that ended is deleted this many days after its last event; 0 deletes none.", low=0, high=36_500
     )
     max_store_bytes: int = _setting(
         0,

@@ -269,8 +269,8 @@ class Writing(Consuming, Searching):
 
         Each gets a tombstone with the actor, the time and the reason, signed with `key` or the store's own key. All
         that was computed from the events is computed again, and contents of erased artifacts are deleted. Raises
-        UnknownTask, Conflict for a task on hold, and InvalidEvent for a seq that does not exist, a bad reason, or too
-        many events.
+        UnknownTask, Conflict for a task that is held, and InvalidEvent for a seq that does not exist, a bad reason, or
+        too many events.
         """
 
     erase_events = blocking(aerase_events)

@@ -86,7 +86,7 @@ class Erasure:
         self._identity = task.identity
         (hold,) = db.execute("SELECT hold FROM tasks WHERE task_id = ?", (self._task_id,)).fetchone()
         if hold is not None:
-            raise Conflict(f"the task {self._task_id!r} is on hold, so nothing of it can be erased; end the hold first")
+            raise Conflict(f"the task {self._task_id!r} is held, so none of its events can be erased; release it first")
         at, (by, *_) = db.now(), self._audit
         among, values = db.dialect.among("seq", self._seqs)
         sql = f"SELECT {COLUMNS}, link FROM task_events WHERE task_id = ? AND {among}"

@@ -31,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _TASKS = click.argument("tasks", metavar="TASK...", nargs=-1)
 _KIND = click.option("--kind", metavar="NAME", help="Only tasks of this kind.")
 _PROJECT = click.option("--project", metavar="ID", help="Only tasks of this project.")
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Print which tasks would be moved, and change nothing.")
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Print which tasks these are, and change nothing.")
 
 
 def place_option(command: F) -> F:
@@ -50,7 +50,9 @@ def cold() -> None:
 
 @cold.command()
 @_TASKS
-@click.option("--older-than", metavar="DAYS", type=click.FloatRange(0, 36_500), help="Only tasks that ended before.")
+@click.option(
+    "--older-than", metavar="DAYS", type=click.FloatRange(0, 36_500), help="Only tasks whose last event is older."
+)
 @_KIND
 @_PROJECT
 @_DRY_RUN

@@ -56,11 +56,11 @@ class SearchFilters(msgspec.Struct, frozen=True, kw_only=True):
     until: Annotated[str | None, _bound("Only events that happened before then, in the same form.")] = None
     before: Annotated[
         Annotated[int, Meta(ge=1, le=MAX_SEQ)] | None,
-        Meta(description="The matches below this event id: the `older` of the previous page."),
+        Meta(description="Only matches with a lower event id: the `older` of the previous page."),
     ] = None
     after: Annotated[
         Annotated[int, Meta(ge=0, le=MAX_SEQ)] | None,
-        Meta(description="The matches above this event id: the `newer` of a page. Ignored with `before`."),
+        Meta(description="Only matches with a higher event id: the `newer` of a page. Ignored with `before`."),
     ] = None
     limit: Annotated[int, Meta(ge=1, le=200, description="The maximum number of matches.")] = 50
 

@@ -112,6 +112,6 @@ def test_an_erasure_names_what_is_wrong(store: Store) -> None:
     with pytest.raises(UnknownTask):
         store.erase_events("run", [2], actor="ann", reason="test", identity="other")
     store.hold_task("run", "a dispute", actor="ann")
-    with pytest.raises(Conflict, match="is on hold"):
+    with pytest.raises(Conflict, match="is held"):
         store.erase_events("run", [2], actor="ann", reason="test")
     assert SECRET in str(log_of(store, "run")[1].payload)
