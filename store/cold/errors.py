@@ -17,10 +17,14 @@ class ColdFileMissing(ColdFileDamaged):
 
 
 class NotAColdFile(ColdFileDamaged):
-    """The file is none of this format, or was written by a newer version."""
+    """The file is none of this format."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, WHOLE_FILE, reason)
+
+
+class ColdFileTooNew(NotAColdFile):
+    """A newer version wrote the file."""
 
 
 class ColdPlaceUnavailable(StoreUnavailable):

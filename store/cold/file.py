@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from signalbox.store.cold.blocks import BlockReader
-from signalbox.store.cold.errors import NotAColdFile
+from signalbox.store.cold.errors import ColdFileTooNew
 from signalbox.store.cold.facts import ColdFacts, FileFooter, FilePart, PackedContent
 from signalbox.store.cold.image import open_image, select
 from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
@@ -83,7 +83,7 @@ class ColdFile:
                     file.write(decompressed(self.part(part)))
             return open_image(path)
         except SchemaTooNew as error:
-            raise NotAColdFile(self.name, f"was written by a newer Signalbox: {error}") from error
+            raise ColdFileTooNew(self.name, f"was written by a newer Signalbox: {error}") from error
         except (ZstdError, sqlite3.DatabaseError) as error:
             raise ColdFileDamaged(self.name, "the image", f"cannot be read: {error}") from error
         except OSError as error:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from signalbox.store.cold.errors import NotAColdFile
+from signalbox.store.cold.errors import ColdFileTooNew, NotAColdFile
 from signalbox.store.cold.facts import FORMAT, EventBlock, FileFooter, FilePart
 from signalbox.store.cold.zstandard import ZstdError, compressed, decompressed
 from signalbox.store.errors import ColdFileDamaged
@@ -62,13 +62,13 @@ def footer_place(name: str, tail: bytes) -> tuple[int, int, bytes]:
 
 
 def footer_of(name: str, content: bytes, sha256: bytes) -> FileFooter:
-    """Decode the footer. Raises ColdFileDamaged and NotAColdFile."""
+    """Decode the footer. Raises ColdFileDamaged, NotAColdFile and ColdFileTooNew."""
     check(name, "the footer", content, sha256)
     try:
         text = decompressed(content)
         version = msgspec.json.decode(text, type=_Version).format
         if version > FORMAT:
-            raise NotAColdFile(name, f"has the format {version}; this version reads formats up to {FORMAT}")
+            raise ColdFileTooNew(name, f"has the format {version}; this version reads formats up to {FORMAT}")
         return msgspec.json.decode(text, type=FileFooter)
     except (ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ColdFileDamaged(name, "the footer", f"cannot be read: {error}") from error

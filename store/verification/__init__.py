@@ -7,28 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from signalbox.store.chain.findings import LogReport
 from signalbox.store.chain.heads import CheckingKey, SignedHead
 from signalbox.store.chain.keys import StoreKey
 from signalbox.store.chain.verification import verify
+from signalbox.store.cold.moves.places import SUFFIX
 from signalbox.store.errors import ColdFileDamaged, UnknownTask
 from signalbox.store.kinds import is_postgresql, postgresql_extra, sqlite_path, unknown_kind
 from signalbox.store.sql import log_links
 from signalbox.store.verification.cold_entries import cold_entries, file_of, files_of_tasks
 from signalbox.store.verification.source import LogSource
 
-__all__ = ["LogSource", "events_by_person", "open_source", "verify_store", "verify_task"]
+__all__ = ["LogSource", "events_by_person", "open_source", "verify_task"]
 
 
 def open_source(url: str, cold_storage: str | None = None) -> AbstractContextManager[LogSource]:
-    """Open the database at `url` for verification. `cold_storage` is the place of cold files without a place.
+    """Open the database at `url` for verification.
 
-    Raises StoreUnavailable, UnknownStoreKind and SchemaTooNew."""
+    Cold files without a place are in the directory beside a SQLite file, else in `cold_storage`. Raises
+    StoreUnavailable, UnknownStoreKind and SchemaTooNew.
+    """
     if (path := sqlite_path(url)) is not None:
         from signalbox.store.verification.sqlite_source import sqlite_source
 
-        return sqlite_source(path, cold_storage or f"{path}.cold")
+        beside = f"{path}{SUFFIX}"
+        return sqlite_source(path, beside if cold_storage is None or Path(beside).is_dir() else cold_storage)
     if not is_postgresql(url):
         raise unknown_kind(url, "verify")
     with postgresql_extra():
@@ -50,18 +55,6 @@ def events_by_person(source: LogSource, person: str, task_id: str | None = None)
                 yield from ((name, event.seq) for event in events if log_links.is_by(event, person))
 
 
-def verify_store(
-    source: LogSource,
-    heads: Sequence[SignedHead] = (),
-    keys: Collection[CheckingKey] = (),
-    *,
-    must_be_signed: bool = False,
-) -> Iterator[LogReport]:
-    """Yield a report for each task, with bounded memory."""
-    for task_id in log_links.task_ids(source.query):
-        yield verify_task(source, task_id, heads, keys, must_be_signed=must_be_signed)
-
-
 def verify_task(
     source: LogSource,
     task_id: str,
@@ -70,7 +63,10 @@ def verify_task(
     *,
     must_be_signed: bool = False,
 ) -> LogReport:
-    """Verify the log of one task. `heads` are published ones, of any tasks. Raises UnknownTask."""
+    """Verify the log of one task. `heads` are published ones, of any tasks.
+
+    Raises UnknownTask, and ColdPlaceUnavailable for a task in cold storage whose place cannot be used now.
+    """
     with source.snapshot():
         claims = log_links.claims_of(source.query, task_id, linked=source.linked)
         if claims is None:

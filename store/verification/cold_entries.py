@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 from signalbox.store.chain.verification import Entry
+from signalbox.store.cold.errors import ColdPlaceUnavailable
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.places import open_place
-from signalbox.store.errors import StoreUnavailable
 from signalbox.store.moving.tables import EVENTS
 from signalbox.store.sql.log_links import Query, as_link
 from signalbox.store.sql.rows import COLUMNS, event_of
@@ -17,6 +18,7 @@ from signalbox.store.verification.source import LogSource
 
 _COLUMNS = EVENTS.places(*(name.strip() for name in COLUMNS.split(",")))
 _PAYLOAD, _PLAIN, _LINK = EVENTS.places("payload", "plain", "link")
+REDACTED = "SELECT seq, digest FROM redacted_events WHERE task_id = ?"
 _FILES = (
     "SELECT k.task_id, k.place, k.name, k.sha256 FROM cold_tasks k JOIN tasks t ON t.task_id = k.task_id"
     " WHERE t.cold = 1"
@@ -49,22 +51,24 @@ def _files(query: Query, rest: str, *values: object) -> Iterator[tuple[str, File
 def cold_entries(source: LogSource, task_id: str, file: FileOfTask) -> Iterator[Entry]:
     """Yield the events of a task by seq from its file.
 
-    Raises ColdFileMissing, ColdFileDamaged, ColdPlaceUnavailable, and StoreUnavailable if the place is not known.
+    Raises ColdFileMissing, ColdFileDamaged, and ColdPlaceUnavailable also if the place is not known.
     """
     place = source.cold_files
     if place is None:
         if not (url := file.place or source.cold_storage):
-            raise StoreUnavailable("the place of the cold files is not known: name it with --cold-storage")
+            raise ColdPlaceUnavailable("the place of the cold files is not known: name it with --cold-storage")
         place = open_place(url)
-    sql = "SELECT seq, digest FROM redacted_events WHERE task_id = ?"
-    redacted = {seq: bytes(digest) for seq, digest in source.query(sql, (task_id,))}
-    opened = ColdFile.open(place, file.name, file.digest)
-    try:
-        for rows in opened.events():
-            for row in rows:
-                event = event_of([row[at] for at in _COLUMNS])
-                right = row[_PLAIN] == plain_json(str(row[_PAYLOAD]))
-                wrong = "" if right else "its column plain does not fit its payload"
-                yield Entry(event, as_link(row[_LINK]), redacted.get(event.seq), wrong)
-    finally:
-        opened.close()
+    redacted = dict(source.query(REDACTED, (task_id,)))
+    with closing(ColdFile.open(place, file.name, file.digest)) as opened:
+        yield from entries_in(opened, redacted)
+
+
+def entries_in(file: ColdFile, redacted: Mapping[int, bytes]) -> Iterator[Entry]:
+    """Yield the events of an open file by seq. `redacted` has the digests of `REDACTED` by seq."""
+    for rows in file.events():
+        for row in rows:
+            event = event_of([row[at] for at in _COLUMNS])
+            right = row[_PLAIN] == plain_json(str(row[_PAYLOAD]))
+            wrong = "" if right else "its column plain does not fit its payload"
+            digest = redacted.get(event.seq)
+            yield Entry(event, as_link(row[_LINK]), None if digest is None else bytes(digest), wrong)

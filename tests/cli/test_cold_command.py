@@ -84,3 +84,32 @@ def test_the_events_by_a_person_are_erased_in_cold_storage_too(url: str, task: l
     assert msgspec.json.decode(erased.stdout) == [{"task_id": "a", "erased": [3]}], erased.stderr
     verified = signalbox("verify", "a", "--store", url)
     assert (verified.returncode, "erased: #3" in verified.stdout) == (0, True), verified.stdout
+
+
+def test_several_logs_are_verified_and_the_worst_one_decides(url: str, tmp_path: Path) -> None:
+    def verify(*what: str) -> tuple[int, str, str]:
+        done = signalbox("verify", *what, "--store", url)
+        return done.returncode, done.stdout, done.stderr
+
+    assert signalbox("cold", "move", "a", "--store", url).returncode == 0
+    (cold_file,) = (tmp_path / "store.db.cold").iterdir()
+    renamed = tmp_path / "copy.bin"
+    renamed.write_bytes(cold_file.read_bytes())
+    code, output, _ = verify(str(renamed))
+    assert (code, output.splitlines()[0]) == (0, "a: 2 events verified")
+    code, output, _ = verify("a", "b", str(renamed))
+    assert code == 0
+    lines = [line for line in output.splitlines() if not line.startswith(" ")]
+    verified = ["a: 2 events verified", "b: 1 event verified", f"{renamed}: a: 2 events verified"]
+    assert lines == [*verified, "3 logs verified: nothing wrong"]
+    other = tmp_path / "other.txt"
+    other.write_text("no export")
+    code, output, errors = verify(str(other), "nobody", "b")
+    assert (code, "1 log verified: nothing wrong; 2 cannot be read" in output) == (2, True)
+    assert f"{other}: " in errors
+    assert "nobody: there is no task 'nobody'" in errors
+    cold_file.unlink()
+    code, output, _ = verify("nobody", "a", "b")
+    assert (code, "a: 1 fault" in output, "b: 1 event verified" in output) == (1, True, True)
+    found = signalbox("verify", "b", str(renamed), "--json", "--store", url)
+    assert [msgspec.json.decode(line)["file"] for line in found.stdout.splitlines()] == [None, str(renamed)]

@@ -34,7 +34,8 @@ def doctor(all_logs: bool, as_json: bool, store: str | None) -> int:
     """
     chosen = target(store, None)
     findings = []
-    for finding in chain(_findings(chosen), examine_logs(chosen.store, every=all_logs)):
+    logs = examine_logs(chosen.store, os.environ.get(PLACE_VARIABLE), every=all_logs)
+    for finding in chain(_findings(chosen), logs):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.code}: {finding.message}\n    {finding.advice}")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.backup import DamagedBackup, create_backup, restore_backup
 from signalbox.store.backup.errors import BackupRefused
+from signalbox.store.kinds import sqlite_path
 from signalbox.store.moving import move_store
 from tests.store.contract.conftest import KINDS
 from tests.support.command import signalbox
@@ -42,6 +46,14 @@ def fill(url: str, files: Path) -> None:
             store.import_task(record(f"t{number}", number), varied_log(f"t{number}", SIZE, number))
         for task_id in ("t0", "t1"):
             asyncio.run(store.cold.amove(task_id))
+
+
+def change(url: str, sql: str) -> None:
+    """Change a database without the store."""
+    path = sqlite_path(url)
+    database = sqlite3.connect(path) if path is not None else psycopg.connect(url)
+    with closing(database), database:
+        database.execute(sql)  # type: ignore[arg-type]
 
 
 def log_after_restore(store: Store, task_id: str) -> list[tuple[int, str]]:
@@ -87,7 +99,7 @@ def test_a_missing_or_damaged_cold_file_stops_the_backup(new_url: Callable[[], s
     fill(url, files)
     first, second = sorted(files.iterdir())
     content = first.read_bytes()
-    first.write_bytes(content[:-40] + b"x" + content[-39:])
+    first.write_bytes(content[:-40] + bytes([content[-40] ^ 1]) + content[-39:])
     with pytest.raises((DamagedBackup, Exception), match="damaged"):
         create_backup(url, tmp_path / "backup.db")
     first.write_bytes(content)
@@ -134,6 +146,18 @@ def test_doctor_reads_every_cold_file(new_url: Callable[[], str], tmp_path: Path
     assert found.returncode == 1
     assert f"cold_damaged: task t0: the cold file {first.name}" in found.stdout
     assert f"cold_missing: task t1: the cold file {second.name}" in found.stdout
+    assert "2 problems found" in found.stdout, "each file is reported once"
+
+
+def test_doctor_examines_other_logs_if_a_place_cannot_be_used(new_url: Callable[[], str], tmp_path: Path) -> None:
+    url, files = new_url(), tmp_path / "files"
+    fill(url, files)
+    change(url, "UPDATE task_events SET actor = 'x' WHERE task_id = 't2' AND seq = 2")
+    files.rename(tmp_path / "away")
+    files.symlink_to(files)
+    found = signalbox("doctor", "--json", "--store", url)
+    codes = [one["code"] for one in json.loads(found.stdout)]
+    assert codes == ["cold_unavailable", "cold_unavailable", "log"]
 
 
 def test_a_moved_store_keeps_its_cold_tasks(tmp_path: Path) -> None:

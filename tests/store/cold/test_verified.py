@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from e2e.random_run import run
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.backup import create_backup
 from signalbox.store.chain.findings import LogReport
+from signalbox.store.cold.errors import ColdFileTooNew
 from signalbox.store.verification import open_source, verify_task
+from signalbox.store.verification.cold_file import verify_cold_file
 
 TEXT = "Zyxwv Utsrq"
 
@@ -49,6 +53,45 @@ async def test_a_log_in_cold_storage_is_verified_in_its_file(cold: Store, tmp_pa
     assert [fault.kind for fault in report(cold).faults] == ["unreadable"]
     file.unlink()
     assert [fault.kind for fault in report(cold).faults] == ["unreadable"]
+
+
+async def test_a_cold_file_is_verified_without_its_database(cold: Store, tmp_path: Path) -> None:
+    expected, (file,) = report(cold), cold_files(tmp_path)
+    content = bytearray(file.read_bytes())
+    alone = tmp_path / "elsewhere" / "any name"
+    alone.parent.mkdir()
+    alone.write_bytes(content)
+    assert verify_cold_file(alone) == expected
+    unsigned = verify_cold_file(alone, must_be_signed=True)
+    assert [fault.kind for fault in unsigned.faults] == ["unsigned"]
+    for at in (100, len(content) // 2, len(content) - 1):
+        content[at] ^= 1
+        alone.write_bytes(content)
+        assert [fault.kind for fault in verify_cold_file(alone).faults] == ["unreadable"], at
+        content[at] ^= 1
+    alone.write_bytes(content[:-1000])
+    assert [fault.kind for fault in verify_cold_file(alone).faults] == ["unreadable"]
+
+
+async def test_a_change_that_was_packed_is_found_in_a_cold_file_as_in_the_database(cold: Store, tmp_path: Path) -> None:
+    assert cold.cold is not None
+    await cold.cold.arestore("run")
+    with closing(sqlite3.connect(tmp_path / "signalbox.db")) as database, database:
+        database.execute("UPDATE task_events SET actor = 'someone' WHERE seq = 5")
+    await cold.cold.amove("run", actor="ann")
+    (file,) = cold_files(tmp_path)
+    found = verify_cold_file(file)
+    assert [(fault.kind, fault.seq) for fault in found.faults] == [("changed", 5)]
+    assert found == report(cold)
+
+
+async def test_a_cold_file_of_a_newer_version_is_not_called_damaged(
+    cold: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = cold_files(tmp_path)
+    monkeypatch.setattr("signalbox.store.cold.layout.FORMAT", 0)
+    with pytest.raises(ColdFileTooNew, match="has the format 1"):
+        verify_cold_file(file)
 
 
 async def test_a_backup_is_verified_with_the_cold_files_that_it_has(cold: Store, tmp_path: Path) -> None:
