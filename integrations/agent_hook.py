@@ -1,10 +1,10 @@
 """`signalbox hook AGENT`: the command that a coding agent runs as a hook.
 
 It sends the agent's JSON from standard input to `POST /api/hooks/AGENT`, and prints the answer. If Signalbox is away
-(no connection, no answer, an error of the server, a name that does not resolve), it prints nothing and exits with 0
-within 200 ms, so the agent goes on as if it had no hook.
+(no connection, no answer, an error of the server, a name that does not resolve), it keeps the call on disk, prints
+nothing and exits with 0 within 200 ms, so the agent goes on as if it had no hook.
 
-An agent waits for this command before and after each of its tool calls. So this module and the two beside it import
+An agent waits for this command before and after each of its tool calls. So this module and the three beside it import
 little: no package outside the standard library, and neither `json`, `re` nor `http.client` unless they are needed.
 """
 
@@ -14,22 +14,26 @@ import os
 import sys
 import time
 
-from signalbox.integrations.agent_hook_exchange import DEFAULT_SERVER, SILENCE_S, HookExchange, split_url
+from signalbox.integrations.agent_hook_exchange import DEFAULT_SERVER, SILENCE_S, HookExchange, query_of, split_url
 from signalbox.integrations.agent_hook_facts import facts_of, shortened
+from signalbox.integrations.agent_hook_spool import HookSpool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-LIMIT_S = 0.17
-"""Seconds from the start of this process until a response must start."""
+LIMIT_S = 0.15
+"""Seconds from the start of this process until a response must start. Keeping the call takes a little longer."""
 
-LEAST_S = 0.04
+LEAST_S = 0.03
 """Seconds for the response even if the process itself took long to start."""
 
 WAIT_S = 300.0
 """Seconds to wait for the answer of a person, unless the settings of the agent say otherwise."""
+
+QUESTIONS = ("PreToolUse", "PermissionRequest", "BeforeTool")
+"""The events of all agents whose answer can be a decision."""
 
 MAX_INPUT = 64 * 1024 * 1024
 
@@ -59,7 +63,8 @@ class HookOptions:
         self.agent, self.server, self.project = agent, given["server"].rstrip("/"), given["project"]
         self.wait = float(given["wait"])
         self.limit = float(given["limit"]) if given["limit"] else None
-        self.token = given["token"] or os.environ.get("SIGNALBOX_TOKEN") or saved_token(self.server)
+        token = given["token"] or os.environ.get("SIGNALBOX_TOKEN") or saved_token(self.server)
+        self.token = "".join(token.split())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,8 +78,14 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"signalbox: {error}\n{USAGE}\n")
         return 1
     body = shortened(sys.stdin.buffer.read(MAX_INPUT))
-    facts = {"wait": f"{options.wait:g}", "project": options.project}
-    exchange = HookExchange(options.server, options.agent, options.token, [*facts.items(), *facts_of(body)], body)
+    query = query_of([("project", options.project), *facts_of(body)])
+    spool = HookSpool(options.server, options.token)
+    if spool.has_calls():
+        if not wants_answer(body) and spool.keep(options.agent, query, body):
+            return 0
+        spool.start_sender()
+    wait = f"wait={options.wait:g}&{query}"
+    exchange = HookExchange(options.server, options.agent, options.token, wait, body)
     exchange.start()
     limit = max(LIMIT_S - age_of_process(), LEAST_S) if options.limit is None else options.limit
     if exchange.began.wait(limit):
@@ -82,9 +93,21 @@ def main(arguments: Sequence[str]) -> int:
     if exchange.ended.is_set() and exchange.refusal:
         sys.stderr.write(f"signalbox: {options.server} refuses the hook: {_message(exchange.refusal)}\n")
         return 1
-    if exchange.ended.is_set() and exchange.answer not in (b"", b"{}"):
+    if not exchange.ended.is_set() or not exchange.answer:
+        spool.keep(options.agent, query, body)
+    elif exchange.answer != b"{}":
         sys.stdout.buffer.write(exchange.answer + b"\n")
     return 0
+
+
+def wants_answer(body: bytes) -> bool:
+    """Return whether the agent waits for a decision, so that the call cannot wait behind kept ones."""
+    import json
+
+    try:
+        return json.loads(body).get("hook_event_name") in QUESTIONS
+    except (ValueError, AttributeError, RecursionError):
+        return True
 
 
 def run(arguments: Sequence[str]) -> NoReturn:

@@ -14,6 +14,7 @@ SILENCE_S = 5.0
 """Seconds without a byte after which a server that asks a person counts as gone. It sends one each second."""
 
 MAX_ANSWER = 4 * 1024 * 1024
+OVER_QUOTA = 429
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 
 
@@ -65,14 +66,14 @@ class HookExchange(threading.Thread):
     """Sends the call and reads the answer in a thread: resolving a name cannot be interrupted.
 
     `began` is set when the response begins, `ended` when it is complete or failed. Then `answer` is the JSON, or
-    `refusal` the reason why the server refused the call.
+    `refusal` the reason why the server refused the call. Both are empty if the server is away or over a limit.
     """
 
-    def __init__(self, server: str, agent: str, token: str, facts: Sequence[tuple[str, str]], body: bytes) -> None:
+    def __init__(self, server: str, agent: str, token: str, query: str, body: bytes) -> None:
         super().__init__(daemon=True)
         self.began, self.ended = threading.Event(), threading.Event()
         self.answer, self.refusal = b"", b""
-        self._server, self._agent, self._token, self._facts, self._body = server, agent, token, facts, body
+        self._server, self._agent, self._token, self._query, self._body = server, agent, token, query, body
 
     def run(self) -> None:
         try:
@@ -99,23 +100,22 @@ class HookExchange(threading.Thread):
             received = b""
             for piece in response.pieces():
                 received = (received + piece).lstrip()
-            if 400 <= response.status < 500:
+            if 400 <= response.status < 500 and response.status != OVER_QUOTA:
                 self.refusal = received
             elif response.status == 200:
                 self.answer = received.strip()
 
     def _head(self, host: str, port: int, prefix: str) -> bytes:
-        query = "&".join(f"{name}={_quoted(value)}" for name, value in self._facts if value)
         named = f"[{host}]" if ":" in host else host
         lines = [
-            f"POST {_quoted(prefix)}/api/hooks/{self._agent}?{query} HTTP/1.1",
+            f"POST {_quoted(prefix)}/api/hooks/{self._agent}?{self._query} HTTP/1.1",
             f"Host: {named}:{port}",
             "Content-Type: application/json",
             f"Content-Length: {len(self._body)}",
             "Connection: close",
         ]
         if self._token:
-            lines.append(f"Authorization: Bearer {''.join(self._token.split())}")
+            lines.append(f"Authorization: Bearer {self._token}")
         return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -129,6 +129,11 @@ def split_url(url: str) -> tuple[str, str, int, str]:
     if scheme not in ("http", "https") or not host or "@" in place or not port.isdigit():
         raise ValueError(f"--server must be an address such as {DEFAULT_SERVER}, not {url!r}")
     return scheme, host.strip("[]"), int(port), (slash + path).rstrip("/")
+
+
+def query_of(facts: Sequence[tuple[str, str]]) -> str:
+    """Return facts about a call as the query of its request."""
+    return "&".join(f"{name}={_quoted(value)}" for name, value in facts if value)
 
 
 def _quoted(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -33,6 +34,8 @@ def send_records(connection: Connection, records: Sequence[Record]) -> None:
             task_in(_post(connection, "/api/tasks", None, _json(first.body)))
         elif first.kind == "artifact":
             _send_artifact(connection, first)
+        elif first.kind == "hook":
+            _send_hook_call(connection, first)
         else:
             body = b"[" + b",".join(map(_event_json, records)) + b"]"
             options = _json(body) | identity_option(first.identity)
@@ -58,6 +61,13 @@ def _send_artifact(connection: Connection, record: Record) -> None:
         "content": content,
     }
     decoded(_post(connection, f"{path_of(record.task_id)}/artifacts", record.task_id, options), Event)
+
+
+def _send_hook_call(connection: Connection, record: Record) -> None:
+    line, _, body = record.body.partition(b"\n")
+    header = msgspec.json.decode(line, type=dict[str, str])
+    path = f"/api/hooks/{quote(header['agent'])}?{header['query']}&kept=1"
+    decoded(_post(connection, path, None, _json(body)), dict)
 
 
 def _json(body: bytes) -> dict[str, object]:

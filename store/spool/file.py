@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from signalbox.store.spool.dropping import delete, grow, make_room
+from signalbox.store.spool.hook_calls import HookCalls
 from signalbox.store.spool.records import COLUMNS, Record
 from signalbox.store.times import now
 
@@ -80,6 +81,7 @@ class SpoolFile:
         self._connection: sqlite3.Connection | None = None
         self._inherited: list[sqlite3.Connection] = []
         self._lock = threading.RLock()
+        self.hook_calls = HookCalls(path.parent)
 
     def hold(self, timeout: float) -> bool:
         """Keep other threads out of the file until `let_go`. Returns False if that fails within `timeout` seconds."""
@@ -103,7 +105,9 @@ class SpoolFile:
                 self._connection = None
 
     def has_records(self) -> bool:
-        """Return whether records wait. Creates no file."""
+        """Return whether records wait, also those that `take_hook_calls` would take. Creates no file."""
+        if self.hook_calls.exist():
+            return True
         if self._connection is None and not self.path.exists():
             return False
         return bool(self._read("SELECT EXISTS (SELECT 1 FROM records)")[0][0])
@@ -115,6 +119,13 @@ class SpoolFile:
             db.executemany(f"INSERT INTO records ({COLUMNS}, size) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             if grow(db, sum(row[-1] for row in rows)) > self._bound:
                 make_room(db, self._bound)
+
+    def take_hook_calls(self) -> None:
+        """Add the calls that hooks left beside the database. Only the holder of the lock for sending may do this."""
+        if self.hook_calls.exist():
+            # A death before `forget` adds them twice. The server gives both the same keys, so it stores one.
+            self.keep(self.hook_calls.take())
+            self.hook_calls.forget()
 
     def window(self) -> list[Record]:
         """Return the first records, and protect them against being dropped until the next call."""
@@ -154,7 +165,7 @@ class SpoolFile:
     def discard(self, *, refused_only: bool) -> int:
         """Delete the records for good. Returns their number."""
         with self._write() as db:
-            count = 0
+            count = 0 if refused_only else self.hook_calls.discard()
             for table in ("refused",) if refused_only else ("refused", "records"):
                 rows = db.execute(f"SELECT number, size FROM {table}").fetchall()
                 delete(db, table, rows)
@@ -171,7 +182,8 @@ class SpoolFile:
         ((url, size, dropped),) = self._read("SELECT url, bytes, dropped FROM state")
         ((waiting,),) = self._read("SELECT count(*) FROM records")
         refused = self._read("SELECT reason, count(*) FROM refused GROUP BY reason ORDER BY count(*) DESC")
-        return Contents(url, waiting, size, dict(refused), dropped)
+        calls = self.hook_calls.contents()
+        return Contents(url, waiting + len(calls), size + sum(calls), dict(refused), dropped)
 
     def _read(self, sql: str) -> list[Any]:
         with self._lock:

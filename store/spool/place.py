@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from signalbox.store.errors import InvalidEvent
+from signalbox.store.spool.hook_calls import INBOX
 
 FOLDER_VARIABLE, BYTES_VARIABLE = "SIGNALBOX_SPOOL_DIR", "SIGNALBOX_SPOOL_BYTES"
 
@@ -56,5 +57,5 @@ def spool_files() -> Iterator[Path]:
     except (OSError, RuntimeError):
         return
     for folder in folders:
-        if (folder / FILE_NAME).is_file():
+        if (folder / FILE_NAME).is_file() or (folder / INBOX).is_file():
             yield folder / FILE_NAME

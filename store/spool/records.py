@@ -10,7 +10,7 @@ import msgspec
 from signalbox.store.events import KNOWN_EVENTS, NewEvent
 from signalbox.store.times import now
 
-Kind = Literal["event", "task", "artifact", "notice"]
+Kind = Literal["event", "task", "artifact", "notice", "hook"]
 
 LINES = frozenset({"log", "runner_heartbeat", "progress_update", "work_item_progress", "token"})
 """Types of events that are dropped first: lines of the log, signs of life, progress, and pieces of streamed answers."""
@@ -26,7 +26,8 @@ OVERHEAD = 150
 
 
 class Record(NamedTuple):
-    """A kept call. `body` is the JSON of an event or a task, or a header line and the content of an artifact.
+    """A kept call. `body` is the JSON of an event or a task; or a header line with the content of an artifact, or with
+    the JSON of a coding agent's hook.
 
     `number` is its place in the order, 0 before it is stored. `is_line` says whether it counts as a line of the log
     when it is dropped.

@@ -98,6 +98,13 @@ class Sender:
                 self._changed.wait(0.05)
         return not self._file.has_records()
 
+    def join(self, timeout: float) -> bool:
+        """Wait for at most `timeout` seconds until no record is left, and return whether that is so."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return self._thread is None
+
     def stop(self) -> None:
         """End the thread after its present request, and wait for it at most for a second."""
         with self._changed:
@@ -112,10 +119,13 @@ class Sender:
         while not self._stopped:
             try:
                 with locked(self._file.path.with_name("sending.lock")) as is_ours:
+                    if is_ours:
+                        self._file.take_hook_calls()
                     if is_ours and self._send_window():
                         pause = FIRST_PAUSE_S
                         continue
                     if is_ours and self._end():
+                        self._file.hook_calls.clear()
                         return
                 if not self._file.has_records() and self._end():
                     return
@@ -246,7 +256,7 @@ def batches(records: Sequence[Record]) -> Iterator[list[Record]]:
 
 def _may_share(one: Record, other: Record) -> bool:
     """Return whether one request can contain both records."""
-    return one.identity == other.identity and not {one.kind, other.kind} & {"task", "artifact"}
+    return one.identity == other.identity and not {one.kind, other.kind} & {"task", "artifact", "hook"}
 
 
 def reason_of(error: StoreError) -> str:

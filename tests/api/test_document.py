@@ -92,7 +92,7 @@ def test_hostile_parameters_get_declared_responses(client: httpx.Client, name: s
                 assert error["field"] == parameter["name"]
                 assert parameter["name"] in error["message"]
                 assert len(error["message"]) < 400
-            elif "enum" in schema:
+            elif response.status_code != 400 and "enum" in schema:
                 assert text in map(str, schema["enum"]), f"{parameter['name']} may be {text!r}"
 
 

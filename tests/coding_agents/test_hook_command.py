@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -29,6 +30,14 @@ from tests.support.waiting import wait_until
 
 HOOK = (sys.executable, "-m", "signalbox", "hook", "claude-code")
 CALL = '{"session_id": "s", "hook_event_name": "Stop"}'
+
+
+@pytest.fixture(autouse=True)
+def spools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hooks keep calls in a folder of the test. Its deletion ends the processes that would send them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    yield
+    shutil.rmtree(tmp_path / "state", ignore_errors=True)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ class AgentCalls:
         self._store = store
         self._spans = _Remembered()
         self._keys = _Remembered()
+        self._newest = _Remembered()
 
     def key(self, task: Task, call: HookCall, at: float) -> str:
         """Return the key of a call. The same JSON within a few seconds has the same key."""
@@ -31,6 +32,14 @@ class AgentCalls:
         key = f"hook:{call.digest}:{int(at // SAME_CALL_SECONDS)}"
         self._keys[task.task_id, call.digest] = f"{at} {key}"
         return key
+
+    def overtaken(self, task: Task, at: float, *, kept: bool) -> bool:
+        """Return whether a later call of the session is in the log already, as questions do not wait on disk."""
+        newest = float(self._newest.get((task.task_id, ""), "0"))
+        if kept:
+            return at < newest
+        self._newest[task.task_id, ""] = str(max(at, newest))
+        return False
 
     async def tool_span(self, task: Task, call: HookCall) -> tuple[str, bool]:
         """Return the span of the call's tool, and whether the log does not have its start.

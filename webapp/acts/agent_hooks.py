@@ -43,6 +43,7 @@ class HookContext(msgspec.Struct, frozen=True, kw_only=True):
     at: float | None = None
     folder: str | None = None
     paths: tuple[str, ...] = ()
+    kept: bool = False
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,15 +108,21 @@ class AgentHooks:
         at = context.at or datetime.now(UTC).timestamp()
         key = self._calls.key(task, call, at)
         span, is_new_tool = await self._calls.tool_span(task, call)
-        late = datetime.now(UTC).timestamp() - at > LATE_SECONDS
+        late = context.kept or datetime.now(UTC).timestamp() - at > LATE_SECONDS
         occurred = datetime.fromtimestamp(at, UTC).isoformat() if late else None
-        events = session_events(call, task, key=key, tool_span=span, is_new_tool=is_new_tool, at=occurred)
+        overtaken = self._calls.overtaken(task, at, kept=context.kept)
+        events = session_events(
+            call, task, key=key, tool_span=span, is_new_tool=is_new_tool, at=occurred, overtaken=overtaken
+        )
         if context.branch and task.tags.get("branch") != context.branch:
             payload = {"tags": {"branch": context.branch[:200]}}
             events.append(NewEvent(event_type="tags_changed", payload=payload, key=f"{key}:branch"))
         await self._store.aappend(task.task_id, _kept(events), identity=task.identity)
         if task.permissions_open:
             await self._close_answered(task, call, span)
+        if context.kept:
+            # The agent has decided by itself.
+            return Recorded(call=call, task=task, key=key, tool_span=span)
         verdict = self.verdict(call, task.project_id, context)
         recorded = Recorded(call=call, task=task, key=key, tool_span=span)
         return await self._decided(recorded, verdict)

@@ -43,6 +43,7 @@ class HookParameters(msgspec.Struct, frozen=True, kw_only=True):
     branch: Annotated[_Branch | None, Meta(description="The branch of the session's folder.")] = None
     at: Annotated[_Moment | None, Meta(description="When the agent called, in seconds since 1970.")] = None
     wait: Annotated[_Wait | None, Meta(description="How long the agent waits for an answer, in seconds.")] = None
+    kept: Annotated[bool, Meta(description="The call was kept on disk: it is recorded, and nobody is asked.")] = False
     folder: Annotated[_Path | None, Meta(description="The session's folder with its links followed.")] = None
     path: Annotated[
         tuple[_Path, ...], Meta(description="The paths that the call names with their links followed.")
@@ -118,7 +119,12 @@ def _call(agent: Agent, body: dict[str, Any]) -> HookCall:
 
 async def _context(agent: str, query: HookParameters, body: dict[str, Any]) -> HookContext:
     context = HookContext(
-        project=query.project, branch=query.branch, at=query.at, folder=query.folder, paths=query.path
+        project=query.project,
+        branch=query.branch,
+        at=query.at,
+        folder=query.folder,
+        paths=query.path,
+        kept=query.kept,
     )
     if not _is_local(request.remote_addr):
         return context

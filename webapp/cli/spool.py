@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from signalbox.store.spool.file import Contents, SpoolFile
+from signalbox.store.spool.hook_calls import HookCalls
 from signalbox.store.spool.place import max_bytes, spool_files
 from signalbox.store.urls import without_password
 from signalbox.webapp.cli.table import json_option, print_json, print_table
@@ -126,7 +127,7 @@ def spools(url: str | None = None) -> list[Found]:
     """Return the spools of this user that have something, or those of one server."""
     found = []
     for path in spool_files():
-        file = SpoolFile(path, "", 0)
+        file = SpoolFile(path, HookCalls(path.parent).server(), 0)
         try:
             contents = file.contents()
         except (sqlite3.Error, OSError) as error:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from signalbox.store.events import is_task_id
+from signalbox.store.agent_sessions import task_of_session
 
 Moment = Literal[
     "session_start",
@@ -28,8 +27,6 @@ Moment = Literal[
     "other",
 ]
 """What an event of any agent means."""
-
-_NO_ID = re.compile(r"[^A-Za-z0-9_.:-]+")
 
 
 class InvalidCall(ValueError):
@@ -68,11 +65,7 @@ class HookCall(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def task_id(self) -> str:
         """The id of the session's task: the agent and the session, such as `claude-code-5f0c…`."""
-        named = f"{self.agent}-{self.session_id}"
-        if is_task_id(named):
-            return named
-        short = hashlib.sha256(self.session_id.encode("utf-8", "replace")).hexdigest()[:16]
-        return f"{self.agent}-{_NO_ID.sub('-', self.session_id)[:60]}-{short}"
+        return task_of_session(self.agent, self.session_id)
 
     @property
     def call_digest(self) -> str:

@@ -7,7 +7,10 @@ the conversation. Each event has a key, so a call that arrives again appends not
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from signalbox.store import NewEvent
 from signalbox.store.projections.title import readable_title
@@ -32,14 +35,36 @@ def span_of_subagent(agent_id: str) -> str:
 
 
 def session_events(
-    call: HookCall, task: Task, *, key: str, tool_span: str = "", is_new_tool: bool = True, at: str | None = None
+    call: HookCall,
+    task: Task,
+    *,
+    key: str,
+    tool_span: str = "",
+    is_new_tool: bool = True,
+    at: str | None = None,
+    overtaken: bool = False,
 ) -> list[NewEvent]:
     """Return the events that `call` adds to the log of `task`, as it was before.
 
     `key` identifies the call. `tool_span` is the span of its tool; without `is_new_tool` the log has its start already.
-    `at` is the time of the call if it arrives late.
+    `at` is the time of the call if it arrives late. A call that was overtaken by a later one changes no status.
     """
-    return _Events(call, task, key, tool_span, is_new_tool, at).all()
+    found = _Events(call, task, key, tool_span, is_new_tool, at).all()
+    return list(_without_status(found, call)) if overtaken else found
+
+
+def _without_status(events: list[NewEvent], call: HookCall) -> Iterator[NewEvent]:
+    for event in events:
+        if event.event_type not in ("status", "runner_exit"):
+            yield event
+        elif call.moment in ("turn_end", "session_end"):
+            payload = {name: value for name, value in event.payload.items() if name in ("reason", "hook")}
+            yield msgspec.structs.replace(event, event_type=_own_type(call.event), payload=payload)
+
+
+def _own_type(event: str) -> str:
+    """Return the type of the event of a hook that has no other meaning here."""
+    return f"hook_{_CAPITAL.sub('_', event).lower()}"[:256]
 
 
 def denial(call: HookCall, tool_span: str, reason: str, key: str) -> NewEvent:
@@ -79,7 +104,8 @@ class _Events:
         details = {"source": call.source, "model": call.model, "cwd": call.cwd, **self._rest()}
         if task.spawn_seq and not task.ended:
             # `resume` and `compact` of a session that is still open.
-            self._add("session_continued", SESSION, details)
+            # The key is that of the start, because a call can arrive twice.
+            self._add("session_continued", SESSION, details, "runner_spawn")
         else:
             self._add("runner_spawn", SESSION, {"runner_version": call.agent, **details})
         if title := readable_title(call.rest.get("session_title")):
@@ -145,11 +171,10 @@ class _Events:
         self._add("runner_exit", SESSION, payload | self._rest())
 
     def _other(self) -> None:
-        name = _CAPITAL.sub("_", self._call.event).lower()
         payload = self._rest()
         if self._call.tool:
             payload |= {"tool_name": self._call.tool, "arguments": self._call.arguments}
-        self._add(f"hook_{name}"[:256], self._parent if self._call.agent_id else SESSION, payload)
+        self._add(_own_type(self._call.event), self._parent if self._call.agent_id else SESSION, payload)
 
     def _rest(self) -> dict[str, Any]:
         """Return the fields without a place of their own, and a folder or model other than that of the session."""
