@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+from collections import Counter
 
 import httpx
 import pytest
@@ -21,7 +23,7 @@ def test_all_style_sheets_are_served_as_one_small_file(server: Server) -> None:
     response = server.get(asset("css/app.css"))
     assert response.headers["Content-Type"] == "text/css; charset=utf-8"
     assert response.text.startswith("@layer reset, tokens,")
-    for file in (ROOT / "css").glob("*.css"):
+    for file in [*(ROOT / "css").glob("*.css"), *(ROOT / "css/rows").glob("*.css")]:
         assert without_comments(file.read_text()) in response.text
     assert len(load("css/app.css").packed) < 15_000
 
@@ -50,7 +52,7 @@ def test_paths_outside_the_static_files_are_404(server: Server, path: str) -> No
 
 
 def test_every_style_sheet_puts_its_rules_into_a_layer() -> None:
-    for file in (ROOT / "css").glob("*.css"):
+    for file in (ROOT / "css").rglob("*.css"):
         outside = "".join(
             line for line in file.read_text().splitlines() if line and not line.startswith((" ", "}", "/*"))
         )
@@ -58,8 +60,14 @@ def test_every_style_sheet_puts_its_rules_into_a_layer() -> None:
         assert "@" in outside
 
 
+def test_a_style_sheet_states_each_rule_once() -> None:
+    for file in (ROOT / "css").rglob("*.css"):
+        rules = re.findall(r"^ *[^\s@{}][^{}]*\{[^{}]*\}", file.read_text(), re.MULTILINE)
+        assert [rule for rule, times in Counter(rules).items() if times > 1] == [], file.name
+
+
 def test_colours_are_defined_only_in_the_tokens() -> None:
-    for file in (ROOT / "css").glob("*.css"):
+    for file in (ROOT / "css").rglob("*.css"):
         if file.name != "tokens.css":
             assert "#" not in file.read_text().replace("#{", ""), file.name
             assert "rgb" not in file.read_text().replace("srgb", ""), file.name

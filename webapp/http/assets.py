@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -19,11 +20,11 @@ from signalbox.webapp.http.bundling import bundle, without_comments
 
 ROOT = Path(__file__).parent.parent / "static"
 BUNDLES = {
-    "css/app.css": ("css/app.css", "css/*.css"),
+    "css/app.css": ("css/app.css", "css/*.css", "css/rows/*.css"),
     "css/pages/spans.css": ("css/pages/spans.css", "css/pages/spans/*.css"),
     "vendor/htmx.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js"),
 }
-"""Addresses of concatenated files: first the listed files, then the others by name, each once."""
+"""Addresses of concatenated files: first the named files, then those of the patterns by path, each once."""
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
@@ -48,8 +49,7 @@ def load(path: str) -> Asset:
 
 def _body(path: str) -> bytes:
     if path in BUNDLES:
-        parts = dict.fromkeys(file for pattern in BUNDLES[path] for file in sorted(ROOT.glob(pattern)))
-        whole = b"\n".join(file.read_bytes() for file in parts)
+        whole = b"\n".join(file.read_bytes() for file in _parts(BUNDLES[path]))
         # Vendored files are served as they are.
         return whole if path.startswith("vendor/") else without_comments(whole.decode()).encode()
     file = _files()[path]
@@ -57,6 +57,12 @@ def _body(path: str) -> bytes:
         bundled = bundle(file, lambda name: asset(f"js/{name}").replace("/static/js/", "./"))
         return without_comments(bundled).encode()
     return file.read_bytes()
+
+
+def _parts(patterns: Sequence[str]) -> Iterable[Path]:
+    named = [ROOT / pattern for pattern in patterns if "*" not in pattern]
+    others = sorted(file for pattern in patterns if "*" in pattern for file in ROOT.glob(pattern))
+    return dict.fromkeys([*named, *others])
 
 
 @cache
