@@ -83,7 +83,6 @@ class Templates:
             asset=lambda path: f"{root}{asset(path)}",
             root=root,
             inlined=assets.inlined,
-            pretty=_pretty,
             list_url=lambda *args, **changes: f"{root}{list_url(*args, **changes)}",
             list_fields=list_fields,
             list_filters=list_filters,
@@ -161,10 +160,6 @@ _LAYOUT = {
     "reading": (),
     "base_url": "http://127.0.0.1:8000",
 }
-
-
-def _pretty(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _finalize(value: Any) -> Any:
