@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
-from signalbox.webapp.views.span_times import TimedSpan
+from signalbox.webapp.views.span_times import Interval, SpanForest, TimedSpan
 
 TOLERANCE_S = 0.0005
 """A child that ended this much after the start of the next one still counts as its predecessor: clocks differ."""
 
 
-class Interval(NamedTuple):
-    """The part of a span that is on the critical path, in seconds from the start of the run."""
-
-    start: float
-    end: float
+def critical_path_of(forest: SpanForest) -> dict[str, list[Interval]]:
+    """Return the critical path of a forest, which is computed once."""
+    if forest.critical is None:
+        forest.critical = critical_path(forest.roots)
+    return forest.critical
 
 
 def critical_path(roots: Sequence[TimedSpan]) -> dict[str, list[Interval]]:

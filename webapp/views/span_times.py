@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from signalbox.store import TaskReading
 from signalbox.store.span_pages import span_page
@@ -57,6 +58,13 @@ class TimedSpan:
             waiting.extend(reversed(timed.children))
 
 
+class Interval(NamedTuple):
+    """A part of a span's time, in seconds from the start of the first span."""
+
+    start: float
+    end: float
+
+
 class SpanForest:
     """The spans of a task as trees. `begin` is the timestamp of second 0, `length` the time to the last end.
 
@@ -75,6 +83,7 @@ class SpanForest:
         self.by_id = {timed.span.span_id: timed for timed in self.all}
         self.length = max((timed.end for timed in self.all), default=0.0)
         self.roots = self._link()
+        self.critical: dict[str, list[Interval]] | None = None
         for timed in self.all:
             if timed.children:
                 timed.own = max(0.0, timed.duration - covered(timed.children, timed.start, timed.end))

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from signalbox.store import TaskReading
 from signalbox.store.state import Checkpoint, Task
-from signalbox.webapp.views.critical_path import Interval, critical_path
+from signalbox.webapp.views.critical_path import critical_path_of
 from signalbox.webapp.views.span_groups import SpanGroup
 from signalbox.webapp.views.span_query import kinds_in, states_in, window_of
-from signalbox.webapp.views.span_times import SpanForest, span_forest
+from signalbox.webapp.views.span_times import Interval, SpanForest, span_forest
 from signalbox.webapp.views.text import seconds
 from signalbox.webapp.views.time_axis import Axis, axis
 from signalbox.webapp.views.waterfall_query import WaterfallQuery
@@ -122,7 +122,7 @@ async def waterfall_view(view: TaskReading, task_id: str, query: WaterfallQuery 
     query = query or WaterfallQuery()
     task = await view.task(task_id)
     forest = await span_forest(view, task, after=query.after)
-    critical = critical_path(forest.roots) if query.critical != "off" else {}
+    critical = critical_path_of(forest) if query.critical != "off" else {}
     rows = rows_of(forest, query, critical)
     first = window_of(len(rows), query.row, PAGE)
     drawn = axis_of(forest, query)
@@ -179,16 +179,26 @@ def parts_of(intervals: Iterable[Interval], drawn: Axis) -> list[AxisPart]:
 
     Of many parts, those narrower than a pixel are left out.
     """
-    found: list[AxisPart] = []
-    for interval in sorted(intervals):
-        if interval.end < drawn.start or interval.start > drawn.end:
+    found = [part_of(interval.start, interval.end, drawn) for interval in _merged(intervals, drawn)]
+    return found if len(found) <= FEW_PARTS else [part for part in found if part.width >= PIXEL]
+
+
+def _merged(intervals: Iterable[Interval], drawn: Axis) -> list[Interval]:
+    """Return the intervals on the axis in their order. Intervals less than a pixel apart are one."""
+    near = drawn.drawn * PIXEL / 100
+    found: list[Interval] = []
+    # Most intervals extend the one before, so it is kept in variables.
+    start = end = float("-inf")
+    for since, until in sorted(intervals):
+        if until < drawn.start or since > drawn.end:
             continue
-        added = part_of(interval.start, interval.end, drawn)
-        if found and added.left - (found[-1].left + found[-1].width) <= PIXEL:
-            before = found.pop()
-            added = AxisPart(before.left, round(max(before.width, added.left + added.width - before.left), 3))
-        found.append(added)
-    return found if len(found) <= FEW_PARTS else [one for one in found if one.width >= PIXEL]
+        if since - end > near:
+            if end > float("-inf"):
+                found.append(Interval(start, end))
+            start, end = since, until
+        elif until > end:
+            end = until
+    return [*found, Interval(start, end)] if end > float("-inf") else found
 
 
 def group_path(group: SpanGroup, drawn: Axis) -> str:
