@@ -8,12 +8,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+from tests.support import faketime
+
 SIZE = "96m"
-LIBRARIES = (
-    "/usr/lib/*/faketime/libfaketimeMT.so.1",
-    "/usr/lib/faketime/libfaketimeMT.so.1",
-    "/usr/local/lib/faketime/libfaketimeMT.so.1",
-)
 
 
 class Disk:
@@ -52,11 +49,10 @@ class Clock:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock"
-        libraries = [path for pattern in LIBRARIES for path in Path("/").glob(pattern.lstrip("/"))]
         self.variables: dict[str, str] = {}
-        if libraries:
+        if library := faketime.library():
             self.variables = {
-                "LD_PRELOAD": str(libraries[0]),
+                "LD_PRELOAD": str(library),
                 "FAKETIME_TIMESTAMP_FILE": str(self._file),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
