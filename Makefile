@@ -21,7 +21,7 @@ UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit e2e soak soak-cold soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
+.PHONY: help run test quick lint types unit e2e browsers soak soak-cold soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +34,7 @@ test: lint types browser ## run all checks that must pass
 	$(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS)
 
 quick: venv ## run the unit and API tests that start no programs
-	$(BIN)/pytest tests -m "not soak and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)
+	$(BIN)/pytest tests -m "not soak and not browsers and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
 lint: venv ## check style and format with ruff
 	$(BIN)/ruff check .
@@ -57,6 +57,9 @@ soak-year: venv ## live through a year of a small team with retention, in minute
 
 soak-cold: venv ## kill 100 processes that move tasks to cold storage and back, for each kind of store
 	$(BIN)/pytest -m soak -s tests/store/cold/test_killed_cold_moves.py $(ARGS)
+
+browsers: venv ## run the core flows in Firefox and WebKit (Debian: firefox-esr, webkit2gtk-driver, xvfb)
+	$(BIN)/pytest -m browsers e2e/browsers $(ARGS)
 
 chaos: venv browser ## inject 2,000 random faults and check everything after each (ARGS="--seed 7 --faults 250")
 	@$(BIN)/python -m e2e.chaos $(ARGS)
