@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 
 import psycopg
 
@@ -30,6 +31,7 @@ from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
+from signalbox.store.sql.refold import refold
 from signalbox.store.sql.space import SpaceTables
 
 log = logging.getLogger("signalbox.store")
@@ -46,6 +48,7 @@ class PostgresStore(DatabaseStore):
         self._generation = 0
         self._sorted_at = 0.0
         self._fault: StoreError | None = None
+        self._to_fold: list[str] = []
         super().__init__(PostgresWriter(self._open(), self._open, self._committed, several=self._address.several_hosts))
         try:
             self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
@@ -60,6 +63,8 @@ class PostgresStore(DatabaseStore):
         # The server's autovacuum makes the space of deleted rows usable again.
         self.space = SpaceTables(self._calls, lambda db: False)
         self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
+        for task_id in self._to_fold:
+            self._writer.run(partial(refold, task_id=task_id))
 
     def _open(self) -> psycopg.Connection:
         """Open a connection for writing to the migrated database. Raises StoreError."""
@@ -70,6 +75,7 @@ class PostgresStore(DatabaseStore):
                     refuse_moved(facts_in(connection))
                     migrate(connection)
                     connection.patience = WRITER_PATIENCE
+                    self._to_fold = [row[0] for row in connection.execute("SELECT task_id FROM tasks_to_fold")]
                     facts = facts_of(connection)
             except BaseException:
                 connection.close()

@@ -6,9 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
+import pytest
+
 from signalbox.store import open_store
 from tests.store.contract.test_conversation import ENTRIES, LOG, read
 from tests.store.test_projections import stored_state
+from tests.support.shared_postgres import create_database
 
 
 def as_before(path: Path) -> None:
@@ -19,6 +23,33 @@ def as_before(path: Path) -> None:
         db.execute("UPDATE task_events SET quiet = 1 WHERE event_type = 'log'")
         db.execute("UPDATE tasks SET state = json_remove(state, '$.usage', '$.tally', '$.conversation_seq')")
         db.execute("UPDATE task_spans SET state = json_remove(state, '$.usage', '$.tally', '$.model')")
+
+
+def as_before_on_postgresql(url: str) -> None:
+    """Do the same to a database before the migration 019."""
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("DELETE FROM migrations WHERE name = '019_tasks_to_fold'")
+        db.execute("DROP TABLE tasks_to_fold")
+        db.execute("DELETE FROM task_conversation")
+        db.execute("UPDATE task_events SET quiet = 1 WHERE event_type = 'log'")
+        names = "'{usage,tally,conversation_seq}'"
+        db.execute(f"UPDATE tasks SET state = (state::jsonb - {names}::text[])::text")
+        db.execute("UPDATE task_spans SET state = (state::jsonb - '{usage,tally,model}'::text[])::text")
+
+
+@pytest.mark.programs
+async def test_the_newest_tasks_are_folded_again_on_postgresql() -> None:
+    url = create_database()
+    store = open_store(url)
+    await store.aappend("t", LOG)
+    before = await stored_state(store, "t")
+    await store.aclose()
+    as_before_on_postgresql(url)
+    for _ in range(2):
+        store = open_store(url)
+        assert await stored_state(store, "t") == before
+        assert await read(store, "t") == ENTRIES
+        await store.aclose()
 
 
 async def test_the_newest_tasks_are_folded_again(tmp_path: Path) -> None:
