@@ -14,7 +14,7 @@ class PayloadMatch:
         self._level, self._stream = query.level.lower(), query.stream.lower()
         self._any = not (self._text or self._level or self._stream)
 
-    def __call__(self, payload: str | bytes) -> bool:
+    def __call__(self, payload: str | bytes | None) -> bool:
         """Return whether the filters match a payload's JSON without terminal escapes."""
         if self._any:
             return True

@@ -44,8 +44,10 @@ _decoder = msgspec.json.Decoder(Fields)
 _NOTHING = Fields()
 
 
-def fields_of(payload: str | bytes) -> Fields:
+def fields_of(payload: str | bytes | None) -> Fields:
     """Return the fields of a payload's JSON without terminal escapes. Those of a damaged payload are empty."""
+    if payload is None:  # compressed, and damaged
+        return _NOTHING
     try:
         return _decoder.decode(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):

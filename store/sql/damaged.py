@@ -13,7 +13,7 @@ import msgspec
 
 from signalbox.store.events import MAX_DEPTH, depth_of
 from signalbox.store.sql.compressed import is_compressed
-from signalbox.store.state import Hold, Task
+from signalbox.store.state import Hold, Task, Unfinished
 from signalbox.store.times import now
 
 UNREADABLE = "the stored state of this task cannot be read; its log can"
@@ -37,8 +37,34 @@ _DISPLAY_FIELDS = frozenset(
 """The fields of a task that are only displayed, so a task is usable without them."""
 
 _json_check = msgspec.json.Decoder(msgspec.Raw)
+_seqs = msgspec.json.Decoder(list[int])
+_unfinished = msgspec.json.Decoder(list[Unfinished])
 
 S = TypeVar("S")
+
+
+def text_or_nothing(stored: object) -> str:
+    """Return a stored text, or "" if damage has left a value of another type."""
+    return stored if isinstance(stored, str) else ""
+
+
+def seqs_of(stored: object) -> list[int]:
+    """Return a stored JSON list of seqs, or an empty list if there is none or it is damaged."""
+    return _list_of(_seqs, stored)
+
+
+def unfinished_of(stored: object) -> list[Unfinished]:
+    """Return the stored unfinished lines, or none if they are damaged."""
+    return _list_of(_unfinished, stored)
+
+
+def _list_of(decoder: msgspec.json.Decoder[list[S]], stored: object) -> list[S]:
+    if not stored or not isinstance(stored, str):
+        return []
+    try:
+        return decoder.decode(stored)
+    except msgspec.MsgspecError:
+        return []
 
 
 def payload_of(stored: object) -> str:

@@ -12,6 +12,7 @@ from signalbox.store.sql.group_commit import GroupCommit, Job
 from signalbox.store.sql.group_commit.writer import refuse_expired
 from signalbox.store.sql.moved import moved_to
 from signalbox.store.sqlite.connection import is_busy, translated
+from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.saving import save_and_close
@@ -90,6 +91,20 @@ class SqliteWriter(GroupCommit):
             raise translated(error) from error
 
     def _committed(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
+        try:
+            return self._attempt(jobs, results)
+        except sqlite3.OperationalError as error:
+            if not is_not_text(error):
+                raise
+        # A stored text is not UTF-8. The lenient factory is slow, so only such a transaction uses it.
+        results.clear()
+        self._connection.text_factory = lenient
+        try:
+            return self._attempt(jobs, results)
+        finally:
+            self._connection.text_factory = str
+
+    def _attempt(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         if not self._begin(jobs):
             return False
         connection = self._connection

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from signalbox.store.events import HEARTBEAT
 from signalbox.store.search import SearchQuery, folded
 from signalbox.store.search.documents import grams, wanted_terms
 from signalbox.store.search.matching import PayloadMatch
+from signalbox.store.sql import damaged
 from signalbox.store.sql.dialect import Dialect, one_of, pattern_of
 from signalbox.store.task_query import bound_timestamp
 from signalbox.store.times import epoch_seconds
@@ -57,7 +56,7 @@ class Hit(NamedTuple):
     task_id: str
     seq: int
     at: str
-    kind: str | None
+    kind: str
     project_id: str
     status: str
 
@@ -77,7 +76,7 @@ class EventComparison:
 
     def hits(self, rows: Sequence[Sequence[Any]]) -> list[Hit]:
         """Return the hits among rows of `columns`."""
-        return [Hit(*row[:7]) for row in rows if self._is_hit(row)]
+        return [Hit(*row[:3], *map(damaged.text_or_nothing, row[3:7])) for row in rows if self._is_hit(row)]
 
     def _is_hit(self, row: Sequence[Any]) -> bool:
         return self._matches(row[7]) and (not self._failures or is_failure(row[2], *row[8:]))
@@ -90,7 +89,7 @@ def plain_payload(dialect: Dialect) -> str:
 
 def is_failure(seq: int, reports_failure: int | bool, failure_lines: str | None) -> bool:
     """Return whether an event counts as a failure: see `LogQuery.failures`."""
-    return bool(reports_failure) or (bool(failure_lines) and seq in msgspec.json.decode(failure_lines or "[]"))
+    return bool(reports_failure) or (failure_lines is not None and seq in damaged.seqs_of(failure_lines))
 
 
 def _conditions(query: SearchQuery, dialect: Dialect) -> tuple[str, list[object]]:

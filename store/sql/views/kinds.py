@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from signalbox.store.contract.values import RunFacts
 from signalbox.store.sql import task_list
+from signalbox.store.sql.damaged import text_or_nothing
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.views.base import Rows
 
@@ -28,7 +29,7 @@ class KindViews(Rows):
             *values,
             limit,
         )
-        return [row[0] for row in rows]
+        return [kind for (kind,) in rows if text_or_nothing(kind)]
 
     async def fingerprints(self, task_ids: Sequence[str]) -> dict[str, str]:
         def query(task_ids: Sequence[str] | None) -> Condition:

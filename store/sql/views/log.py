@@ -5,12 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-import msgspec
-
 from signalbox.store.contract import Head, LogHits, LogQuery
 from signalbox.store.errors import UnknownTask
 from signalbox.store.events import Event
-from signalbox.store.sql import heartbeats, search, task_list
+from signalbox.store.sql import damaged, heartbeats, search, task_list
 from signalbox.store.sql.diagnosing import FAILURES, LAST_FAILURE
 from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.removal import PRESENT
@@ -141,7 +139,7 @@ class LogViews(Rows):
     async def _failure_lines(self, task_id: str) -> list[int]:
         """Return the seqs of the lines of output that say why the run failed."""
         rows = await self._rows("SELECT failure_lines FROM tasks WHERE task_id = ?", task_id)
-        return msgspec.json.decode(rows[0][0], type=list[int]) if rows and rows[0][0] else []
+        return damaged.seqs_of(rows[0][0]) if rows else []
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
         found = await self._rows(_FIRST_OCCURRED, task_id, at)

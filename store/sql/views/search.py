@@ -6,11 +6,13 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Any
 
 from signalbox.store.search import PERIODS, IndexState, SearchCounts, SearchHit, SearchPage, SearchQuery
 from signalbox.store.search.coarse import PART_BLOCKS, blocks_of
 from signalbox.store.search.documents import BLOCK_EVENTS, IndexedEvent, block_of
 from signalbox.store.search.results import IndexPart, IndexWork
+from signalbox.store.sql.damaged import text_or_nothing
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import HAPPENED_AT, Hit, is_failure, plain_payload
 from signalbox.store.sql.searching.scan import Scan, ScanViews
@@ -128,7 +130,7 @@ class SearchViews(ScanViews):
         return IndexState(
             on=bool(on),
             behind=max(0, await self.latest_event_id() + 1 - max(first, 1)),
-            indexed_until=indexed[0][0] if indexed else "",
+            indexed_until=text_or_nothing(indexed[0][0]) if indexed else "",
             blocks=blocks,
             size=await self._index_size() if on else 0,
             changed=changed if on else 0,
@@ -151,7 +153,7 @@ class SearchViews(ScanViews):
             f" FROM {source} CROSS JOIN tasks t WHERE t.task_id = e.task_id AND {self._counts_here}",
             *values,
         )
-        found = [IndexedEvent(*(*row[:8], is_failure(*row[8:]))) for row in rows]
+        found = [_indexed(*row) for row in rows]
         if cold is not None:
             async for view in cold.views(blocks):
                 found += await view.events_to_index(blocks)
@@ -187,6 +189,14 @@ class SearchViews(ScanViews):
                 )
             )
         return found
+
+
+def _indexed(event_id: int, *row: Any) -> IndexedEvent:
+    """Return the facts of an event from its row. A value that damage has given another type counts as absent."""
+    event_type, phase, actor, payload, happened_at, project_id, kind = map(text_or_nothing, row[:7])
+    return IndexedEvent(
+        event_id, event_type, phase, actor, payload, happened_at, project_id, kind, is_failure(*row[7:])
+    )
 
 
 def _counts(hits: Sequence[Hit], *, more: bool) -> SearchCounts:

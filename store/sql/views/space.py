@@ -13,6 +13,7 @@ from signalbox.store.contract.reading.space import (
     KindSpace,
     TaskSize,
 )
+from signalbox.store.sql.damaged import text_or_nothing
 from signalbox.store.sql.views.base import Rows
 
 RETENTION_FACT = "retention"
@@ -69,7 +70,7 @@ class SpaceViews(Rows):
             limit,
         )
         return [
-            EndedTask(task_id, identity, seq, project_id, kind, ended_at, size, bool(cold))
+            EndedTask(task_id, identity, seq, project_id, text_or_nothing(kind) or None, ended_at, size, bool(cold))
             for task_id, identity, seq, project_id, kind, ended_at, size, cold in rows
         ]
 
@@ -83,7 +84,7 @@ class SpaceViews(Rows):
             " FROM tasks t LEFT JOIN task_sizes s ON s.task_id = t.task_id"
             " LEFT JOIN cold_tasks c ON c.task_id = t.task_id GROUP BY t.project_id, t.kind"
         )
-        found = [KindSpace(row[0], row[1], *map(int, row[2:])) for row in rows]
+        found = [KindSpace(row[0], text_or_nothing(row[1]) or None, *map(int, row[2:])) for row in rows]
         return sorted(found, key=lambda one: (-(one.bytes + one.artifacts + one.cold_bytes), one.project_id))
 
     @abstractmethod

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
-
 from signalbox.store.contract import Facets, SameError, Standing, TaskPage
 from signalbox.store.contract.reading.tasks import LAST_LINE_EVENTS, MAX_FACET_TAGS, MAX_LAST_LINE
 from signalbox.store.errors import UnknownTask, UnreadableTask
 from signalbox.store.sql import task_list
-from signalbox.store.sql.damaged import damaged_task
+from signalbox.store.sql.damaged import damaged_task, text_or_nothing, unfinished_of
 from signalbox.store.sql.diagnosing import UNDIAGNOSED
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.views.base import Rows
@@ -50,7 +48,7 @@ class TaskViews(Rows):
         if self._unfinished is None or self._unfinished[0] != task_id:
             await self.task(task_id)
         lines = self._unfinished[1] if self._unfinished else None
-        return msgspec.json.decode(lines, type=list[Unfinished]) if lines else []
+        return unfinished_of(lines)
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
         def one_page(task_ids: Sequence[str] | None) -> Condition:
@@ -79,13 +77,14 @@ class TaskViews(Rows):
             if of_kind and of_project:
                 statuses[status] += tasks
                 stale += tasks if is_stale else 0
-            if of_status and of_project and kind:
+            if of_status and of_project and text_or_nothing(kind):
                 kinds[kind] += tasks
             if of_status and of_kind:
                 projects[project_id] += tasks
         tags = Counter[tuple[str, str]]()
         for name, value, tasks in (await self._rows_of_tasks(tagged))[0]:
-            tags[name, value] += tasks
+            if text_or_nothing(name) and isinstance(value, str):
+                tags[name, value] += tasks
         first_tags = list(_largest_first(tags).items())[:MAX_FACET_TAGS]
         return Facets(
             statuses=_largest_first(statuses),
