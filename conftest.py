@@ -15,6 +15,7 @@ import pytest
 
 from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
+from tests.support.kept_compilations import keep_compilations
 from tests.support.paths import ROOT
 from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
@@ -30,6 +31,7 @@ os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "support" / "authority.pem")
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="signalbox-state-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
+keep_compilations()
 use_copied_schema()
 use_quick_hashes()
 

@@ -13,7 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from jinja2 import Environment
 from quart import Quart
 
 from scripts.kept_database import FOLDER
@@ -22,7 +21,6 @@ from signalbox.store.sqlite.doctor import examine
 from signalbox.webapp.app import create_app
 from signalbox.webapp.auth.principal import LOCAL
 from signalbox.webapp.settings import Settings
-from tests.support.compiled_templates import compile_once
 from tests.support.kept_databases import check_content
 
 KEPT = sorted(FOLDER.glob("*.db.xz"))
@@ -41,11 +39,6 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "signalbox.db"
     path.write_bytes(lzma.decompress(request.param.read_bytes()))
     return path
-
-
-@pytest.fixture(autouse=True)
-def quick_templates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Environment, "compile", compile_once)
 
 
 def applied(path: Path) -> list[str]:
