@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -19,11 +20,18 @@ class Node:
         self.children: list[Node | str] = []
 
     def walk(self) -> Iterator[Node]:
-        """Yield this element and all its descendants."""
-        yield self
-        for child in self.children:
-            if isinstance(child, Node):
-                yield from child.walk()
+        """Yield this element and all its descendants, in the order of the document."""
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += [child for child in reversed(node.children) if isinstance(child, Node)]
+
+    def copy(self) -> Node:
+        """Return a copy of this element and all its descendants."""
+        new = Node(self.tag, self.attributes)
+        new.children = [child if isinstance(child, str) else child.copy() for child in self.children]
+        return new
 
     def by_id(self, name: str) -> Node:
         """Return the only element with this id."""
@@ -41,20 +49,25 @@ class Node:
 
     def lines(self, depth: int = 0) -> list[str]:
         """Return the tree with one line per element or text, without volatile elements and without blank texts."""
+        result: list[str] = []
+        self._add_lines(result, " " * depth)
+        return result
+
+    def _add_lines(self, lines: list[str], indent: str) -> None:
         if "data-volatile" in self.attributes:
-            return []
-        result = [f"{' ' * depth}<{self.tag} {sorted(self.attributes.items())}>"]
+            return
+        lines.append(f"{indent}<{self.tag} {sorted(self.attributes.items())}>")
+        inner = f"{indent} "
         for child in self.children:
             if isinstance(child, Node):
-                result += child.lines(depth + 1)
-            elif child.strip():
-                result.append(" " * depth + " " + re.sub(r"\s+", " ", child.strip()))
-        return result
+                child._add_lines(lines, inner)
+            elif words := child.split():
+                lines.append(inner + " ".join(words))
 
     def apply(self, frame: str, window: int | None = None) -> None:
         """Swap in the parts of a frame. With a `window`, then keep only that many of the newest log rows."""
         for target, how, html in _PARTIAL.findall(frame):
-            node, new = self.by_id(target), parse(html)
+            node, new = self.by_id(target), _parse_once(html).copy()
             if how in ("outerMorph", "outerHTML"):
                 (element,) = (child for child in new.children if isinstance(child, Node))
                 node.tag, node.attributes, node.children = element.tag, element.attributes, element.children
@@ -105,3 +118,6 @@ def parse(html: str) -> Node:
     builder.feed(html)
     builder.close()
     return builder.root
+
+
+_parse_once = lru_cache(maxsize=100)(parse)  # A frame is often applied to several pages.
