@@ -55,8 +55,8 @@ soak: venv browser ## run the tests that take minutes
 soak-year: venv ## live through a year of a small team with retention, in minutes (ARGS="--runs 250 --events 500000")
 	@$(BIN)/python -m bench.year $(ARGS)
 
-soak-cold: venv ## kill 100 processes that move tasks to cold storage and back, for each kind of store
-	$(BIN)/pytest -m soak -s tests/store/cold/test_killed_cold_moves.py $(ARGS)
+soak-cold: venv ## kill 100 processes that move tasks, and 100 that delete them, for each kind of store
+	$(BIN)/pytest -m soak -o faulthandler_timeout=0 -s tests/store/cold/test_killed_cold_moves.py tests/store/cold/test_killed_deletions.py $(ARGS)
 
 browsers: venv ## run the core flows in Firefox and WebKit (Debian: firefox-esr, webkit2gtk-driver, xvfb)
 	$(BIN)/pytest -m browsers e2e/browsers $(ARGS)

@@ -157,11 +157,15 @@ class SearchIndexer:
 
     async def _sweep(self, work: IndexWork) -> None:
         """Bring the index of some parts of the log in step with events that were deleted, moved or brought back."""
-        end = work.next_block // PART_BLOCKS
+        complete = work.next_block // PART_BLOCKS
+        end = complete + (work.next_block % PART_BLOCKS > 0)
         async with self._store.glance() as view:
             parts = await view.index_parts(self._sweep_at, max(0, min(SWEEP, end - self._sweep_at)))
         for part in parts:
-            await self._index_part(part)
+            if part.part < complete:
+                await self._index_part(part)
+            elif not part.is_cold:
+                await self._index_changed([block for block in part.changed if block < work.next_block])
         self._sweep_at += SWEEP
         if self._sweep_at >= end:
             self._sweep_at, self._sweep_next = 0, time.monotonic() + SWEEP_PAUSE
@@ -179,12 +183,14 @@ class SearchIndexer:
             return
         if part.is_cold and (part.has_filter or part.indexed):
             return  # Some events are here. What the index knows includes those in cold storage.
-        changed = part.changed
+        await self._index_changed(part.changed)
+        if part.has_filter and not part.is_cold:
+            await self._paced(self._store.aindex_part(self._leadership.fence, part.part, None))
+
+    async def _index_changed(self, changed: Sequence[int]) -> None:
         while changed:
             some, changed = changed[: self._size], changed[self._size :]
             await self._index(some)
-        if part.has_filter and not part.is_cold:
-            await self._paced(self._store.aindex_part(self._leadership.fence, part.part, None))
 
     async def _paced(self, write: Awaitable[object]) -> float:
         """Run one transaction, and let others write for as long as it took. Return how many seconds it took."""

@@ -61,7 +61,7 @@ class PostgresStore(DatabaseStore):
         self.raw_rows = RawRows(self._readers.rows, POSTGRESQL)
         self.people = PeopleTables(self._calls, self._readers.rows)
         # The server's autovacuum makes the space of deleted rows usable again.
-        self.space = SpaceTables(self._calls, lambda db: False)
+        self.space = SpaceTables(self._calls, lambda db: False, lambda file: self.cold_files.delete_file(file))
         self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
         for task_id in self._to_fold:
             self._writer.run(partial(refold, task_id=task_id))

@@ -109,8 +109,15 @@ def delete_unused(run: Run[Any], contents: list[str]) -> None:
             pass
 
 
+def abandon(db: Database, contents: list[str]) -> None:
+    """Mark those of the contents to which no artifact refers, so that `sweep` deletes them if nobody does it before."""
+    for sha256 in contents:
+        if not db.execute(f"SELECT {_REFERRED}", (sha256,)).fetchone()[0]:
+            db.execute("UPDATE artifact_contents SET complete = 0, begun_at = '' WHERE sha256 = ?", (sha256,))
+
+
 def sweep(run: Run[Any]) -> None:
-    """Delete the pieces of abandoned uploads."""
+    """Delete the pieces of abandoned uploads, and of contents that a killed process had to delete."""
     delete_unused(run, run(_abandoned, 1))
 
 

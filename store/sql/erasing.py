@@ -19,7 +19,7 @@ from signalbox.store.events import Event
 from signalbox.store.history import before_first_event
 from signalbox.store.identity import check_identity
 from signalbox.store.projections import apply
-from signalbox.store.sql import audits, conversation, diagnosing, unfinished
+from signalbox.store.sql import artifacts, audits, conversation, diagnosing, unfinished
 from signalbox.store.sql.append import load_head
 from signalbox.store.sql.cold_tasks.moving import cancel_packing
 from signalbox.store.sql.database import Database
@@ -145,6 +145,7 @@ class Erasure:
         if self._new_entries.found != self._old_entries.found:
             db.execute("DELETE FROM task_conversation WHERE task_id = ?", (self._task_id,))
             conversation.record_all(db, self._task_id, self._new_entries.found)
+        artifacts.abandon(db, self.contents)
         unfinished.clear(db, self._task_id)
         diagnosing.update(db, task)
         self._erase_audits(db)

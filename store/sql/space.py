@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from signalbox.store.contract.reading.space import EndedTask, TaskSize
 from signalbox.store.contract.space import Space
 from signalbox.store.sql import task_actions
+from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls
 from signalbox.store.sql.removal import WEIGHT
@@ -51,17 +53,30 @@ def record_state(db: Database, state: str) -> None:
 
 
 class SpaceTables(Space):
-    """Implements `Space` with the writer of a store. `return_pages` returns pages, and whether there are more."""
+    """Implements `Space` with the writer of a store. `return_pages` returns pages, and whether there are more.
 
-    def __init__(self, calls: Calls, return_pages: Callable[[Database], bool]) -> None:
+    `delete_file` deletes the cold file of a deleted task, or leaves it to `afinish`. It blocks.
+    """
+
+    def __init__(
+        self, calls: Calls, return_pages: Callable[[Database], bool], delete_file: Callable[[stages.StoredFile], None]
+    ) -> None:
         self._calls = calls
         self._return_pages = return_pages
+        self._delete_file = delete_file
 
     async def record_sizes(self, sizes: Sequence[TaskSize]) -> None:
         await self._calls.write(lambda db: record_sizes(db, sizes))
 
     async def delete_by_rule(self, task: EndedTask, rule: str) -> bool:
-        return await self._calls.write(lambda db: task_actions.delete_by_rule(db, task, rule), WEIGHT, unchecked=True)
+        def delete(db: Database) -> tuple[bool, stages.StoredFile | None]:
+            file = stages.file_of(db, task.task_id)
+            return task_actions.delete_by_rule(db, task, rule), file
+
+        deleted, file = await self._calls.write(delete, WEIGHT, unchecked=True)
+        if deleted and file is not None:
+            await self._calls.off_the_loop(partial(self._delete_file, file))
+        return deleted
 
     async def record_sample(self, day: str, space: str) -> None:
         await self._calls.write(lambda db: record_sample(db, day, space))

@@ -163,6 +163,8 @@ class Writes(LogWrites):
         while until is None or time.monotonic() < until:
             begun = time.monotonic()
             if not await self._calls.write(lambda db: removal.step(db, task_id), removal.WEIGHT):
+                if task_id is None:
+                    await self._calls.off_the_loop(partial(artifacts.sweep, self._writer.run))
                 return True
             # Other processes poll for the lock, so it must be free for longer than it is held.
             pause = removal.PAUSE_FACTOR * (time.monotonic() - begun)

@@ -62,7 +62,7 @@ class SqliteStore(DatabaseStore):
         self.raw_rows = RawRows(self._readers.rows, SQLITE)
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = SqliteProcesses(self._calls, self._readers.rows)
-        self.space = SpaceTables(self._calls, return_pages)
+        self.space = SpaceTables(self._calls, return_pages, lambda file: self.cold_files.delete_file(file))
 
     @property
     def key(self) -> bytes | None:

@@ -70,6 +70,24 @@ async def test_what_a_killed_process_left_is_finished_without_any_rule(store: St
     await moves.stop()
 
 
+async def test_the_file_of_the_last_task_goes_although_cold_storage_is_off(store: Store, tmp_path: Path) -> None:
+    add_ended(store, "old", 40)
+    moved = await store.cold.amove("old")
+    file = tmp_path / "store.db.cold" / moved.name
+    content = file.read_bytes()
+    moves = ColdMoves(store, lambda: Retention(), Loops(), first_pause=0, idle_pause=0.05)
+    await until(lambda: moves.counts.tasks == 1)
+    await store.adelete_task("old")
+    assert not file.exists()
+    file.write_bytes(content)  # as if the process was killed before it deleted the file
+    await until(lambda: not file.exists())
+    await moves.stop()
+    file.write_bytes(content)
+    moves = ColdMoves(store, lambda: Retention(), Loops(), first_pause=0, idle_pause=0.05)
+    await until(lambda: not file.exists())
+    await moves.stop()
+
+
 async def test_missing_files_and_an_unusable_place_are_reported(store: Store, tmp_path: Path) -> None:
     files = tmp_path / "store.db.cold"
     add_ended(store, "gone", 50)

@@ -121,6 +121,17 @@ async def test_the_oldest_tasks_go_when_a_size_is_exceeded(store: Store) -> None
         assert [problem.code for problem in retention.problems()] == ["retention_limit"]
 
 
+async def test_a_rule_deletes_the_file_of_a_task_in_cold_storage(store: Store, tmp_path: Path) -> None:
+    ended(store, "a")
+    moved = await store.cold.amove("a")
+    file = tmp_path / "signalbox.db.cold" / moved.name
+    assert file.exists()
+    async with worker(store, days=2, delete_after=1) as retention:
+        await retention.run_pass()
+    assert await names(store) == set()
+    assert not file.exists()
+
+
 async def test_a_failed_deletion_is_reported_and_stops_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     ended(store, "bad")
     ended(store, "good")

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -63,6 +64,8 @@ class ColdMoves:
         self._leadership = Leadership(store, LEASE)
         self._pause, self._idle_pause = first_pause, idle_pause
         self._checked = float("-inf")
+        # The last tasks may have been deleted without their files, by a process that was killed.
+        self._may_have_files = _may_have_files(store.cold.place)
         self._loop = loops.loop("cold_storage")
         self._task = asyncio.create_task(self._run(), name="signalbox-cold")
 
@@ -99,7 +102,8 @@ class ColdMoves:
         rules = self._rules()
         async with self._store.read() as view:
             self.counts = await view.cold_counts()
-        if not self.counts.tasks and rules.shortest_cold_after is None:
+        self._may_have_files |= self.counts.tasks > 0
+        if not self._may_have_files and rules.shortest_cold_after is None:
             self._fault, self.missing = None, 0
             await self._leadership.release()
             return self._idle_pause
@@ -131,9 +135,11 @@ class ColdMoves:
             self.missing = len(missing)
 
     async def _finish(self) -> None:
-        if self.counts.unfinished or time.monotonic() - self._checked > CHECK_SECONDS:
+        was_last = self._may_have_files and not self.counts.tasks
+        if self.counts.unfinished or was_last or time.monotonic() - self._checked > CHECK_SECONDS:
             try:
                 finished = await self._store.cold.afinish()
+                self._may_have_files = self.counts.tasks > 0
                 if finished.tasks or finished.files:
                     log.info("moves were finished", tasks=finished.tasks[:20], files=finished.files[:20])
             finally:
@@ -180,6 +186,10 @@ class ColdMoves:
         if self._fault is None:
             log.warning("tasks cannot move to cold storage now", error=fault)
         self._fault = fault
+
+
+def _may_have_files(place: str | None) -> bool:
+    return place is not None and ("://" in place or Path(place).is_dir())
 
 
 def _is_due(task: MovableTask, rules: Retention, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ def test_a_killed_process_loses_nothing(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_a_hundred_kills_lose_nothing(url: str, tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
+    seed = int(os.environ.get("SIGNALBOX_KILLS_SEED") or random.randrange(2**32))
     kills = Kills(url, tmp_path / "files", seed)
     for number in range(100):
         try:

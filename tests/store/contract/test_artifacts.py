@@ -145,6 +145,19 @@ async def test_abandoned_uploads_are_deleted_by_the_next_one(store: Store, monke
         assert await view.content_piece("run", hashlib.sha256(BIG).hexdigest(), 0) is None
 
 
+async def test_abandoned_uploads_are_deleted_with_the_rows_of_deleted_tasks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create_task("run")
+    monkeypatch.setattr(artifacts, "_finish", lambda *_: (_ for _ in ()).throw(KeyError("killed")))
+    with pytest.raises(KeyError):
+        store.add_artifact("run", BytesIO(BIG), "a")
+    monkeypatch.setattr(artifacts, "ABANDONED_S", -10.0)
+    store.remove_deleted()
+    async with store.read() as view:
+        assert await view.content_piece("run", hashlib.sha256(BIG).hexdigest(), 0) is None
+
+
 async def test_other_appends_continue_during_an_upload(store: Store) -> None:
     store.create_task("run")
     upload = asyncio.create_task(store.aadd_artifact("run", BytesIO(os.urandom(20 * PIECE_BYTES)), "a"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import pytest
@@ -10,6 +11,7 @@ from e2e.random_run import run
 from signalbox.store import Conflict, InvalidEvent, NewEvent, NotFound, Store, UnknownTask
 from signalbox.store.chain.tombstones import tombstone_of
 from signalbox.store.postgresql import doctor as of_postgresql
+from signalbox.store.sql import log_writing
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.sqlite import doctor as of_sqlite
 from signalbox.store.verification import open_source, verify_task
@@ -44,6 +46,27 @@ def fill(store: Store) -> None:
     store.add_artifact("run", io.BytesIO(SECRET.encode()), f"{SECRET}.txt")
     store.append("run", list(run(seed=1, length=30))[1:])
     store.append("run", NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 1, "error": SECRET}))
+
+
+def test_the_artifact_of_an_erased_event_goes_also_if_the_process_is_killed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    (seq,) = (event.seq for event in log_of(store, "run") if event.event_type == "artifact_stored")
+    monkeypatch.setattr(log_writing.artifacts, "delete_unused", lambda *_: (_ for _ in ()).throw(KeyError("killed")))
+    with pytest.raises(KeyError):
+        store.erase_events("run", [seq], actor="ann", reason="asked for")
+    monkeypatch.undo()
+    content = SECRET.encode()
+    assert content in pieces(store)
+    store.remove_deleted()
+    assert content not in pieces(store)
+
+
+def pieces(store: Store) -> list[bytes]:
+    """Return the pieces of all contents."""
+    rows = asyncio.run(store.raw_rows.rows("SELECT content FROM artifact_pieces"))  # type: ignore[attr-defined]
+    return [bytes(row[0]) for row in rows]
 
 
 def test_the_content_of_erased_events_is_gone_from_every_table(store: Store) -> None:

@@ -254,3 +254,17 @@ async def test_the_indexer_fills_the_index_and_removes_it(store: Store) -> None:
     await until(store, lambda state: not state.on and not state.blocks)
     await indexer.stop()
     assert len(await found(store, "line 39", limit=20)) == 11
+
+
+async def test_the_indexer_forgets_a_deleted_task_also_in_the_newest_part_of_the_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signalbox.store.indexing.SWEEP_PAUSE", 0.1)
+    store.append("gone", [log(f"secret {number}") for number in range(160)])
+    store.append("run", [log(f"line {number}") for number in range(160)])
+    indexer = SearchIndexer(store, Loops())
+    await until(store, lambda state: state.on and state.blocks == 20)
+    store.delete_task("gone")
+    await until(store, lambda state: state.blocks == 10)
+    await indexer.stop()
+    assert len(await found(store, "line 15")) == 11

@@ -1,0 +1,38 @@
+"""Test that kill -9 at any moment of a deletion leaves each task as a whole or not at all, and nothing behind."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.store.contract.conftest import KINDS
+from tests.support.deletion_kills import DeletionKills
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    create: Callable[[Path], str] = request.param
+    return create(tmp_path)
+
+
+def test_a_killed_deletion_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
+    kills = DeletionKills(url, tmp_path / "files", seed=14)
+    for _ in range(3):
+        kills.kill_one()
+
+
+@pytest.mark.soak
+def test_a_hundred_killed_deletions_leave_nothing_behind(url: str, tmp_path: Path) -> None:
+    seed = int(os.environ.get("SIGNALBOX_KILLS_SEED") or random.randrange(2**32))
+    kills = DeletionKills(url, tmp_path / "files", seed)
+    for number in range(100):
+        try:
+            kills.kill_one()
+        except AssertionError as error:
+            raise AssertionError(f"kill {number} with the seed {seed}: {error}") from error
+    print(f"seed {seed}: acts {dict(kills.done)}, kills that left rows or files {dict(kills.left)}")
+    assert all(kills.left[what] for what in ("rows", "files")), "no kill hit a moment between"
