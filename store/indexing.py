@@ -67,6 +67,7 @@ class SearchIndexer:
         self._size, self._pause = FEWEST, GATHERING
         self._sweep_at, self._sweep_next = 0, 0.0
         self._worked_at, self._try_again_at = 0.0, 0.0
+        self._opened = False
         self._loop = loops.loop("search_index")
         self._task = asyncio.create_task(self._run(), name="signalbox-search-index")
 
@@ -111,10 +112,15 @@ class SearchIndexer:
 
     async def _work(self, work: IndexWork) -> None:
         fence = self._leadership.fence
-        if not self._on or work.rebuild or (work.blocks and not work.on):
+        # A drop that has begun goes back to block 0. An index with a problem keeps its blocks, and continues later.
+        if not self._on or work.rebuild or (work.blocks and not work.on and not work.next_block):
             await self._paced(self._store.adrop_index(fence, DROPPED))
-        elif not work.on:
-            if problem := await self._store.aopen_index(fence):
+            self._opened = False
+        elif not (work.on and self._opened):
+            # Another build of SQLite may have created the index that this process cannot use.
+            problem = await self._store.aopen_index(fence)
+            self._opened = not problem
+            if problem:
                 log.warning("the search over all runs has no index and is slower: %s", problem)
                 self._try_again_at = time.monotonic() + SWEEP_PAUSE
         elif work.next_block < work.end_block:

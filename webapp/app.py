@@ -23,6 +23,7 @@ from signalbox.webapp.acts.agent_hooks import AgentHooks
 from signalbox.webapp.acts.cold_moves import ColdMoves
 from signalbox.webapp.acts.diagnoses import Diagnoses
 from signalbox.webapp.acts.head_signer import HeadSigner
+from signalbox.webapp.acts.search_index import SearchIndexState
 from signalbox.webapp.acts.supervisor import Supervisor
 from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
@@ -65,6 +66,7 @@ CLOSE_ORDER = (
     ("diagnoses", "stop"),
     ("cold_moves", "stop"),
     ("search_indexer", "stop"),
+    ("search_index", "stop"),
     ("agents", "stop"),
     ("other_processes", "stop"),
     ("hub", "close"),
@@ -196,6 +198,8 @@ def create_app(
             app.extensions["cold_moves"] = cold_moves = ColdMoves(store, lambda: retention_file.rules, loops)
             health.warn(lambda: [Problem(code, message) for code, message in cold_moves.warnings])
             app.extensions["search_indexer"] = SearchIndexer(store, loops, on=settings.search_index)
+            app.extensions["search_index"] = index = SearchIndexState(store, loops, on=settings.search_index)
+            health.warn(index.problems)
             app.extensions["signer"] = HeadSigner(store, settings, loops)
             agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))

@@ -37,7 +37,7 @@ class IndexWork(msgspec.Struct, frozen=True):
 
     `next_block` is the first block that is not indexed, and `end_block` the first one that is not complete yet.
     `changed` are blocks to index again. `blocks` says whether the index has any, `on` whether searches use it, and
-    `rebuild` whether it is to be filled anew.
+    `rebuild` whether it is to be filled anew. `problem` says why there is no index, or is empty.
     """
 
     next_block: int
@@ -46,6 +46,7 @@ class IndexWork(msgspec.Struct, frozen=True):
     blocks: bool
     on: bool
     rebuild: bool
+    problem: str = ""
 
 
 MAX_TAIL = 4096

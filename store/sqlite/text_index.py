@@ -21,7 +21,10 @@ CREATE = (
 MERGE_PAGES = 16
 """Pages that one step of a merge writes."""
 
-NO_FTS5 = "this build of SQLite has no FTS5 with trigrams (SQLite 3.34 or newer is needed)"
+NO_FTS5 = (
+    "this build of SQLite has no FTS5 with trigrams; use a Python with SQLite 3.34 or newer and FTS5, or turn the index"
+    " off with search_index"
+)
 
 SIZE = """
 WITH RECURSIVE segments (number) AS (
@@ -37,6 +40,9 @@ SELECT coalesce(sum(
 """
 """The bytes of `search_texts`: the pages of a segment have consecutive ids, which begin with its number."""
 
+_STRUCTURE = 10
+"""The id of the row in `search_texts_data` that names the segments. Without it no connection can drop the table."""
+
 _MARKS = ", ".join("?" * (len(COLUMNS) + 1))
 _ADD = f"INSERT INTO search_texts (rowid, {', '.join(COLUMNS)}) VALUES ({_MARKS})"
 _REMOVE = f"INSERT INTO search_texts (search_texts, rowid, {', '.join(COLUMNS)}) VALUES ('delete', {_MARKS})"
@@ -49,15 +55,20 @@ class SqliteTextIndex:
         self._db = connection
 
     def create(self) -> str:
+        (next_block,) = self._db.execute("SELECT next_block FROM search_state").fetchone()
         try:
+            if next_block == 0:
+                # A build without FTS5 could empty the table, but not drop it.
+                self._db.execute("DROP TABLE IF EXISTS search_texts")
             self._db.execute(CREATE)
+            # Merges are done in small steps of their own: see `tidy`. If the table exists, this is the first statement
+            # that needs FTS5.
+            self._db.execute("INSERT INTO search_texts (search_texts, rank) VALUES ('automerge', 0)")
+            self._db.execute("INSERT INTO search_texts (search_texts, rank) VALUES ('crisismerge', 256)")
         except sqlite3.OperationalError as error:
-            if "fts5" in str(error) or "trigram" in str(error) or "tokenizer" in str(error):
+            if _is_without_fts5(error):
                 return NO_FTS5
             raise
-        # Merges are done in small steps of their own: see `tidy`.
-        self._db.execute("INSERT INTO search_texts (search_texts, rank) VALUES ('automerge', 0)")
-        self._db.execute("INSERT INTO search_texts (search_texts, rank) VALUES ('crisismerge', 256)")
         return ""
 
     def add(self, documents: Sequence[Document]) -> None:
@@ -93,12 +104,22 @@ class SqliteTextIndex:
         exists = "SELECT 1 FROM sqlite_master WHERE name = 'search_texts'"
         if self._db.execute(exists).fetchone():
             # FTS5 could only remove everything at once, which takes long.
-            if self._remove_rows("search_texts_data", "id", limit):
+            if self._remove_rows("search_texts_data", "id", limit, f"id > {_STRUCTURE}"):
                 return True
-            self._db.execute("DROP TABLE search_texts")
+            try:
+                self._db.execute("DROP TABLE search_texts")
+            except sqlite3.OperationalError as error:
+                # The empty table stays. `create` makes it usable again.
+                if not _is_without_fts5(error):
+                    raise
         documents = self._remove_rows("search_documents", "block", limit)
         return self._remove_rows("search_blocks", "block", limit) or documents
 
-    def _remove_rows(self, table: str, key: str, limit: int) -> bool:
-        some = f"SELECT {key} FROM {table} LIMIT ?"
+    def _remove_rows(self, table: str, key: str, limit: int, where: str = "1") -> bool:
+        some = f"SELECT {key} FROM {table} WHERE {where} LIMIT ?"
         return self._db.execute(f"DELETE FROM {table} WHERE {key} IN ({some})", (limit,)).rowcount > 0
+
+
+def _is_without_fts5(error: sqlite3.OperationalError) -> bool:
+    """Return whether a statement failed because this build of SQLite lacks FTS5 or its trigrams."""
+    return any(name in str(error) for name in ("fts5", "trigram", "tokenizer"))

@@ -56,6 +56,14 @@ def watch(app: Quart) -> None:
             "Files of cold storage that are missing.",
             lambda: app.extensions["cold_moves"].missing if "cold_moves" in app.extensions else 0,
         ),
+        "search_index_on": (
+            "1 while searches over all runs use the index.",
+            lambda: float(app.extensions["search_index"].used) if "search_index" in app.extensions else 0.0,
+        ),
+        "search_index_behind": (
+            "Events that are not in the search index yet.",
+            lambda: app.extensions["search_index"].behind if "search_index" in app.extensions else 0,
+        ),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }
     registry = cast(Stats, app.extensions["stats"]).registry

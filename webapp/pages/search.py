@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answerable_projects, visible_projects
-from signalbox.webapp.current import fragments, store
+from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.pages.viewer_zone import day_of_viewer
@@ -24,5 +24,6 @@ async def index() -> Response:
     since, until = day_of_viewer("since", query.since), day_of_viewer("until", query.until)
     query = msgspec.structs.replace(query, text=query.text.strip(), since=since, until=until)
     async with store().read() as view:
-        seen = await search_view(view, query, manages=answerable_projects() != ())
+        manages, wants_index = answerable_projects() != (), settings().search_index
+        seen = await search_view(view, query, manages=manages, wants_index=wants_index)
     return html(fragments().plain_page("search/index.html", await layout(), place="search", view=seen))

@@ -27,7 +27,8 @@ class FoundEvent:
 class SearchView:
     """A page of hits. `page` is None if nothing was searched for, or if the text is too short.
 
-    `projects` has the names of the projects that the reader sees, by id, and `saved` the saved searches.
+    `projects` has the names of the projects that the reader sees, by id, and `saved` the saved searches. `wants_index`
+    says whether the setting `search_index` is on.
     """
 
     query: SearchQuery
@@ -36,6 +37,7 @@ class SearchView:
     projects: dict[str, str]
     saved: list[SavedView]
     manages: bool
+    wants_index: bool
 
     def number(self, hits: int) -> str:
         """Return a number of hits as text: `12`, `1,000+`, or `12+` if not all hits were counted."""
@@ -55,7 +57,7 @@ def snippet_of_event(event: Event, text: str) -> Snippet:
     return snippet_of(fields_of(plain_json(payload) or payload).texts, text)
 
 
-async def search_view(view: Reading, query: SearchQuery, *, manages: bool) -> SearchView:
+async def search_view(view: Reading, query: SearchQuery, *, manages: bool, wants_index: bool) -> SearchView:
     """Read a page of `query`. Raises InvalidEvent for a bad time."""
     page = None if query.is_empty or query.is_too_short else await view.search_all(query)
     return SearchView(
@@ -67,4 +69,5 @@ async def search_view(view: Reading, query: SearchQuery, *, manages: bool) -> Se
         projects=await view.project_names(query.projects),
         saved=[one for one in await view.saved_views(query.projects) if one.filters.startswith(SAVED_PREFIX)],
         manages=manages,
+        wants_index=wants_index,
     )

@@ -139,11 +139,13 @@ class SearchViews(ScanViews):
         )
 
     async def index_work(self, limit: int) -> IndexWork:
-        ((next_block, on, rebuild),) = await self._rows("SELECT next_block, is_on, rebuild FROM search_state")
+        state = await self._rows("SELECT next_block, is_on, rebuild, problem FROM search_state")
+        ((next_block, on, rebuild, problem),) = state
         changed = await self._rows("SELECT block FROM search_changed ORDER BY block DESC LIMIT ?", limit)
         some = await self._rows("SELECT 1 FROM search_blocks LIMIT 1")
         end = block_of(await self.latest_event_id() + 1)
-        return IndexWork(next_block, end, tuple(block for (block,) in changed), bool(some), bool(on), bool(rebuild))
+        blocks = tuple(block for (block,) in changed)
+        return IndexWork(next_block, end, blocks, bool(some), bool(on), bool(rebuild), problem)
 
     async def events_to_index(self, blocks: Sequence[int], *, cold: ColdLogs | None = None) -> list[IndexedEvent]:
         source, values = self._events_of_blocks(blocks)
