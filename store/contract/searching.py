@@ -22,10 +22,11 @@ class Searching(Leasing):
     @abstractmethod
     async def aindex(
         self, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], *, next_block: int | None = None
-    ) -> None:
+    ) -> float:
         """Replace the documents of these blocks by `documents`, of which an empty block has none.
 
-        `next_block` is the first block that is not indexed after this, or None if that does not change.
+        `next_block` is the first block that is not indexed after this, or None if that does not change. Returns the
+        seconds that the transaction worked, without its waits for other writers.
         """
 
     index = blocking(aindex)

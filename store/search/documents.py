@@ -82,29 +82,31 @@ def documents_of(events: Iterable[IndexedEvent]) -> list[Document]:
 
 def _document(block: int, events: Sequence[IndexedEvent]) -> Document:
     texts: list[str] = []
-    values: tuple[set[str], ...] = tuple(set() for _ in TERM_FIELDS)
+    combinations: set[tuple[str | None, ...]] = set()
     for event in events:
         if event.event_type == HEARTBEAT:
             continue
         fields = fields_of(event.payload)
         if text := fields.texts:
             texts.append(folded(text))
-        of_event = (
-            event.event_type,
-            event.phase,
-            event.actor,
-            _lower(fields.level),
-            _lower(fields.stream),
-            event.project_id,
-            event.kind,
-            "1" if event.failure else None,
+        # Most events of a block have the same values, so each combination is split into terms only once.
+        combinations.add(
+            (
+                event.event_type,
+                event.phase,
+                event.actor,
+                _lower(fields.level),
+                _lower(fields.stream),
+                event.project_id,
+                event.kind,
+                "1" if event.failure else None,
+            )
         )
-        for found, value in zip(values, of_event, strict=True):
-            if value:
-                found.add(value)
     times = [event.happened_at for event in events]
+    values = zip(*combinations, strict=True) if combinations else ((),) * len(TERM_FIELDS)
     terms = tuple(
-        "".join(term(field, value) for value in sorted(found)) for field, found in zip(TERM_FIELDS, values, strict=True)
+        "".join(term(field, value) for value in sorted(set(filter(None, found))))
+        for field, found in zip(TERM_FIELDS, values, strict=True)
     )
     oldest, newest = _seconds(min(times), 0), _seconds(max(times), LAST_SECOND) + 1
     return Document(block, len(events), oldest, newest, "\n".join(texts), terms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -36,10 +37,11 @@ class Fields(msgspec.Struct, frozen=True):
     @property
     def texts(self) -> str:
         """The searched texts, one a line."""
-        found = (_text_of(getattr(self, key)) for key in TEXT_KEYS)
+        found = [_text_of(value) for value in _values_of(self) if value is not None]
         return "\n".join(filter(None, found))[:MAX_TEXT_CHARS]
 
 
+_values_of = attrgetter(*TEXT_KEYS)
 _decoder = msgspec.json.Decoder(Fields)
 _NOTHING = Fields()
 
@@ -65,6 +67,8 @@ def folded(text: str) -> str:
 
 
 def _text_of(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, dict):
         value = value.get("message")
     elif isinstance(value, list):

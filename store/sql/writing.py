@@ -349,8 +349,8 @@ class Writes(LogWrites):
 
     async def aindex(
         self, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], *, next_block: int | None = None
-    ) -> None:
-        await self._calls.write(lambda db: search_index.index(db, fence, documents, blocks, next_block))
+    ) -> float:
+        return await self._calls.write(lambda db: search_index.index(db, fence, documents, blocks, next_block))
 
     async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
         await self._calls.write(lambda db: search_index.index_part(db, fence, part, bits))

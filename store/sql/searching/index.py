@@ -5,6 +5,7 @@ The pieces of text are in an index of the database, which differs by kind: see `
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from signalbox.store.contract.leasing import Fence
@@ -24,8 +25,9 @@ def open_index(db: Database, fence: Fence) -> str:
 
 def index(
     db: Database, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], next_block: int | None
-) -> None:
-    """Replace the documents of these blocks, and record the progress in the same transaction."""
+) -> float:
+    """Replace the documents of these blocks, and record the progress in the same transaction. Return its seconds."""
+    began = time.perf_counter()
     leases.check(db, fence)
     db.text_index.remove(blocks)
     among, values = db.dialect.among("block", blocks)
@@ -34,6 +36,7 @@ def index(
         db.execute("UPDATE search_state SET next_block = ?", (next_block,))
     if documents:
         db.text_index.add(documents)
+    return time.perf_counter() - began
 
 
 def index_part(db: Database, fence: Fence, part: int, bits: bytes | None) -> None:
