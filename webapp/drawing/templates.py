@@ -13,6 +13,7 @@ from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
+from signalbox.webapp.drawing.compiling import DirectCode
 from signalbox.webapp.drawing.conversation import payload_slot, said_in, shown_arguments, shown_value
 from signalbox.webapp.drawing.excerpts import Excerpts
 from signalbox.webapp.drawing.links import linked
@@ -48,6 +49,8 @@ class _Environment(Environment):
     Jinja gives each template a ChainMap instead, which it copies for each rendering and compares for each import. That
     takes longer than to render a short template.
     """
+
+    code_generator_class = DirectCode
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         return self.globals if d is None else super().make_globals(d)

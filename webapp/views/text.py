@@ -17,8 +17,10 @@ LONG = 300
 MAX_DISPLAY_CHARS = 2000
 """Characters of one value on a page. The page of the event shows the whole value."""
 
-# Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+"""Controls other than tab and line feed, and the bidirectional ones that make a text look like another."""
+
+_CONTROL = re.compile(f"[{CONTROLS}]")
 RULE_CHARS = 8
 _RULE = re.compile(rf"([=_*#~─━-])\1{{{RULE_CHARS},}}")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
