@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, W
 from e2e.browser import launch
 from e2e.stream_page import FOLLOW
 from e2e.stream_stub import StubServer, running
+from e2e.visitor import Visitor
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -92,6 +93,14 @@ def context(new_context: Callable[..., BrowserContext]) -> BrowserContext:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    """Return a page for the tests of a module that only look at it, light, dark, on a phone and enlarged."""
+    visiting = Visitor(browser)
+    yield visiting
+    visiting.close()
 
 
 @pytest.fixture

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from e2e.axe import THEMES, WINDOW, add_axe, expect_accessible, expect_no_sideways_scroll
+from e2e.axe import THEMES, add_axe, expect_accessible, expect_no_sideways_scroll
 from e2e.live_checks import expect_live_at
 from e2e.random_run import run
+from e2e.visitor import SCREENS, Visitor
 from signalbox.store import NewEvent
 from tests.support.server import Server
-
-LOOKS = (*THEMES, "zoomed")
-ZOOMED = {"width": 720, "height": 450}
-"""A window of 1440 pixels at 200 %."""
 
 FOCUS = """() => {
   const look = (element) => {
@@ -175,51 +172,7 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     empty.close()
 
 
-class Visitor:
-    """A page on a desktop and a page on a phone, shared by all tests because loading takes longer than a check.
-
-    Tests that follow each other and check the same address share one load of it.
-    """
-
-    def __init__(self, browser: Browser) -> None:
-        self._contexts = [browser.new_context(**THEMES[name]) for name in ("light", "phone")]
-        for context in self._contexts:
-            add_axe(context)
-        self._desktop, self._phone = (context.new_page() for context in self._contexts)
-        self._shown: dict[Page, str] = {}
-
-    def show(self, url: str, look: str) -> Page:
-        """Return a page that shows an address in one of LOOKS. The test must not change the page."""
-        page = self._phone if look == "phone" else self._desktop
-        if page is self._desktop:
-            page.set_viewport_size(ZOOMED if look == "zoomed" else WINDOW)  # type: ignore[arg-type]
-            page.emulate_media(color_scheme="dark" if look == "dark" else "light")
-        if self._shown.get(page) != url:
-            page.goto(url)
-            self._shown[page] = url
-        return page
-
-    def load(self, url: str, look: str) -> Page:
-        """Return a page that has just loaded an address. The test may change the page."""
-        self._shown.clear()
-        page = self.show(url, look)
-        self._shown.clear()
-        return page
-
-    def close(self) -> None:
-        """Close both pages."""
-        for context in self._contexts:
-            context.close()
-
-
-@pytest.fixture(scope="module")
-def visitor(browser: Browser) -> Iterator[Visitor]:
-    visiting = Visitor(browser)
-    yield visiting
-    visiting.close()
-
-
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", SCREENS)
 @pytest.mark.parametrize("name", FILLED)
 def test_a_page_is_accessible(site: Site, visitor: Visitor, name: str, look: str) -> None:
     page = visitor.show(site.filled.url + FILLED[name], look)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.axe import THEMES, add_axe, expect_accessible
+from e2e.axe import THEMES, expect_accessible
 from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at
+from e2e.visitor import Visitor
 from signalbox.store import Event, NewEvent, open_store
 from signalbox.webapp.demo.agent import converse
 from tests.support.log import log_of
@@ -96,13 +97,13 @@ def test_the_page_moves_on_with_a_long_conversation(server: Server, page: Page, 
     expect_equal_to_fresh(page, context)
 
 
+@pytest.fixture(scope="module")
+def seen(shared_server: Server, recorded: list[NewEvent]) -> str:
+    shared_server.emit("seen", *recorded)
+    return f"{shared_server.url}/tasks/seen"
+
+
 @pytest.mark.parametrize("look", THEMES)
-def test_a_conversation_is_accessible(
-    server: Server, new_context: Callable[..., BrowserContext], recorded: list[NewEvent], look: str
-) -> None:
-    server.emit(f"seen-{look}", *recorded)
-    page = new_context(**THEMES[look]).new_page()
-    add_axe(page)
-    for path in ("conversation", "conversation/3"):
-        page.goto(f"{server.url}/tasks/seen-{look}/{path}")
-        expect_accessible(page)
+@pytest.mark.parametrize("path", ["conversation", "conversation/3"])
+def test_a_conversation_is_accessible(seen: str, visitor: Visitor, path: str, look: str) -> None:
+    expect_accessible(visitor.show(f"{seen}/{path}", look))

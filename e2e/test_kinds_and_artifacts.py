@@ -5,15 +5,17 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.axe import THEMES, add_axe, expect_accessible
+from e2e.axe import THEMES, expect_accessible
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at
+from e2e.visitor import Visitor
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
 JUNIT = b'<testsuite><testcase name="a" time="0.1"/><testcase name="b"><failure message="x"/></testcase></testsuite>'
 HTML = b"<p id=text>as written</p><script>document.getElementById('text').textContent = 'changed'</script>"
+PATHS = ("/kinds", "/kinds/a%20build/%C3%BC", "/tasks/b0", "/tasks/b0/artifacts/4", "/tasks/b0/artifacts/3")
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +33,11 @@ def site(shared_server: Server) -> Server:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_kinds_tags_and_artifacts_are_accessible(site: Server, browser: Browser, theme: str) -> None:
-    context = browser.new_context(**THEMES[theme])
-    add_axe(context)
-    page = context.new_page()
-    for path in ("/kinds", "/kinds/a%20build/%C3%BC", "/tasks/b0", "/tasks/b0/artifacts/4", "/tasks/b0/artifacts/3"):
-        page.goto(site.url + path)
-        page.locator("details.label-more").evaluate_all("all => all.forEach((one) => { one.open = true })")
-        expect_accessible(page)
-    context.close()
+@pytest.mark.parametrize("path", PATHS)
+def test_kinds_tags_and_artifacts_are_accessible(site: Server, visitor: Visitor, path: str, theme: str) -> None:
+    page = visitor.show(site.url + path, theme)
+    page.locator("details.label-more").evaluate_all("all => all.forEach((one) => { one.open = true })")
+    expect_accessible(page)
 
 
 def test_the_page_of_a_kind_is_live_and_equals_a_fresh_one(site: Server, page: Page, context: BrowserContext) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from e2e.axe import THEMES, add_axe, expect_accessible
+from e2e.axe import THEMES, expect_accessible
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at
+from e2e.visitor import Visitor
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -55,16 +57,25 @@ def test_the_reason_of_a_failure_appears_on_the_live_page(
     expect(page.locator(f"#e{first}")).to_be_in_viewport()
 
 
-def test_the_box_is_accessible_in_every_scheme(server: Server, new_context: Callable[..., BrowserContext]) -> None:
-    start(server, "phone")
-    server.emit("phone", *LINES, END)
-    for options in THEMES.values():
-        page = new_context(**options).new_page()
-        add_axe(page)
-        page.goto(f"{server.url}/tasks/phone")
-        expect(page.get_by_role("region", name="Last lines of output")).to_be_visible()
-        expect_accessible(page)
+@pytest.fixture(scope="module")
+def failed(shared_server: Server) -> str:
+    """Return the address of a run that failed."""
+    start(shared_server, "phone")
+    shared_server.emit("phone", *LINES, END)
+    return f"{shared_server.url}/tasks/phone"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_box_is_accessible(failed: str, visitor: Visitor, theme: str) -> None:
+    page = visitor.show(failed, theme)
+    expect(page.get_by_role("region", name="Last lines of output")).to_be_visible()
+    expect_accessible(page)
+
+
+def test_the_log_around_the_failure_opens_without_javascript(
+    failed: str, new_context: Callable[..., BrowserContext]
+) -> None:
     plain = new_context(java_script_enabled=False, viewport={"width": 390, "height": 844}).new_page()
-    plain.goto(f"{server.url}/tasks/phone")
+    plain.goto(failed)
     plain.get_by_role("link", name="Show in log").click()
     expect(plain.locator("li:target")).to_contain_text("AssertionError")

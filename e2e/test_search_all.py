@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from e2e.axe import THEMES, add_axe, expect_accessible
+from e2e.axe import THEMES, expect_accessible
+from e2e.visitor import Visitor
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -44,11 +45,6 @@ def test_a_person_finds_a_line_and_goes_to_it(site: Server, page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_search_is_accessible(site: Server, browser: Browser, theme: str) -> None:
-    context = browser.new_context(**THEMES[theme])
-    add_axe(context)
-    page = context.new_page()
-    for path in ("/search", "/search?q=broken&level=error&kind=none", "/search?q=broken&type=log"):
-        page.goto(site.url + path)
-        expect_accessible(page)
-    context.close()
+@pytest.mark.parametrize("query", ["", "?q=broken&level=error&kind=none", "?q=broken&type=log"])
+def test_the_search_is_accessible(site: Server, visitor: Visitor, query: str, theme: str) -> None:
+    expect_accessible(visitor.show(f"{site.url}/search{query}", theme))
