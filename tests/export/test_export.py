@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -17,6 +18,8 @@ import pytest
 
 from e2e.random_run import run
 from signalbox.store import Event, NewEvent, open_store
+from signalbox.store.chain.heads import Reason, SignedHead
+from signalbox.webapp.views.heads import all_heads
 from tests.support.command import signalbox
 from tests.support.log import log_of, spans_of, task_of
 from tests.support.server import Server
@@ -220,6 +223,57 @@ def test_the_html_export_is_self_contained_and_hides_secrets(server: Server, sec
     assert 'href="/' not in page
     assert "&lt;b&gt;login&lt;/b&gt;" in page
     assert 'id="e3"' in page
+
+
+def test_the_html_export_shows_labels_artifacts_holds_and_erased_events(server: Server) -> None:
+    labels = {"tags": {"branch": "main"}, "links": {"Pull request": "https://example.org/pr/7"}, "host": "build-7"}
+    server.store.create_task("whole", metadata={**labels, "retry_of": "first", "attempt": 2})
+    server.emit("whole", "before", NewEvent(event_type="log", payload={"message": "Zyxwv token=s3cret"}))
+    (artifact,) = [server.store.add_artifact("whole", io.BytesIO(b"a report"), "report token=s3cret.txt")]
+    server.emit("whole", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    server.store.erase_events("whole", [2], actor="ann", reason="the customer asked for it")
+    page = server.get("/tasks/whole/export.html").text
+    for text in ("branch=</span>main", 'href="https://example.org/pr/7"', "build-7", "retry of <span", "first</span>"):
+        assert text in page, text
+    assert "Zyxwv" not in page
+    assert "s3cret" not in page
+    assert "Erased by ann" in page
+    assert "the customer asked for it" in page
+    assert str(artifact.payload["sha256"]) in page
+    assert 'href="/' not in page
+    link = json.loads(server.get("/tasks/whole/export.ndjson").text.splitlines()[0])["chain"]["link"]
+    assert f"{link}</span>" in page
+    server.store.hold_task("whole", "evidence of May", actor="ann")
+    assert re.search("Held by ann since .*evidence of May", server.get("/tasks/whole/export.html").text)
+    server.store.hold_task("whole", None, actor="ann")
+    before = server.get("/tasks/whole/export.html").text
+    asyncio.run(server.store.cold.amove("whole"))
+    cold = server.get("/tasks/whole/export.html").text
+    assert "In cold storage since" in cold
+    facts = r"signed up to #\d+ by .*?</time>|not signed|<p class=\"quiet\">In cold storage since.*?</p>\n"
+    assert re.sub(facts, "", cold) == re.sub(facts, "", before)
+
+
+def test_an_export_has_all_signed_heads_of_a_very_long_log(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signalbox.webapp.views.heads.PAGE", 3)
+    store = open_store(url)
+    store.append("run", [NewEvent(event_type="log")] * 5)
+    identity = task_of(store, "run").identity
+
+    def head(seq: int, reason: Reason) -> SignedHead:
+        names = {"task_id": "run", "identity": identity, "link": "00" * 32, "signed_at": "T", "key_id": "k"}
+        return SignedHead(**names, seq=seq, reason=reason, signature="s")
+
+    heads = [*(head(seq, "events") for seq in (1, 2, 3)), *(head(seq, "end") for seq in (3, 4, 5))]
+
+    async def read() -> list[SignedHead]:
+        await store.asign_heads(heads)
+        async with store.read() as view:
+            return await all_heads(view, "run")
+
+    found = asyncio.run(read())
+    assert sorted((head.seq, head.reason) for head in found) == sorted((head.seq, head.reason) for head in heads)
+    store.close()
 
 
 def test_the_html_export_of_a_very_long_run_is_cut_with_a_note(server: Server) -> None:

@@ -16,6 +16,7 @@ from signalbox.webapp.acts.erasing import erase_events
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import endpoint
+from signalbox.webapp.views.heads import all_heads
 
 blueprint = Blueprint("api_proofs", __name__, url_prefix="/api/tasks")
 
@@ -48,7 +49,7 @@ class ErasureResponse(msgspec.Struct):
 @endpoint("Read the newest link and the signed heads of a log.")
 async def heads(task_id: str) -> HeadsResponse:
     async with store().read() as view:
-        claims, found = await view.log_claims(task_id), await view.signed_heads(task_id)
+        claims, found = await view.log_claims(task_id), await all_heads(view, task_id)
     link = claims.link.hex() if claims.link is not None else None
     return HeadsResponse(identity=claims.identity, seq=claims.latest_seq, link=link, ended=claims.ended, heads=found)
 

@@ -20,6 +20,7 @@ from signalbox.webapp.export import ndjson, spans_csv
 from signalbox.webapp.export.paging import LinkedPage, event_pages, linked_pages, span_pages
 from signalbox.webapp.export.raw import raw_details, raw_line
 from signalbox.webapp.http.endpoint import endpoint
+from signalbox.webapp.views.heads import all_heads
 from signalbox.webapp.views.run_report import redacted, run_report
 
 blueprint = Blueprint("export", __name__)
@@ -81,7 +82,7 @@ async def events(task_id: str, query: NdjsonParameters) -> Response:
     redaction = None if query.full else _redaction()
     async with store().read() as view:
         task = await view.task(task_id)
-        claims, heads = await view.log_claims(task_id), await view.signed_heads(task_id)
+        claims, heads = await view.log_claims(task_id), await all_heads(view, task_id)
     pages = linked_pages(store(), task)
 
     def lines(page: LinkedPage) -> bytes:

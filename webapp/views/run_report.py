@@ -7,10 +7,15 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from signalbox.store import Event, Reading
+from signalbox.store.chain.heads import SignedHead
+from signalbox.store.chain.verification import Claims
 from signalbox.store.redaction.rules import Redaction
-from signalbox.store.state import Checkpoint, Permission, Phase, SentMessage, Span, Task
+from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Span, Task
 from signalbox.webapp.views.cancellation import Cancellation, cancellation_of
 from signalbox.webapp.views.failure import Failure, failure_of
+from signalbox.webapp.views.heads import all_heads
+from signalbox.webapp.views.labels import HeaderLabels, labels_of
+from signalbox.webapp.views.retries import Retry, origin_of
 from signalbox.webapp.views.span_tree import SpanLine, lines
 
 REPORT_EVENTS = 5000
@@ -18,12 +23,16 @@ REPORT_SPANS = 1000
 REPORT_CHECKPOINTS = 1000
 REPORT_PERMISSIONS = 1000
 REPORT_MESSAGES = 200
+REPORT_ARTIFACTS = 1000
 REPORT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A run with its newest events, and with its other parts, such as spans and messages, up to the limits above."""
+    """A run with its newest events, and with its other parts, such as spans and messages, up to the limits above.
+
+    `claims` has the newest link of the log, and `head` is its newest signed head.
+    """
 
     task: Task
     phases: list[Phase]
@@ -31,6 +40,9 @@ class Report:
     checkpoints: list[Checkpoint]
     permissions: list[Permission]
     messages: list[SentMessage]
+    artifacts: list[Artifact]
+    claims: Claims
+    head: SignedHead | None
     events: list[Event]
     failure: Failure | None = None
     cancellation: Cancellation | None = None
@@ -45,10 +57,21 @@ class Report:
         """The spans as a tree."""
         return lines(self.spans)
 
+    @property
+    def labels(self) -> HeaderLabels:
+        """The tags, the links and the other metadata."""
+        return labels_of(self.task)
+
+    @property
+    def origin(self) -> Retry | None:
+        """The run of which this one is a retry."""
+        return origin_of(self.task)
+
 
 async def run_report(view: Reading, task_id: str) -> Report:
     """Read a run in one consistent view. Raises UnknownTask."""
     task = await view.task(task_id)
+    heads = await all_heads(view, task_id)
     return Report(
         task=task,
         phases=await view.phases(task_id),
@@ -56,6 +79,9 @@ async def run_report(view: Reading, task_id: str) -> Report:
         checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
         permissions=await view.permissions(task_id, open_only=False, limit=REPORT_PERMISSIONS),
         messages=await view.latest_messages(task_id, REPORT_MESSAGES),
+        artifacts=await view.artifacts(task_id, REPORT_ARTIFACTS),
+        claims=await view.log_claims(task_id),
+        head=heads[-1] if heads else None,
         failure=await failure_of(view, task),
         cancellation=await cancellation_of(view, task),
         events=_newest(await view.brief().rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS)),
@@ -82,6 +108,7 @@ def redacted(report: Report, redaction: Redaction) -> Report:
         checkpoints=[hide(one) for one in report.checkpoints],
         permissions=[hide(one) for one in report.permissions],
         messages=[hide(one) for one in report.messages],
+        artifacts=[hide(one) for one in report.artifacts],
         events=[redaction.event(event) for event in report.events],
         failure=_without_secrets(report.failure, redaction) if report.failure else None,
         cancellation=replace(
