@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from functools import cache
 from importlib.resources import files
 
 import psycopg
@@ -36,12 +37,17 @@ was recovered to an earlier time or that was a standby before: then PostgreSQL s
 
 def known() -> list[tuple[str, str]]:
     """Return all migrations as (name, SQL), in order."""
+    return list(_scripts())
+
+
+@cache
+def _scripts() -> tuple[tuple[str, str], ...]:
     scripts = [
         entry
         for entry in files("signalbox.store.postgresql").joinpath("schema").iterdir()
         if entry.name.endswith(".sql")
     ]
-    return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
+    return tuple((script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name))
 
 
 def migrate(connection: psycopg.Connection) -> None:

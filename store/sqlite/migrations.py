@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
+from functools import cache
 from importlib.resources import files
 
 from signalbox.store.errors import StoreDamaged
@@ -38,10 +39,15 @@ NOT_MIGRATED = (
 
 def known() -> list[tuple[str, str]]:
     """Return all migrations as (name, SQL), in order."""
+    return list(_scripts())
+
+
+@cache
+def _scripts() -> tuple[tuple[str, str], ...]:
     scripts = [
         entry for entry in files("signalbox.store.sqlite").joinpath("schema").iterdir() if entry.name.endswith(".sql")
     ]
-    return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
+    return tuple((script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name))
 
 
 def migrate(connection: sqlite3.Connection, *, keep: bool = True) -> None:
