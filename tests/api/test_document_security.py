@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.support.example_run import fill
 from tests.support.openapi import OPERATIONS, address, check
 from tests.support.people import Headers, project, token, wait_until_guarded
+from tests.support.plain_client import PlainClient
 from tests.support.server import Server
 
 
@@ -36,7 +36,7 @@ def test_the_response_to_each_caller_matches_the_declared_security(
     guarded: tuple[Server, dict[str, Headers]], name: str
 ) -> None:
     server, callers = guarded
-    with httpx.Client(base_url=server.url) as client:
+    with PlainClient(server.url) as client:
         for caller, headers in callers.items():
             if name.endswith("/login"):
                 continue

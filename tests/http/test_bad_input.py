@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.example_run import fill
+from tests.support.plain_client import PlainClient
 from tests.support.server import Server
 
 PAGES = {
@@ -64,26 +65,24 @@ def client(shared_server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-def get(client: httpx.Client, url: str) -> httpx.Response:
-    """Send a GET request; read the whole response unless it is a stream."""
-    with client.stream("GET", url) as response:
-        if not response.headers.get("content-type", "").startswith("text/event-stream"):
-            response.read()
-        return response
+@pytest.fixture(scope="module")
+def browser(client: httpx.Client) -> Iterator[PlainClient]:
+    with PlainClient(str(client.base_url), {"Accept": "text/html"}) as browser:
+        yield browser
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_names_the_invalid_parameter(client: httpx.Client, path: str) -> None:
+def test_a_page_names_the_invalid_parameter(browser: PlainClient, path: str) -> None:
     mark = "&" if "?" in path else "?"
     for name in PAGES[path].split():
         for text in HOSTILE:
-            response = get(client, f"{path}{mark}{name}={quote(text)}")
+            response = browser.request("GET", f"{path}{mark}{name}={quote(text)}")
             assert response.status_code < 500, f"{name}={text[:40]!r}"
             if response.status_code == 400:
                 assert name in response.text, f"{name}={text[:40]!r}"
             assert len(response.headers.get("location", "")) < 25_000
         for raw in ("%FF", "%ED%A0%80", "%", "%zz"):
-            assert get(client, f"{path}{mark}{name}={raw}").status_code < 500
+            assert browser.request("GET", f"{path}{mark}{name}={raw}").status_code < 500
 
 
 @pytest.mark.parametrize(
@@ -100,14 +99,14 @@ def test_a_page_names_the_invalid_parameter(client: httpx.Client, path: str) -> 
         "/tasks?q=" + "a" * 257,
     ],
 )
-def test_an_invalid_parameter_is_refused(client: httpx.Client, url: str) -> None:
-    assert get(client, url).status_code == 400
+def test_an_invalid_parameter_is_refused(browser: PlainClient, url: str) -> None:
+    assert browser.request("GET", url).status_code == 400
 
 
-def test_a_list_stream_refuses_a_cursor_of_another_order(client: httpx.Client) -> None:
+def test_a_list_stream_refuses_a_cursor_of_another_order(browser: PlainClient) -> None:
     cursor = "2026-11-21T14:02:07.000000Z~run"
-    assert get(client, f"/live/tasks?sort=longest&cursor={cursor}").status_code == 409
-    assert get(client, f"/live/tasks?sort=newest&cursor={cursor}").status_code == 200
+    assert browser.request("GET", f"/live/tasks?sort=longest&cursor={cursor}").status_code == 409
+    assert browser.request("GET", f"/live/tasks?sort=newest&cursor={cursor}").status_code == 200
 
 
 @pytest.mark.parametrize("path", FORMS)
