@@ -7,8 +7,8 @@ never causes a wrong hit. Everything here is pure; `store/indexing.py` fills the
 
 from __future__ import annotations
 
-from signalbox.store.search.query import MIN_TEXT_CHARS, PERIODS, SearchQuery
-from signalbox.store.search.results import IndexState, SearchCounts, SearchHit, SearchPage
+from signalbox.store.search.query import MIN_TEXT_CHARS, PERIODS, SEARCH_SECONDS, SearchQuery
+from signalbox.store.search.results import IndexProgress, IndexState, SearchCounts, SearchHit, SearchPage
 from signalbox.store.search.snippets import Snippet, snippet_of
 from signalbox.store.search.texts import MAX_TEXT_CHARS, TEXT_KEYS, folded
 
@@ -16,7 +16,9 @@ __all__ = [
     "MAX_TEXT_CHARS",
     "MIN_TEXT_CHARS",
     "PERIODS",
+    "SEARCH_SECONDS",
     "TEXT_KEYS",
+    "IndexProgress",
     "IndexState",
     "SearchCounts",
     "SearchHit",

@@ -7,6 +7,9 @@ import msgspec
 MIN_TEXT_CHARS = 3
 """The index knows pieces of three characters, so a shorter text cannot be searched for."""
 
+SEARCH_SECONDS = 0.2
+"""How long a search may take. After half of this, it only looks for a page that is not full yet."""
+
 PERIODS = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """The periods by which hits are counted, in seconds."""
 

@@ -5,31 +5,43 @@ from __future__ import annotations
 import msgspec
 
 from signalbox.store.events import Event
+from signalbox.store.search.documents import BLOCK_EVENTS
 
 
-class IndexState(msgspec.Struct, frozen=True):
+class IndexProgress(msgspec.Struct, frozen=True):
     """How far the index is.
 
-    `behind` is the number of event ids after the last indexed block, and `indexed_until` the time of the newest event
-    in it, "" if there is none. Up to `MAX_TAIL` events that are not indexed yet are searched without the index, so they
-    are found too: `found_all` says whether every event can be found. `changed` is the number of blocks whose events
-    have changed since they were indexed. `size` is in bytes. `problem` says why there is no index, or is
-    empty. `rebuilding` says that it is about to be filled anew.
+    `next_block` is the first block that is not indexed, and `behind` the number of event ids from there on.
+    `indexed_until` is the time of the newest event before, "" if there is none. Up to `MAX_TAIL` events that are not
+    indexed yet are searched without the index, so they are found too: `found_all` says whether every event can be
+    found. `changed` is the number of blocks whose events have changed since they were indexed. `problem` says why there
+    is no index, or is empty. `rebuilding` says that it is about to be filled anew.
     """
 
     on: bool
+    next_block: int
     behind: int
     indexed_until: str
-    blocks: int
-    size: int
     changed: int = 0
     problem: str = ""
     rebuilding: bool = False
 
     @property
+    def end(self) -> int:
+        """The event id after the newest one that was ever assigned."""
+        return max(self.next_block * BLOCK_EVENTS, 1) + self.behind
+
+    @property
     def found_all(self) -> bool:
         """Whether a search finds every event."""
         return not self.changed and (not self.on or self.behind <= MAX_TAIL)
+
+
+class IndexState(IndexProgress, frozen=True):
+    """How far the index is, the number of its `blocks`, and its `size` in bytes, which take longer to count."""
+
+    blocks: int = 0
+    size: int = 0
 
 
 class IndexWork(msgspec.Struct, frozen=True):
@@ -108,6 +120,6 @@ class SearchPage(msgspec.Struct, frozen=True):
     older: int | None
     newer: int | None
     counts: SearchCounts
-    index: IndexState
+    index: IndexProgress
     reached: str | None = None
     unread: int = 0

@@ -10,7 +10,7 @@ from signalbox.store.contract import Reading
 from signalbox.store.contract.values import ColdTask
 from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.events import Event
-from signalbox.store.search import SearchPage, SearchQuery
+from signalbox.store.search import SEARCH_SECONDS, SearchPage, SearchQuery
 from signalbox.store.search.documents import IndexedEvent
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.views import Views
@@ -145,7 +145,7 @@ class RoutedView:
         task.cold_since = cold.moved_at if cold is not None else None
         return task
 
-    async def search_all(self, query: SearchQuery, *, seconds: float = 0.25) -> SearchPage:
+    async def search_all(self, query: SearchQuery, *, seconds: float = SEARCH_SECONDS) -> SearchPage:
         return await self._hot.search_all(query, seconds=seconds, cold=await self._cold_logs())
 
     async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:

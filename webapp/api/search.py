@@ -54,7 +54,7 @@ class CountsResponse(msgspec.Struct, kw_only=True):
 class IndexResponse(msgspec.Struct, kw_only=True):
     """How far the index is. With `found_all` false, events after `indexed_until` may be missing from the matches.
 
-    `behind` is the number of events that are not indexed yet. `size` is in bytes. `problem` says why there is no index;
+    `behind` is the number of events that are not indexed yet. `problem` says why there is no index;
     without one, searches are slower.
     """
 
@@ -62,7 +62,6 @@ class IndexResponse(msgspec.Struct, kw_only=True):
     found_all: bool
     behind: int
     indexed_until: str
-    size: int
     problem: str
 
 
@@ -118,7 +117,6 @@ def _response(page: SearchPage, text: str) -> SearchResponse:
             found_all=index.found_all,
             behind=index.behind,
             indexed_until=index.indexed_until,
-            size=index.size,
             problem=index.problem,
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from signalbox.store.search import IndexState, SearchPage, SearchQuery
+from signalbox.store.search import SEARCH_SECONDS, IndexState, SearchPage, SearchQuery
 from signalbox.store.search.documents import IndexedEvent
 from signalbox.store.search.results import IndexPart, IndexWork
 
@@ -13,7 +13,7 @@ from signalbox.store.search.results import IndexPart, IndexWork
 class SearchReading(Protocol):
     """Reads of the search over all runs. The last three are for the process that fills the index."""
 
-    async def search_all(self, query: SearchQuery, *, seconds: float = 0.25) -> SearchPage:
+    async def search_all(self, query: SearchQuery, *, seconds: float = SEARCH_SECONDS) -> SearchPage:
         """Return a page of the events that `query` finds in all tasks, with counts.
 
         The search stops after about `seconds`: see `SearchPage.reached`. Heartbeats are never found. Raises

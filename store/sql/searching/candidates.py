@@ -9,13 +9,19 @@ from typing import NamedTuple
 
 from signalbox.store.search.coarse import PART_BLOCKS, FilterQuestion, blocks_of
 from signalbox.store.search.documents import BLOCK_EVENTS, block_of
-from signalbox.store.search.results import MAX_TAIL
+from signalbox.store.search.results import MAX_TAIL, IndexProgress
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.searching.comparison import Wanted
 from signalbox.store.sql.views.base import Rows
 
-FIRST_BATCH, LAST_BATCH = 32, 512
-"""Blocks of the first read, and of the last ones: each read is twice as large as the one before."""
+FIRST_NAMED, GROWTH, LAST_NAMED = 128, 4, 2048
+"""Blocks that the index names at first, the factor of the next times, and the most blocks of one time.
+
+Each time costs as much as looking up all pieces of the text, so there are few.
+"""
+
+EVERY = 512
+"""Blocks of one yield when all blocks are read."""
 
 MAX_CHANGED = 1000
 """Changed blocks that a search reads although the index may not name them."""
@@ -47,31 +53,34 @@ class CandidateViews(Rows):
     def _events_of_blocks(self, blocks: Sequence[int]) -> Condition:
         """Return a table with the events of these blocks under the name `e`, and its values."""
 
-    async def _candidates(self, wanted: Wanted, low: int, high: int, ascending: bool) -> AsyncIterator[Blocks]:
+    async def _candidates(
+        self, wanted: Wanted, progress: IndexProgress, low: int, high: int, ascending: bool
+    ) -> AsyncIterator[Blocks]:
         """Yield the blocks with low <= block < high that may have hits. Each yield settles the next range of blocks.
 
         Blocks that are not indexed all may have hits. They are left out if there are too many.
         """
-        ((next_block, on),) = await self._rows("SELECT next_block, is_on FROM search_state")
-        end = block_of(await self.latest_event_id()) + 1
-        indexed = max(low, min(next_block, high)) if on else low
-        changed = await self._named_otherwise(wanted, low, indexed) if on else []
-        parts = [self._indexed(wanted, low, indexed, ascending, changed)] if on and not wanted.is_empty else []
-        if not parts:
-            parts = [_every(low, indexed, ascending)]
-        if not on or (end - next_block - 1) * BLOCK_EVENTS <= MAX_TAIL:
+        end, on = block_of(progress.end - 1) + 1, progress.on
+        indexed = max(low, min(progress.next_block, high)) if on else low
+        parts = [_every(low, indexed, ascending)]
+        if on and not wanted.is_empty:
+            changed = await self._named_otherwise(wanted, progress, low, indexed)
+            parts = [self._indexed(wanted, low, indexed, ascending, changed)]
+        if not on or (end - progress.next_block - 1) * BLOCK_EVENTS <= MAX_TAIL:
             parts.append(_every(indexed, high, ascending))
         for part in parts if ascending else reversed(parts):
             async for blocks in part:
                 yield blocks
 
-    async def _named_otherwise(self, wanted: Wanted, low: int, high: int) -> list[int]:
+    async def _named_otherwise(self, wanted: Wanted, progress: IndexProgress, low: int, high: int) -> list[int]:
         """Return the blocks with low <= block < high that the index may not name, but that may have hits, sorted.
 
         They are the blocks that are indexed again, and those of the parts whose filter tells that they may have hits.
         """
-        changed = await self._rows("SELECT block FROM search_changed LIMIT ?", MAX_CHANGED)
-        found = {block for (block,) in changed if low <= block < high}
+        found = set()
+        if progress.changed:
+            changed = await self._rows("SELECT block FROM search_changed LIMIT ?", MAX_CHANGED)
+            found = {block for (block,) in changed if low <= block < high}
         asks, after = FilterQuestion(wanted.grams, wanted.terms), low // PART_BLOCKS - 1
         while True:
             sql = "SELECT part, filter FROM search_parts WHERE part > ? AND part <= ? ORDER BY part LIMIT ?"
@@ -85,7 +94,7 @@ class CandidateViews(Rows):
     async def _indexed(
         self, wanted: Wanted, low: int, high: int, ascending: bool, changed: Sequence[int]
     ) -> AsyncIterator[Blocks]:
-        size = FIRST_BATCH
+        size = FIRST_NAMED
         while low < high:
             found = await self._named_by_index(wanted, low, high, size, ascending)
             first, last = low, high
@@ -94,14 +103,12 @@ class CandidateViews(Rows):
             also = changed[bisect_left(changed, first) : bisect_left(changed, last)]
             yield Blocks(sorted({*found, *also}, reverse=not ascending), first, last)
             low, high = (last, high) if ascending else (low, first)
-            size = min(size * 2, LAST_BATCH)
+            size = min(size * GROWTH, LAST_NAMED)
 
 
 async def _every(low: int, high: int, ascending: bool) -> AsyncIterator[Blocks]:
-    size = FIRST_BATCH
     while low < high:
-        first, last = (low, min(low + size, high)) if ascending else (max(low, high - size), high)
+        first, last = (low, min(low + EVERY, high)) if ascending else (max(low, high - EVERY), high)
         blocks = range(first, last)
         yield Blocks(list(blocks if ascending else reversed(blocks)), first, last)
         low, high = (last, high) if ascending else (low, first)
-        size = min(size * 2, LAST_BATCH)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from signalbox.store.events import Event
-from signalbox.store.search import SearchQuery
+from signalbox.store.search import IndexProgress, SearchQuery
 from signalbox.store.search.documents import BLOCK_EVENTS, IndexedEvent, block_of
-from signalbox.store.sql.searching.candidates import FIRST_BATCH, LAST_BATCH, CandidateViews
+from signalbox.store.sql.searching.candidates import Blocks, CandidateViews
 from signalbox.store.sql.searching.comparison import EventComparison, Hit, wanted
+from signalbox.store.sql.searching.stretches import Range, Stretches
+
+FIRST_BATCH, GROWTH, LAST_BATCH = 32, 4, 512
+"""Blocks of the first read, the factor of the next ones, and the most blocks of one read."""
 
 COLD_BATCH = 64
 """Blocks that are read together when tasks are in cold storage, because their files take longer."""
@@ -23,19 +27,23 @@ class Scan:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._until, self._seconds = time.monotonic() + seconds, seconds
+        self._began, self._seconds = time.monotonic(), seconds
         self.ended = False
         self.reached: int | None = None
+
+    def rest(self, seconds: float) -> Scan:
+        """Return a pass that begins now and stops `seconds` after this one began."""
+        return Scan(max(0.0, self._began + seconds - time.monotonic()))
 
     @property
     def is_half_over(self) -> bool:
         """Whether half of the time is over."""
-        return time.monotonic() > self._until - self._seconds / 2
+        return time.monotonic() > self._began + self._seconds / 2
 
     @property
     def is_late(self) -> bool:
         """Whether the time is up."""
-        return time.monotonic() > self._until
+        return time.monotonic() > self._began + self._seconds
 
 
 class OneLog(Protocol):
@@ -54,46 +62,70 @@ class OneLog(Protocol):
 class OtherLogs(Protocol):
     """Logs that are not in the database: see `ColdLogs`."""
 
+    unread: set[str]
+
     def views(self, blocks: Sequence[int], query: SearchQuery | None = None) -> AsyncIterator[OneLog]:
         """Yield the view of each task that may have events in these blocks."""
+
+    async def events(self, hits: Sequence[Hit]) -> list[Event]:
+        """Return the events of those hits that are not in the database."""
+
+
+class Search(NamedTuple):
+    """What the passes of one search have in common. `stretches` are the parts of the log to look at, or None."""
+
+    query: SearchQuery
+    progress: IndexProgress
+    stretches: Stretches | None
+    cold: OtherLogs | None
+
+    def parts(self, first: int, last: int) -> list[Range]:
+        """Return the ranges of blocks to look at with first <= block < last, in order."""
+        parts = [(first, last)] if self.stretches is None else self.stretches.parts()
+        clipped = [(max(first, low), min(last, high)) for low, high in parts]
+        return [(low, high) for low, high in clipped if low < high]
 
 
 class ScanViews(CandidateViews):
     """Runs passes."""
 
     async def _scan(
-        self,
-        query: SearchQuery,
-        scan: Scan,
-        low: int,
-        high: int,
-        *,
-        ascending: bool = False,
-        cold: OtherLogs | None = None,
+        self, search: Search, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
     ) -> AsyncGenerator[list[Hit]]:
         """Yield the hits with low <= event id < high in the order of the pass, in batches that may be empty.
 
-        The pass stops when its time is up.
+        The pass stops when its time is up. It reads about as many blocks as `limit` hits need.
         """
-        size, most = (FIRST_BATCH, LAST_BATCH) if cold is None else (FIRST_BATCH, COLD_BATCH)
-        first, last = block_of(low), block_of(high - 1) + 1
-        async for found in self._candidates(wanted(query), first, last, ascending):
+        parts = search.parts(block_of(low), block_of(high - 1) + 1)
+        blocks_read, found_hits, size = 0, 0, FIRST_BATCH
+        most = LAST_BATCH if search.cold is None else COLD_BATCH
+        async for found in self._to_read(search, parts, ascending):
             waiting = found.blocks
             while waiting:
                 part, waiting = waiting[:size], waiting[size:]
-                hits = await self._compared(query, part, low, high)
-                if cold is not None:
-                    async for view in cold.views(part, query):
-                        hits += await view._compared(query, part, low, high)
+                hits = await self._compared(search.query, part, low, high)
+                if search.cold is not None:
+                    async for view in search.cold.views(part, search.query):
+                        hits += await view._compared(search.query, part, low, high)
                 yield sorted(hits, reverse=not ascending)
-                size = min(size * 2, most)
+                blocks_read, found_hits = blocks_read + len(part), found_hits + len(hits)
+                size = min(size * GROWTH, most)
+                if found_hits:
+                    size = max(1, min(size, (limit - found_hits) * blocks_read // found_hits + 1))
                 scan.reached = part[-1] * BLOCK_EVENTS + (BLOCK_EVENTS - 1 if ascending else 0)
                 if scan.is_late and waiting:
                     return
             scan.reached = found.high * BLOCK_EVENTS - 1 if ascending else found.low * BLOCK_EVENTS
-            if scan.is_late and (found.high < last if ascending else found.low > first):
+            if scan.is_late and (found.high < parts[-1][1] if ascending else found.low > parts[0][0]):
                 return
         scan.ended = True
+
+    async def _to_read(self, search: Search, parts: Sequence[Range], ascending: bool) -> AsyncIterator[Blocks]:
+        """Yield the blocks of these parts of the log that may have hits, in the order of the pass."""
+        asked, stretches = wanted(search.query), search.stretches
+        for low, high in parts if ascending else reversed(parts):
+            async for found in self._candidates(asked, search.progress, low, high, ascending):
+                yield found if stretches is None else found._replace(blocks=stretches.only(found.blocks))
 
     async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> list[Hit]:
         """Return the hits with low <= event id < high in these blocks."""

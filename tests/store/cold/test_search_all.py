@@ -14,7 +14,7 @@ from signalbox.store import indexing as indexing_module
 from signalbox.store.cold import pack
 from signalbox.store.indexing import SearchIndexer
 from signalbox.store.loops import Loops
-from signalbox.store.search import IndexState, SearchPage, SearchQuery
+from signalbox.store.search import IndexProgress, SearchPage, SearchQuery
 from tests.store.contract.conftest import KINDS
 
 EVENTS = 300
@@ -66,8 +66,8 @@ async def answers(store: Store) -> list[SearchPage]:
         pages = [await view.search_all(query, seconds=30) for query in QUERIES]
     assert [page.unread for page in pages] == [0] * len(pages)
     # How far the index is may differ.
-    state = IndexState(on=True, behind=0, indexed_until="", blocks=0, size=0)
-    return [msgspec.structs.replace(page, index=state) for page in pages]
+    progress = IndexProgress(on=True, next_block=0, behind=0, indexed_until="")
+    return [msgspec.structs.replace(page, index=progress) for page in pages]
 
 
 async def wait_for_parts(store: Store, condition: Callable[[list[bool]], bool]) -> None:
