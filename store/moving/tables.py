@@ -219,6 +219,7 @@ NOT_MOVED = {
     "search_documents": "the index of the search",
     "search_parts": "the index of the search",
     "search_changed": "the index of the search",
+    "search_times": "the index of the search",
     "search_state": "the index of the search",
     "log_position": "the last event id is moved; the number of commits is the database's own",
     "recent_commits": "the transactions of one database",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from signalbox.store.search.coarse import PART_BLOCKS, FilterQuestion, blocks_of
-from signalbox.store.search.documents import BLOCK_EVENTS, block_of
+from signalbox.store.search.documents import BLOCK_EVENTS, LAST_SECOND, block_of
 from signalbox.store.search.results import MAX_TAIL, IndexProgress
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.searching.comparison import Wanted
@@ -65,7 +65,8 @@ class CandidateViews(Rows):
         parts = [_every(low, indexed, ascending)]
         if on and not wanted.is_empty:
             changed = await self._named_otherwise(wanted, progress, low, indexed)
-            parts = [self._indexed(wanted, low, indexed, ascending, changed)]
+            within = await self._at_the_time(wanted, low, indexed)
+            parts = [self._indexed(wanted, within, low, indexed, ascending, changed)]
         if not on or (end - progress.next_block - 1) * BLOCK_EVENTS <= MAX_TAIL:
             parts.append(_every(indexed, high, ascending))
         for part in parts if ascending else reversed(parts):
@@ -91,19 +92,40 @@ class CandidateViews(Rows):
                 return sorted(found)
             after = parts[-1][0]
 
+    async def _at_the_time(self, wanted: Wanted, low: int, high: int) -> tuple[int, int]:
+        """Return the range of blocks with low <= block < high that may have events of the wanted time."""
+        if wanted.since is None and wanted.until is None:
+            return low, high
+        since, until = wanted.since or 0, LAST_SECOND + 1 if wanted.until is None else wanted.until
+        sql = "SELECT min(part), max(part) FROM search_times WHERE newest >= ? AND oldest < ?"
+        ((first, last),) = await self._rows(sql, since, until)
+        if first is None:
+            return low, low
+        return max(low, blocks_of(first).start), min(high, blocks_of(last).stop)
+
     async def _indexed(
-        self, wanted: Wanted, low: int, high: int, ascending: bool, changed: Sequence[int]
+        self, wanted: Wanted, within: tuple[int, int], low: int, high: int, ascending: bool, changed: Sequence[int]
     ) -> AsyncIterator[Blocks]:
-        size = FIRST_NAMED
-        while low < high:
-            found = await self._named_by_index(wanted, low, high, size, ascending)
-            first, last = low, high
-            if len(found) == size:
-                first, last = (low, found[-1] + 1) if ascending else (found[-1], high)
-            also = changed[bisect_left(changed, first) : bisect_left(changed, last)]
-            yield Blocks(sorted({*found, *also}, reverse=not ascending), first, last)
-            low, high = (last, high) if ascending else (low, first)
+        """Yield the blocks that the index names `within` a range, and those of `changed` with low <= block < high."""
+        (first, last), size = within, FIRST_NAMED
+
+        def settled(found: Sequence[int], low: int, high: int) -> Blocks:
+            also = changed[bisect_left(changed, low) : bisect_left(changed, high)]
+            return Blocks(sorted({*found, *also}, reverse=not ascending), low, high)
+
+        while first < last:
+            found = await self._named_by_index(wanted, first, last, size, ascending)
+            is_last = len(found) < size
+            if ascending:
+                first = last if is_last else found[-1] + 1
+                yield settled(found, low, first)
+                low = first
+            else:
+                last = first if is_last else found[-1]
+                yield settled(found, last, high)
+                high = last
             size = min(size * GROWTH, LAST_NAMED)
+        yield settled([], low, high)
 
 
 async def _every(low: int, high: int, ascending: bool) -> AsyncIterator[Blocks]:

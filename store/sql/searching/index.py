@@ -62,6 +62,7 @@ def drop(db: Database, fence: Fence, limit: int) -> bool:
         return True
     db.execute("DELETE FROM search_changed")
     db.execute("DELETE FROM search_parts")
+    db.execute("DELETE FROM search_times")
     db.execute("UPDATE search_state SET rebuild = 0")
     return False
 

@@ -13,7 +13,7 @@ from signalbox.store.sql.dialect import Condition, one_of
 MAX_TASKS = 1000
 """With more tasks than this, a search reads the log without looking for stretches."""
 
-MAX_PARTS = 16
+MAX_PARTS = 4
 """The most parts of the log that a search asks the index for one by one."""
 
 _END = "(SELECT event_id FROM task_events e WHERE e.task_id = t.task_id ORDER BY seq {} LIMIT 1)"

@@ -1,0 +1,12 @@
+-- compatible-from: 018_occurred_index
+
+-- The times between which the events of a part of the log happened, in seconds since 1970, for searches with a time. A
+-- part is 64 blocks of the search index. A trigger keeps them, because an older version may fill the index too. They are
+-- never narrowed, so they may be wider than the times of the events that are left.
+CREATE TABLE search_times (part INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL);
+INSERT INTO search_times SELECT block / 64, min(oldest), max(newest) FROM search_blocks GROUP BY block / 64;
+
+CREATE TRIGGER search_times_of_block AFTER INSERT ON search_blocks BEGIN
+  INSERT INTO search_times VALUES (NEW.block / 64, NEW.oldest, NEW.newest) ON CONFLICT (part) DO UPDATE
+    SET oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest);
+END;
