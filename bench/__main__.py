@@ -25,6 +25,7 @@ from bench.scenarios.logging import logging
 from bench.scenarios.payloads import payload_sizes
 from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
+from bench.scenarios.search import search
 from bench.scenarios.spans import spans
 from bench.scenarios.stalled import stalled
 from bench.scenarios.start import start
@@ -39,6 +40,7 @@ SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "postgresql": postgresql,
     "record": record,
     "history": history,
+    "search": search,
     "console": console,
     "latency": latency,
     "spans": spans,
@@ -57,7 +59,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)} (all)")
     parser.add_argument(
-        "--scale", choices=SCALES, help="how much is measured: full (the default), quick, or brief (with --against)"
+        "--scale",
+        choices=SCALES,
+        help="how much is measured: full (the default), large, quick, or brief (with --against)",
     )
     parser.add_argument(
         "--against", metavar="REV", help="measure another version too, alternating with this one, and compare the two"
