@@ -15,7 +15,15 @@ from signalbox.store.search import SearchQuery
 from signalbox.store.sqlite.views import View
 from tests.support.search_index import fill
 
-SMALL_TABLES = {"search_state", "search_changed", "search_parts", "search_times", "json_each", "search_texts"}
+SMALL_TABLES = {
+    "search_state",
+    "search_changed",
+    "search_parts",
+    "search_times",
+    "json_each",
+    "search_texts",
+    "sqlite_sequence",
+}
 """`search_times` has a row for 1,024 events. A scan of `search_texts` uses the index of its pieces of text."""
 
 QUERIES = (

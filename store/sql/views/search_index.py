@@ -41,7 +41,7 @@ class SearchIndexViews(ScanViews):
             on=bool(on),
             next_block=next_block,
             behind=max(0, await self.latest_event_id() + 1 - max(next_block * BLOCK_EVENTS, 1)),
-            indexed_until=text_or_nothing(until) or "",
+            indexed_until=text_or_nothing(until),
             changed=changed if on else 0,
             problem=problem,
             rebuilding=bool(rebuild),

@@ -12,22 +12,9 @@ from signalbox.store import Store, TaskQuery, open_store
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.views import PostgresView
-from signalbox.store.search import SearchQuery
 from tests.support.every_read import reads_of_lists, reads_of_task, value_of
-from tests.support.search_index import fill
 from tests.support.shared_postgres import create_database
 from tests.support.varied_log import record, varied_log
-
-SEARCHED = (
-    SearchQuery("needle"),
-    SearchQuery("needle", level="error", kind="build", projects=("default",)),
-    SearchQuery("needle", since="1h", until="2099-01-01T00:00:00Z"),
-    SearchQuery("needle", statuses=("running", "failed")),
-    SearchQuery(failures=True, statuses=("running",)),
-)
-
-SMALL_SEARCH_TABLES = ("log_position", "search_state", "search_changed", "search_parts", "search_times")
-"""Tables that a search may scan: the largest is `search_times`, which has a row for 1,024 events."""
 
 SMALL_TABLES = ("projects", "saved_views", "log_position", "store_facts", "consumers", "task_audits")
 """Tables that may be scanned: they have few rows, except `task_audits`, whose newest rows a page shows."""
@@ -93,18 +80,3 @@ async def test_the_pages_of_the_task_list_are_read_in_the_order_of_an_index(view
         view.plans.clear()
         await view.tasks(query)
         assert not any("Sort" in plan for plan in view.plans), "\n\n".join(view.plans)
-
-
-async def test_a_search_finds_its_blocks_in_the_index_of_texts(view: ExplainedView, store: Store) -> None:
-    await fill(store)
-    # Only a bitmap scan can use such an index.
-    await view._connection.execute("SET enable_bitmapscan = on")
-    for query in SEARCHED:
-        view.plans.clear()
-        await view.search_all(query, seconds=30)
-        for plan in view.plans:
-            scanned = {line.split("Seq Scan on ")[1].split()[0] for line in plan.splitlines() if "Seq Scan on " in line}
-            assert scanned <= set(SMALL_SEARCH_TABLES), f"{query} scans {scanned}:\n{plan}"
-        named = [plan for plan in view.plans if plan.startswith("SELECT block FROM search_blocks")]
-        assert all("Bitmap Index Scan on search_texts" in plan for plan in named), "\n".join(named)
-        assert named
