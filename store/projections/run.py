@@ -84,6 +84,7 @@ def _read_interval(state: TaskState, event: Event) -> None:
 
 def leave(state: TaskState, event: Event, span: Span) -> None:
     task, payload = state.task, event.payload
+    _add_retry(state, event)
     code = number(payload.get("exit_code"))
     task.exit_code = int(code) if code is not None else None
     word = _STATUS_WORDS.get(lowered(payload, "status"))
@@ -136,8 +137,11 @@ def cancel_requested(state: TaskState, event: Event, span: Span) -> None:
 
 
 def retry_requested(state: TaskState, event: Event, span: Span) -> None:
+    if not is_claim(event):
+        _add_retry(state, event)
+
+
+def _add_retry(state: TaskState, event: Event) -> None:
     retry = event.payload.get("retry")
-    if is_claim(event):
-        return
     if is_task_id(retry) and retry not in state.task.retries and len(state.task.retries) < MAX_RETRIES:
         state.task.retries = [*state.task.retries, retry]

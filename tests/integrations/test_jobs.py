@@ -10,6 +10,7 @@ from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob,
 from signalbox.integrations.reporting.jobs.arguments import shown_arguments, shown_call
 from signalbox.integrations.reporting.jobs.origin import ItemPlace
 from signalbox.store import Store, open_task
+from signalbox.webapp.views.retries import Retry, origin_of, retries_of
 from tests.support.daemon import free_port
 from tests.support.log import log_of, spans_of, task_of, types_of
 
@@ -33,6 +34,9 @@ def test_a_failed_attempt_and_its_retry_are_linked_tasks(store: Store) -> None:
     assert (failed.status, failed.error) == ("failed", "the shop is away")
     assert log_of(store, "msgspec:1")[-1].payload["retry"] == "msgspec:1:2"
     assert (again.status, again.metadata["retry_of"], again.metadata["attempt"]) == ("queued", "msgspec:1", 2)
+    # Each is one click away from the other.
+    assert retries_of(failed) == [Retry("msgspec:1:2", 2)]
+    assert origin_of(again) == Retry("msgspec:1", 2)
 
 
 def test_attempts_of_a_work_item_are_attempts_of_one_span(store: Store) -> None:
