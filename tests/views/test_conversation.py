@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.history import History
+from signalbox.store.traces import TraceSpan, events_of_span
 from signalbox.webapp.views.conversation.blocks import AgentBranch, Block, Speech, ToolBlock, flat
 from signalbox.webapp.views.conversation.reading import Conversation, conversation_view, span_conversation
 from signalbox.webapp.views.time_travel import reading_as_of
+from tests.support.traces import NOON
 
 SYSTEM = {"role": "system", "content": "Be careful."}
 FIX = {"role": "user", "content": "Fix it."}
@@ -246,3 +250,39 @@ async def test_the_chunks_of_an_api_are_one_answer_and_one_call(store: Store, ap
     assert lines_of(found.blocks) == ["assistant: Hello"]
     assert found.task.usage is not None
     assert (found.task.usage.tokens.input, found.task.usage.tokens.output) == (10, 15)
+
+
+def traced(number: int, began: int, ended: int, parent: int | None, **attributes: Any) -> TraceSpan:
+    said = {f"gen_ai.{name}": value for name, value in attributes.items()}
+    return TraceSpan(
+        trace_id="5c" * 16,
+        span_id=f"{number:016x}",
+        parent_span_id=f"{parent:016x}" if parent else None,
+        name=f"step {number}",
+        started_ns=NOON + began * 10**9,
+        ended_ns=NOON + ended * 10**9,
+        attributes={name.replace("__", "."): value for name, value in said.items()},
+    )
+
+
+def talk_of_an_agent() -> list[TraceSpan]:
+    chat = {"operation__name": "chat", "request__model": "small-1"}
+    asks = [{"role": "assistant", "content": "I read the file.", "tool_calls": [CALL]}]
+    first = traced(2, 1, 2, 1, **chat, input__messages=json.dumps([FIX]), output__messages=json.dumps(asks))
+    tool = traced(3, 2, 4, 1, operation__name="execute_tool", tool__name="read", tool__call__id="c1")
+    history = [FIX, ASKS, READ]
+    last = traced(4, 4, 6, 1, **chat, input__messages=json.dumps(history), output__messages=json.dumps([DONE]))
+    return [first, tool, last, traced(1, 0, 6, None)]
+
+
+async def test_spans_in_any_order_are_the_conversation_that_they_are_in_order(store: Store) -> None:
+    told = {}
+    for number, order in enumerate(permutations(talk_of_an_agent())):
+        task_id = f"order-{number}"
+        for span in order:
+            store.append(task_id, events_of_span(span))
+        async with store.read() as view:
+            told[number] = lines_of((await conversation_view(view, task_id)).blocks)
+    assert len(told[0]) == 4
+    assert [told[0][0], told[0][-1]] == ["user: Fix it.", "assistant: Done. (3 earlier)"]
+    assert all(lines == told[0] for lines in told.values()), told

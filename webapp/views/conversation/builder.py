@@ -52,7 +52,7 @@ class Builder:
 
     @property
     def blocks(self) -> list[Block]:
-        """The blocks in the order of the log. A single agent is shown without a branch."""
+        """The blocks in the order of the events. A single agent is shown without a branch."""
         blocks = self._root.blocks
         while len(blocks) == 1 and isinstance(blocks[0], AgentBranch):
             blocks = blocks[0].blocks
@@ -348,7 +348,7 @@ def _is_unread(event: Event, call: ModelCall) -> bool:
 
 
 def build(events: Iterable[Event | tuple[Event, Streamed]], agents: AgentSpans, *, has_earlier: bool) -> list[Block]:
-    """Return the blocks of some events, in the order of the log. A streamed answer comes with its first event."""
+    """Return the blocks of some events, in their order. A streamed answer comes with its first event."""
     builder = Builder(agents, has_earlier=has_earlier)
     for one in events:
         if isinstance(one, Event):

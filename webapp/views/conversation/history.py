@@ -11,7 +11,7 @@ COMPARED_CALLS = 20
 
 
 class Histories:
-    """The messages of the calls of one agent, in the order of the log.
+    """The messages of the calls of one agent, in order.
 
     Instructions of the system are compared by themselves, because APIs send them apart from the messages.
     """

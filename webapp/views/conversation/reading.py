@@ -12,6 +12,7 @@ from signalbox.store.state import Span, Task
 from signalbox.webapp.views.conversation.agents import MAX_LEVELS, AgentSpans
 from signalbox.webapp.views.conversation.blocks import Block
 from signalbox.webapp.views.conversation.builder import build
+from signalbox.webapp.views.conversation.order import by_own_times
 from signalbox.webapp.views.conversation.stream import Streamed, streamed
 
 ENTRIES = 100
@@ -76,12 +77,13 @@ async def _read(view: TaskReading, task: Task, before: int | None, within: dict[
     spans = dict(within) if within is not None else await _spans(view, task, events.values())
     pieces = [await _answer(view, task, entry, spans) for entry in entries if entry.pieces]
     answers = {entry.first_seq: answer for entry, answer in zip((e for e in entries if e.pieces), pieces, strict=True)}
+    entries = by_own_times(entries, events)
     said = [(events[e.first_seq], answers[e.first_seq]) if e.pieces else events[e.first_seq] for e in entries]
     agents = AgentSpans(spans, _called(events.values()), _with_calls(spans, entries))
     return Conversation(
         task=task,
         blocks=build(said, agents, has_earlier=more or within is not None),
-        before=entries[0].first_seq if more and entries else None,
+        before=min(entry.first_seq for entry in entries) if more and entries else None,
         is_newest=before is None,
     )
 
