@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from signalbox.store.emitter.fit_payload import word
+from signalbox.store.state import Task
 
 SERVICE_NAME = "service.name"
 UNKNOWN_SERVICE = "unknown_service"
@@ -15,6 +17,8 @@ UNKNOWN_SERVICE = "unknown_service"
 METADATA_KEY = "opentelemetry"
 """The key of a task's metadata that says that the task was created for spans or log records."""
 
+_TRACE_ID = re.compile("[0-9a-f]{32}")
+
 _INSTANCE = ("service.namespace", SERVICE_NAME, "service.instance.id", "host.name", "process.pid")
 """The resource attributes that identify an instance of a service."""
 
@@ -22,6 +26,15 @@ _INSTANCE = ("service.namespace", SERVICE_NAME, "service.instance.id", "host.nam
 def task_id_of_trace(trace_id: str) -> str:
     """Return the id of the task of a trace that belongs to no run: the trace id itself, in lower case."""
     return trace_id.lower()
+
+
+def only_reports(task: Task) -> bool:
+    """Return whether a task consists of spans or log records only, so that no program reads requests and messages.
+
+    A task that a run has started is more, also if spans joined it.
+    """
+    is_received = METADATA_KEY in task.metadata or (task.trace is not None and bool(_TRACE_ID.fullmatch(task.task_id)))
+    return is_received and not task.spawn_seq
 
 
 def task_id_of_logs(resource: Mapping[str, Any]) -> str:

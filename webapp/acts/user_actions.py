@@ -15,6 +15,7 @@ from signalbox.store.contract import ColdTask
 from signalbox.store.errors import NotFound
 from signalbox.store.events import MAX_REASON_CHARS
 from signalbox.store.state import Task
+from signalbox.store.traces.tasks import only_reports
 from signalbox.webapp.auth.actor import AuditArguments, audit_arguments
 from signalbox.webapp.auth.guard import principal, task_identity
 from signalbox.webapp.auth.quota_guard import count_events
@@ -59,17 +60,29 @@ async def audit(action: str, task_id: str, **detail: Any) -> None:
 async def request_cancel(
     task_id: str, reason: str | None, identity: str | None = None, *, form: str | None = None
 ) -> Event:
-    """Ask a run to stop; a second request is more forceful. Raises UnknownTask, TaskReplaced, or Conflict if it ended.
+    """Ask a run to stop; a second request is more forceful. Raises UnknownTask, TaskReplaced, or Conflict if it ended
+    or nothing listens.
 
     With `identity`, only the task with that identity is asked. `form` identifies the form that sent the request: the
     same form asks once.
     """
-    async with store().glance() as view:
-        task = await view.task(task_id)
+    task = await listening_task(task_id)
     if task.ended:
         raise Conflict(f"the run has ended: it is {task.status}")
     key = await form_key("cancel", form) if form else None
     return await act(task_id, "cancel_requested", key=key, identity=identity, reason=reason)
+
+
+async def listening_task(task_id: str) -> Task:
+    """Return a task whose program may read requests and messages. Raises UnknownTask, and Conflict for a trace."""
+    async with store().glance() as view:
+        task = await view.task(task_id)
+    if only_reports(task):
+        raise Conflict(
+            "nothing listens: this task is a trace or a log of OpenTelemetry, whose program only sends spans and"
+            " records; a program that `signalbox run` starts can be asked"
+        )
+    return task
 
 
 async def form_key(act_name: str, form: str, *texts: str) -> str:

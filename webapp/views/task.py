@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from signalbox.store import Event
 from signalbox.store.contract import TaskPageReading
 from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, Resources, SentMessage, Task, Unfinished
+from signalbox.store.traces.tasks import only_reports
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
 from signalbox.webapp.views.outcome import Outcome
@@ -75,6 +76,11 @@ class TaskView:
     def cut(self) -> bool:
         """Whether the log has more rows than the window."""
         return self.task.rows > self.window
+
+    @property
+    def listens(self) -> bool:
+        """Whether the run's program may read requests to cancel and messages. A trace of OpenTelemetry has no such."""
+        return not only_reports(self.task)
 
     @property
     def changed_lines(self) -> list[SpanLine]:
