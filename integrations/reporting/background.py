@@ -18,6 +18,7 @@ import weakref
 from concurrent.futures import thread as _thread_pools  # noqa: F401
 from contextlib import suppress
 
+from signalbox.integrations.reporting.delivery import when_first_opened
 from signalbox.integrations.reporting.event_queue import CREATE_TASK, EventQueue, QueuedEvent
 from signalbox.integrations.reporting.snapshot import snapshot
 from signalbox.integrations.reporting.target import ReportTarget
@@ -167,6 +168,7 @@ _writers: weakref.WeakSet[BackgroundWriter] = weakref.WeakSet()
 _shared: dict[ReportTarget, BackgroundWriter] = {}
 _abandoned: list[WriterThread] = []
 _locked: list[threading.Lock] = []
+_held: list[bool] = []
 _before_flush: list[Callable[[], None]] = []
 _deadlines: list[float] = []
 
@@ -199,6 +201,9 @@ def _flush_all() -> None:
 
 
 def _before_fork() -> None:
+    if _held:
+        return
+    _held.append(True)
     deadline = time.monotonic() + FORK_WAIT_S
     for writer in list(_writers):
         lock = writer.busy
@@ -207,11 +212,13 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_parent() -> None:
+    _held.clear()
     while _locked:
         _locked.pop().release()
 
 
 def _after_fork_in_child() -> None:
+    _held.clear()
     _locked.clear()
     _deadlines.clear()
     for writer in list(_writers):
@@ -225,3 +232,6 @@ getattr(threading, "_register_atexit", atexit.register)(_flush_all)
 atexit.register(_flush_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+    # A store also waits before a fork for its callers. Python calls what was registered last first, so the second
+    # registration lets the threads of the writers end their calls before the store is held.
+    when_first_opened.append(lambda: os.register_at_fork(before=_before_fork))

@@ -11,6 +11,7 @@ from signalbox.integrations.reporting.target import ReportTarget
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from signalbox.store import NewEvent
@@ -23,6 +24,10 @@ KEPT_PATIENCE_S = 0.5
 
 MAX_KNOWN_TASKS = 10_000
 """Tasks of which the identity is remembered, so that no event reaches a later task with the same id."""
+
+
+when_first_opened: list[Callable[[], object]] = []
+"""Functions that are called once, after the first log of the process was opened."""
 
 
 class Delivery:
@@ -56,6 +61,8 @@ class Delivery:
         """Open the log at the first call. Raises any error of that."""
         if self._log is None:
             self._log = self._target.open()
+            while when_first_opened:
+                when_first_opened.pop()()
         return self._log
 
     def send_kept(self, timeout: float) -> None:

@@ -22,6 +22,7 @@ from signalbox.store.sqlite.connection import create_private, open_for_writing, 
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.file_uri import uri
+from signalbox.store.sqlite.forks import gate, hold_while_forking
 from signalbox.store.sqlite.free_pages import return_pages
 from signalbox.store.sqlite.peek import SqlitePeek
 from signalbox.store.sqlite.processes import SqliteProcesses
@@ -52,9 +53,10 @@ class SqliteStore(DatabaseStore):
         self.path = path
         create_private(path)
         self._file = DatabaseFile(path)
-        connection, facts = open_for_writing(path, synchronous)
+        with gate:
+            connection, facts = open_for_writing(path, synchronous)
+            self._file.opened()
         self.epoch, self._key = facts["epoch"], bytes.fromhex(facts["key"])
-        self._file.opened()
         self._reopening = Reopening(self._file, synchronous)
         super().__init__(SqliteWriter(connection, self._file, self._reopen, self._committed))
         self._readers = Readers(self._file)
@@ -63,6 +65,7 @@ class SqliteStore(DatabaseStore):
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = SqliteProcesses(self._calls, self._readers.rows)
         self.space = SpaceTables(self._calls, return_pages, lambda file: self.cold_files.delete_file(file))
+        hold_while_forking(self)
 
     @property
     def key(self) -> bytes | None:
@@ -94,7 +97,11 @@ class SqliteStore(DatabaseStore):
 
     def _forget_erased(self) -> None:
         # Pages of the write-ahead log still have the erased rows. If a reader needs them, a later checkpoint follows.
-        with suppress(sqlite3.Error), closing(sqlite3.connect(uri(self.path, make=False), uri=True)) as connection:
+        with (
+            gate,
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(uri(self.path, make=False), uri=True)) as connection,
+        ):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     # the file
@@ -131,6 +138,24 @@ class SqliteStore(DatabaseStore):
         self.epoch, self._key = found.epoch, bytes.fromhex(found.key)
         log.warning("the database %s was opened again; its epoch is %s", self.path, self.epoch)
         return found.connection
+
+    # forks: see `store.sqlite.forks`
+
+    def hold(self, timeout: float) -> bool:
+        """Keep other threads from writing until `let_go`. Returns False if that fails within `timeout` seconds."""
+        return self._writer.hold(timeout)
+
+    def let_go(self) -> None:
+        """Undo `hold`."""
+        self._writer.let_go()
+
+    def after_fork(self) -> None:
+        """Forget what belongs to the parent process. The child opens connections of its own when it needs them."""
+        self._file.after_fork()
+        self._writer.after_fork()
+        self._readers.after_fork()
+        for peek in list(self._peeks):
+            peek.after_fork()
 
     # closing
 

@@ -54,6 +54,7 @@ def connect(path: Path, synchronous: str, *, make: bool = True, alone: bool = Fa
         check_same_thread=False,
         factory=SqliteDatabase,
     )
+    connection.synchronous = synchronous
     try:
         connection.create_function("plain_json", 1, plain_json, deterministic=True)
         add_functions(connection)

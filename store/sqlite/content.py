@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from signalbox.store.sql.moved import moved_to
 from signalbox.store.sqlite.file_uri import uri
+from signalbox.store.sqlite.forks import SqliteConnection
 
 MAX_READS, READ_INTERVAL = 5, 0.002
 """A file that does not look like a database is read up to this many times, with these seconds in between."""
@@ -60,7 +61,11 @@ class Content:
         with suppress(OSError, sqlite3.Error):
             self._stamp = _stamp(os.stat(self._path))
             self._connection = sqlite3.connect(
-                uri(self._path, read_only=True), uri=True, isolation_level=None, check_same_thread=False
+                uri(self._path, read_only=True),
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=SqliteConnection,
             )
             self._read_newest(self._connection)
             with closing(self._open_file()) as file:
@@ -120,6 +125,10 @@ class Content:
             pass
         return False
 
+    def after_fork(self) -> None:
+        """Forget the connection of the parent process."""
+        self._connection = None
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -161,7 +170,9 @@ class Content:
     def _open_file(self) -> sqlite3.Connection:
         # With immutable=1 SQLite reads the file without its write-ahead log. Only SQLite may open and close the file:
         # closing a handle of our own would drop SQLite's locks.
-        return sqlite3.connect(f"{uri(self._path, read_only=True)}&immutable=1", uri=True, isolation_level=None)
+        return sqlite3.connect(
+            f"{uri(self._path, read_only=True)}&immutable=1", uri=True, isolation_level=None, factory=SqliteConnection
+        )
 
 
 def _facts(connection: sqlite3.Connection) -> Facts:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from functools import cached_property
 from operator import itemgetter
 
 from signalbox.store.sql.compressed import Compressor
 from signalbox.store.sql.rows import COLUMNS, to_json
+from signalbox.store.sqlite.forks import SqliteConnection
 from signalbox.store.sqlite.payloads import Places, compressed_rows
 from signalbox.store.sqlite.text_index import SqliteTextIndex
 from signalbox.store.sqlite.views import SQLITE
@@ -32,10 +32,11 @@ _NONE = ("",) * 6
 """The values that `_INSERT_BARE` sets and leaves out, of a row as in `Database.insert_events`."""
 
 
-class SqliteDatabase(sqlite3.Connection):
+class SqliteDatabase(SqliteConnection):
     """Implements `Database`. A subclass of the connection, because another layer would slow every statement."""
 
     dialect = SQLITE
+    synchronous = "NORMAL"
     compresses = False
     """Whether long payloads are stored compressed: see `compression`."""
 

@@ -20,6 +20,7 @@ from signalbox.store.sql.moved import MOVED
 from signalbox.store.sqlite.connection import is_broken
 from signalbox.store.sqlite.content import Content
 from signalbox.store.sqlite.damaged import is_truncated_wal
+from signalbox.store.sqlite.forks import gate
 from signalbox.store.urls import without_password
 
 log = logging.getLogger("signalbox.store")
@@ -97,14 +98,17 @@ class DatabaseFile:
     def compare(self) -> bool:
         """Compare all three files with the open ones. Return whether they are the same."""
         if self.lost is None:
-            self.lost = self._find_fault()
+            with gate:
+                self.lost = self._find_fault()
             if self.lost is not None:
                 log.error("the open database is no longer the one at %s: %s", self._db, self.lost)
         return self.lost is None
 
     def check_content(self) -> bool:
         """Check whether a transaction replaced the content of the database. Return whether it is still the same."""
-        if self.lost is None and self._content.restored():
+        with gate:
+            restored = self.lost is None and self._content.restored()
+        if restored:
             self.restored, self.lost = True, "the content of the database was replaced"
             log.error("the database %s was restored while it was open", self._db)
         if self.lost is None and (url := self._content.moved_to) is not None:
@@ -180,6 +184,11 @@ class DatabaseFile:
         if self.overwritten:
             return False
         return not self.is_same() or _identity(self._wal) in (None, self._wal_identity)
+
+    def after_fork(self) -> None:
+        """Forget the connection of the parent process, and what its readers opened."""
+        self._content.after_fork()
+        self.generation += 1
 
     def close(self) -> None:
         """Close the connection that compares the content."""

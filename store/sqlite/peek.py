@@ -11,6 +11,7 @@ from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.file_uri import uri
+from signalbox.store.sqlite.forks import SqliteConnection, gate
 
 BUSY_TIMEOUT = 0.05
 """Seconds for which a query waits for a lock. In WAL mode this happens only while the write-ahead log is recovered."""
@@ -33,7 +34,7 @@ class SqlitePeek:
             if self._file.lost is not None:
                 raise self._file.error()
             before, self._generation = None, self._file.generation
-        with translated_errors():
+        with gate, translated_errors():
             if self._connection is None:
                 self._connection = sqlite3.connect(
                     uri(self._file.path, read_only=True),
@@ -41,6 +42,7 @@ class SqlitePeek:
                     timeout=BUSY_TIMEOUT,
                     isolation_level=None,
                     check_same_thread=False,
+                    factory=SqliteConnection,
                 )
             # Sees the commits of all other connections (https://sqlite.org/pragma.html#pragma_data_version).
             (self._version,) = self._connection.execute("PRAGMA data_version").fetchone()
@@ -51,7 +53,7 @@ class SqlitePeek:
         assert self._connection is not None, "call moved() first"
         where = f"event_id > ? AND {PRESENT} ORDER BY event_id LIMIT ?"
         sql = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE {where}"
-        with self._file.recorded_errors(), translated_errors():
+        with gate, self._file.recorded_errors(), translated_errors():
             try:
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
             except sqlite3.OperationalError as error:
@@ -61,6 +63,10 @@ class SqlitePeek:
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
                 self._connection.text_factory = str
         return [event_with_identity_of(row) for row in rows]
+
+    def after_fork(self) -> None:
+        """Forget the connection of the parent process."""
+        self._connection = self._version = None
 
     def forget(self) -> None:
         """Make the next `moved()` return True."""
@@ -77,5 +83,6 @@ class SqlitePeek:
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with gate:
+                self._connection.close()
             self._connection = None

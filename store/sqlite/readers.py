@@ -19,6 +19,7 @@ from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.file_uri import uri
+from signalbox.store.sqlite.forks import SqliteConnection, park_while_forking
 from signalbox.store.sqlite.payloads import Functions
 from signalbox.store.sqlite.views import View
 
@@ -91,6 +92,11 @@ class Readers:
         self._rollbacks: set[asyncio.Task[None]] = set()
         self._view_limit = ViewLimit(MAX_READERS)
 
+    def after_fork(self) -> None:
+        """Forget the connections and the views of the parent process."""
+        self._idle, self._in_use, self._stopping, self._rollbacks = [], {}, set(), set()
+        self._view_limit = ViewLimit(MAX_READERS)
+
     @property
     def held_views(self) -> int:
         """The number of views that are held."""
@@ -158,9 +164,16 @@ class Readers:
 
     async def _connect(self) -> aiosqlite.Connection:
         connection = aiosqlite.connect(
-            uri(self._file.path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+            uri(self._file.path, read_only=True),
+            uri=True,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            # A child of a fork closes it in its only thread.
+            check_same_thread=False,
+            factory=SqliteConnection,
         )
         try:
+            park_while_forking(connection)
             await connection
             await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KB}")
             for name, function in Functions().by_name().items():

@@ -11,10 +11,11 @@ from signalbox.store.errors import StoreError, StoreLost
 from signalbox.store.sql.group_commit import GroupCommit, Job
 from signalbox.store.sql.group_commit.writer import refuse_expired
 from signalbox.store.sql.moved import moved_to
-from signalbox.store.sqlite.connection import is_busy, translated
+from signalbox.store.sqlite.connection import connect, is_busy, translated
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.forks import gate
 from signalbox.store.sqlite.saving import save_and_close
 
 
@@ -32,6 +33,11 @@ class SqliteWriter(GroupCommit):
         self._connection = connection
         self._file = file
         self._reopen = reopen
+        self._forked = False
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._forked = True
 
     def reopen(self) -> None:
         """Try to open the lost database again, unless another thread is writing. Raises nothing."""
@@ -51,6 +57,8 @@ class SqliteWriter(GroupCommit):
         return True
 
     def _close(self) -> None:
+        if self._forked:
+            return
         if self._file.compare():
             self._connection.close()
         else:
@@ -81,6 +89,8 @@ class SqliteWriter(GroupCommit):
 
     def _transaction(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         try:
+            if self._forked:
+                self._connect_in_child()
             if self._file.lost is not None:
                 self._connection = self._reopen(self._connection)
             if jobs[0].unchecked:
@@ -89,6 +99,14 @@ class SqliteWriter(GroupCommit):
         except sqlite3.DatabaseError as error:
             # Not `translated_errors`: a context manager adds two microseconds to every commit.
             raise translated(error) from error
+
+    def _connect_in_child(self) -> None:
+        """Open a connection of this process. The checks of a commit find out whether the file is still the same."""
+        before = self._connection
+        with gate:
+            self._connection = connect(self._file.path, before.synchronous, make=False)
+        self._connection.compresses = before.compresses
+        self._forked = False
 
     def _committed(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         try:

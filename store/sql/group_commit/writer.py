@@ -116,6 +116,20 @@ class GroupCommit(ABC):
                 self._drain()
                 self._close()
 
+    def hold(self, timeout: float) -> bool:
+        """Keep other threads from committing until `let_go`. Returns False if that fails within `timeout` seconds."""
+        return self._lock.acquire(timeout=timeout)
+
+    def let_go(self) -> None:
+        """Undo `hold`."""
+        self._lock.release()
+
+    def after_fork(self) -> None:
+        """Forget the lock and the jobs of the parent process, which commits them itself."""
+        self._lock = threading.Lock()
+        self._queue.clear()
+        self._returned.clear()
+
     def _drain(self) -> None:
         while self._queue or self._returned:
             self._commit(self._next_group())
