@@ -59,6 +59,8 @@ class WriterThread:
         self._attempt_failed = False
         self.is_down = False
         self._next_report = 0.0
+        self._soon = False
+        self._next_soon = 0.0
         self._ending = False
 
     # for other threads
@@ -73,6 +75,14 @@ class WriterThread:
         self._thread.start()
         if self._wake.empty():
             self._wake.put(None)
+
+    def wake_soon(self) -> None:
+        """Deliver the events of now without a pause for others, unless that was done within the last `LINGER_S`."""
+        now = time.monotonic()
+        if now >= self._next_soon:
+            self._next_soon, self._soon = now + LINGER_S, True
+            self._hurry.set()
+        self.wake()
 
     def flush(self, timeout: float) -> bool:
         """Wait until the events of now are delivered. Returns False after `timeout` seconds or a failed attempt."""
@@ -143,6 +153,10 @@ class WriterThread:
                 self._wake.get(timeout=self._seconds_to_wait())
         if len(self.queue) < BATCH:
             self._hurry.wait(LINGER_S)
+        if self._soon:
+            # A flush that waits just now is delayed by one pause.
+            self._soon = False
+            self._hurry.clear()
         while not self._wake.empty():
             self._wake.get()
 

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from signalbox.integrations.reporting import writer_thread
 from signalbox.integrations.reporting.jobs import JobReporter, Origin, QueueJob, ReportedError
 from signalbox.integrations.reporting.jobs.arguments import shown_arguments, shown_call
 from signalbox.integrations.reporting.jobs.origin import ItemPlace
 from signalbox.store import Store, open_task
 from signalbox.webapp.views.retries import Retry, origin_of, retries_of
 from tests.support.daemon import free_port
-from tests.support.log import log_of, spans_of, task_of, types_of
+from tests.support.log import log_of, spans_of, task_of, types_of, wait_for_event
 
 
 def reporter_of(store: Store, **options: Any) -> JobReporter:
@@ -37,6 +40,15 @@ def test_a_failed_attempt_and_its_retry_are_linked_tasks(store: Store) -> None:
     # Each is one click away from the other.
     assert retries_of(failed) == [Retry("msgspec:1:2", 2)]
     assert origin_of(again) == Retry("msgspec:1", 2)
+
+
+def test_the_start_of_a_job_waits_for_no_other_event(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_thread, "LINGER_S", 3600.0)
+    reporter = reporter_of(store)
+    reporter.writer.append("early", "log", {"message": "opens the store"})
+    reporter.started(job(job_id="killed"))
+    wait_for_event(store.url, "msgspec:killed", lambda event: event.event_type == "runner_spawn")
+    assert types_of(store, "msgspec:killed") == ["runner_spawn"]
 
 
 def test_attempts_of_a_work_item_are_attempts_of_one_span(store: Store) -> None:

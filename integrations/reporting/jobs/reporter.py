@@ -107,11 +107,14 @@ class JobReporter:
         facts = {**self._facts(job), **facts}
         if job.place is not None:
             self._item(job, "work_item_start", facts)
+            self.writer.deliver_soon()
             return
         self._create(job)
         runner = {"runner_pid": os.getpid(), "runner_version": self._version, "host": platform.node() or None}
         self._run(job, "runner_spawn", {**runner, "heartbeat_interval": HEARTBEAT_INTERVAL, **facts})
         self.writer.keep_alive(job.task_id, HEARTBEAT_INTERVAL)
+        # A process that dies takes the events with it that the thread has not delivered.
+        self.writer.deliver_soon()
 
     @quiet
     def succeeded(self, job: QueueJob, result: Any = None) -> None:
