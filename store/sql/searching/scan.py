@@ -71,7 +71,7 @@ class OtherLogs(Protocol):
         """Return the events of those hits that are not in the database."""
 
 
-class Search(NamedTuple):
+class SearchScope(NamedTuple):
     """What the passes of one search have in common. `stretches` are the parts of the log to look at, or None."""
 
     query: SearchQuery
@@ -90,7 +90,7 @@ class ScanViews(CandidateViews):
     """Runs passes."""
 
     async def _scan(
-        self, search: Search, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
+        self, search: SearchScope, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
     ) -> AsyncGenerator[list[Hit]]:
         """Yield the hits with low <= event id < high in the order of the pass, in batches that may be empty.
 
@@ -120,7 +120,7 @@ class ScanViews(CandidateViews):
                 return
         scan.ended = True
 
-    async def _to_read(self, search: Search, parts: Sequence[Range], ascending: bool) -> AsyncIterator[Blocks]:
+    async def _to_read(self, search: SearchScope, parts: Sequence[Range], ascending: bool) -> AsyncIterator[Blocks]:
         """Yield the blocks of these parts of the log that may have hits, in the order of the pass."""
         asked, stretches = wanted(search.query), search.stretches
         for low, high in parts if ascending else reversed(parts):

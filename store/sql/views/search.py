@@ -9,7 +9,7 @@ from contextlib import aclosing
 from signalbox.store.search import PERIODS, SEARCH_SECONDS, SearchCounts, SearchHit, SearchPage, SearchQuery
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import Hit
-from signalbox.store.sql.searching.scan import OtherLogs, Scan, Search
+from signalbox.store.sql.searching.scan import OtherLogs, Scan, SearchScope
 from signalbox.store.sql.searching.stretches import Stretches, stretches_of, stretches_sql
 from signalbox.store.sql.views.search_index import SearchIndexViews
 from signalbox.store.times import epoch_seconds, now, timestamp
@@ -28,7 +28,7 @@ class SearchViews(SearchIndexViews):
         self, query: SearchQuery, *, seconds: float = SEARCH_SECONDS, cold: ColdLogs | None = None
     ) -> SearchPage:
         progress = await self._index_progress()
-        scan, search = Scan(seconds), Search(query, progress, await self._stretches(query), cold)
+        scan, search = Scan(seconds), SearchScope(query, progress, await self._stretches(query), cold)
         if query.within == ():
             scan.ended = True
             return await self._page(search, [], scan, _counts([], more=False))
@@ -51,7 +51,7 @@ class SearchViews(SearchIndexViews):
         return stretches_of(await self._rows(sql, *values))
 
     async def _hits(
-        self, search: Search, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
+        self, search: SearchScope, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False
     ) -> list[Hit]:
         found: list[Hit] = []
         async with aclosing(self._scan(search, scan, low, high, limit, ascending=ascending)) as batches:
@@ -61,7 +61,7 @@ class SearchViews(SearchIndexViews):
                     break
         return found[:limit]
 
-    async def _page(self, search: Search, hits: list[Hit], scan: Scan, counts: SearchCounts) -> SearchPage:
+    async def _page(self, search: SearchScope, hits: list[Hit], scan: Scan, counts: SearchCounts) -> SearchPage:
         query, cold = search.query, search.cold
         shown, more = hits[: query.limit], len(hits) > query.limit
         late = not more and not scan.ended
