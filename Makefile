@@ -30,8 +30,11 @@ run: venv ## start the server with its demo, on http://127.0.0.1:8000 (HOST=, PO
 	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 # All tests share one pool: no core is idle at the end of the first part. The browser tests come last.
-test: lint types browser ## run all checks that must pass
-	$(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS)
+# mypy uses one core, for a minute without its cache, so it runs beside the tests. Its report comes after theirs.
+test: lint browser ## run all checks that must pass
+	@report=$$(mktemp); $(BIN)/mypy >"$$report" 2>&1 & types=$$!; trap 'kill $$types' INT TERM; \
+	echo $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); tests=$$?; \
+	wait $$types; types=$$?; echo $(BIN)/mypy; cat "$$report"; rm -f "$$report"; exit $$((tests ? tests : types))
 
 quick: venv ## run the unit and API tests that start no programs
 	$(BIN)/pytest tests -m "not soak and not browsers and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)
