@@ -21,6 +21,13 @@ THREADS = 8
 """Reads of cold files at the same time. They have threads of their own, so that a slow bucket delays nothing else."""
 
 
+def load_modules() -> None:
+    """Load the modules that read cold files, which takes as long as a page. Otherwise the first read loads them."""
+    import signalbox.store.cold.cache
+    import signalbox.store.cold.temporary
+    import signalbox.store.cold.view  # noqa: F401
+
+
 class ColdFileReaders:
     """Implements `ColdReaders` of `store.sql.cold_reading` for the files of one store."""
 

@@ -9,27 +9,3 @@ Event ids, seqs, times, idempotency keys, identities and the epoch stay the same
 valid. A database is a `DatabaseSide` (`side.py`), and `tables.py` says what is moved. `target.py` decides whether a
 database may be the target. The marks in the databases are in `store/sql/moved.py`.
 """
-
-from __future__ import annotations
-
-from signalbox.store.moving.errors import (
-    DamagedSource,
-    MoveRefused,
-    MoveStopped,
-    StoresDiffer,
-    SwitchIncomplete,
-    SwitchTooSlow,
-)
-from signalbox.store.moving.move import MoveProgress, MoveResult, move_store
-
-__all__ = [
-    "DamagedSource",
-    "MoveProgress",
-    "MoveRefused",
-    "MoveResult",
-    "MoveStopped",
-    "StoresDiffer",
-    "SwitchIncomplete",
-    "SwitchTooSlow",
-    "move_store",
-]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from signalbox.store import LogQuery, NewEvent, SchemaTooNew, open_store
-from signalbox.store.moving import move_store
+from signalbox.store.moving.move import move_store
 from signalbox.store.sql import compressed
 from signalbox.store.sqlite import SqliteStore, migrations, payloads
 from signalbox.store.sqlite.compression import GONE_AFTER

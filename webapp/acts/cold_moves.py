@@ -12,6 +12,7 @@ import structlog
 
 from signalbox.store import Store, StoreError, StoreUnavailable, UnknownTask
 from signalbox.store.cold.errors import ColdPlaceUnavailable
+from signalbox.store.cold.reading import load_modules
 from signalbox.store.contract import ColdCounts, MovableTask
 from signalbox.store.errors import InvalidEvent, LeaseLost, StoreFull
 from signalbox.store.leadership import Leadership
@@ -107,6 +108,8 @@ class ColdMoves:
             self._fault, self.missing = None, 0
             await self._leadership.release()
             return self._idle_pause
+        if self.counts.tasks:
+            await asyncio.to_thread(load_modules)
         try:
             await self._check()
             if not self._leadership.held:

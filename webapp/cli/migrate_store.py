@@ -11,7 +11,8 @@ from types import FrameType
 
 import click
 
-from signalbox.store.moving import MoveProgress, MoveResult, MoveStopped, move_store
+from signalbox.store.moving.errors import MoveStopped
+from signalbox.store.moving.move import MoveProgress, MoveResult, move_store
 from signalbox.store.urls import without_password
 from signalbox.webapp.cli.table import print_json_object
 from signalbox.webapp.process.notice import notice

@@ -16,7 +16,7 @@ from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.backup import DamagedBackup, create_backup, restore_backup
 from signalbox.store.backup.errors import BackupRefused
 from signalbox.store.kinds import sqlite_path
-from signalbox.store.moving import move_store
+from signalbox.store.moving.move import move_store
 from tests.store.contract.conftest import KINDS
 from tests.support.command import signalbox
 from tests.support.varied_log import record, varied_log

@@ -12,7 +12,8 @@ from contextlib import closing
 import pytest
 
 from signalbox.store import NewEvent, Store, StoreError, StoreMoved, open_store
-from signalbox.store.moving import MoveProgress, copying, move_store, switching
+from signalbox.store.moving import copying, switching
+from signalbox.store.moving.move import MoveProgress, move_store
 from tests.store.moving.conftest import OTHER_KINDS
 from tests.support.full_store import fill
 from tests.support.raw_rows import rows_of

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from signalbox.store import NewEvent, StoreMoved, open_store
-from signalbox.store.moving import MoveResult, move_store
+from signalbox.store.moving.move import MoveResult, move_store
 from tests.store.moving.conftest import OTHER_KINDS
 
 TASKS, EVENTS_PER_TASK = 5000, 200

@@ -12,7 +12,9 @@ import psycopg
 import pytest
 
 from signalbox.store import NewEvent, Store, StoreError, StoreMoved, StoreUnavailable, open_store
-from signalbox.store.moving import MoveProgress, MoveRefused, StoresDiffer, copying, move_store, switching, tables
+from signalbox.store.moving import copying, switching, tables
+from signalbox.store.moving.errors import MoveRefused, StoresDiffer
+from signalbox.store.moving.move import MoveProgress, move_store
 from signalbox.store.people import digest_of
 from tests.store.moving.conftest import KINDS, OTHER_KINDS, PAIRS
 from tests.support.full_store import fill
