@@ -102,15 +102,21 @@ class BlockReader:
         except ZstdError as error:
             raise ValueError(f"has the column {name}, which cannot be decompressed: {error}") from error
 
-    def column(self, name: str) -> list[Any]:
-        """Return the values of a column. All are None if the file is older than the column."""
+    def column(self, name: str, low: int = 0, high: int | None = None) -> list[Any]:
+        """Return the values of a column, or those of the rows from `low` to before `high`.
+
+        All are None if the file is older than the column.
+        """
         content = self.text(name)
         try:
-            values = decoded(content, self._events) if content else [None] * self._events
-            return completed(values, self.rows(FIELDS)) if name == "link" and content else values
+            if not content:
+                return ([None] * self._events)[low:high]
+            if name == "link":
+                return completed(decoded(content, self._events), self.rows(FIELDS))[low:high]
+            return decoded(content, self._events, low, high)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise ValueError(f"has the column {name}, which cannot be read: {error}") from error
 
-    def rows(self, names: Sequence[str] = EVENTS.names) -> list[Row]:
-        """Return these columns of all events, row by row."""
-        return list(zip(*(self.column(name) for name in names), strict=True))
+    def rows(self, names: Sequence[str] = EVENTS.names, low: int = 0, high: int | None = None) -> list[Row]:
+        """Return these columns, row by row, of all events or of those from `low` to before `high`."""
+        return list(zip(*(self.column(name, low, high) for name in names), strict=True))

@@ -42,7 +42,7 @@ class CachedFile:
         """The readers of the file now, and whether the file was replaced or is no longer kept."""
         self.bytes = 0
         """The size of the temporary database."""
-        self._database = file.open_image()
+        self._database: sqlite3.Connection | None = None
         self.scratch = ScratchTable(file)
         """Answers searches in blocks that are not loaded."""
         self._lock = threading.RLock()
@@ -51,7 +51,6 @@ class CachedFile:
         """The seqs that the last searches found."""
         self._loaded: OrderedDict[int, int] = OrderedDict()
         self._pins: dict[int, int] = {}
-        self._measure()
 
     @property
     def task_id(self) -> str:
@@ -60,9 +59,15 @@ class CachedFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield the database. Raises ColdFileDamaged and StoreUnavailable in place of the errors of SQLite."""
+        """Yield the database. Raises ColdFileDamaged and StoreUnavailable in place of the errors of SQLite.
+
+        The first reader fetches the image. Reads of events by their seqs do not need it.
+        """
         try:
             with self._lock:
+                if self._database is None:
+                    self._database = self.file.open_image()
+                    self._measure(self._database)
                 yield self._database
         except sqlite3.DatabaseError as error:
             if is_damage(error):
@@ -120,33 +125,34 @@ class CachedFile:
             size = sum(len(row[_PAYLOAD]) for row in rows) + _ROW_BYTES * len(rows)
             database.execute("BEGIN")
             try:
-                self._make_room(size)
+                self._make_room(database, size)
                 database.executemany(_INSERT, rows)
                 database.execute("COMMIT")
             except BaseException:
                 database.execute("ROLLBACK")
                 raise
             self._loaded[number] = size
-            self._measure()
+            self._measure(database)
 
-    def _measure(self) -> None:
-        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
-        (page,) = self._database.execute("PRAGMA page_size").fetchone()
+    def _measure(self, database: sqlite3.Connection) -> None:
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        (page,) = database.execute("PRAGMA page_size").fetchone()
         self.bytes = pages * page
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, database: sqlite3.Connection, size: int) -> None:
         kept = sum(self._loaded.values())
         for number in list(self._loaded):
             if kept + size <= MAX_BYTES:
                 return
             if number not in self._pins:
                 block = self.index.blocks[number]
-                self._database.execute(_DELETE, (self.task_id, block.first_seq, block.last_seq))
+                database.execute(_DELETE, (self.task_id, block.first_seq, block.last_seq))
                 kept -= self._loaded.pop(number)
 
     def close(self) -> None:
         """Close the database, which deletes it."""
         with self._lock:
-            self._database.close()
+            if self._database is not None:
+                self._database.close()
         self.scratch.close()
         self.file.close()

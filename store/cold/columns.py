@@ -13,8 +13,9 @@ lengths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import accumulate
 from operator import sub
 from typing import Any
@@ -56,18 +57,22 @@ def encoded(values: Sequence[Any]) -> bytes:
     return b"J" + _encode(values)
 
 
-def decoded(column: bytes, rows: int) -> list[Any]:
-    """Return the values of a column. Raises ValueError if it is not valid."""
+def decoded(column: bytes, rows: int, low: int = 0, high: int | None = None) -> list[Any]:
+    """Return the values of a column, or those of the rows from `low` to before `high`.
+
+    Raises ValueError if the column is not valid.
+    """
     kind, content = column[:1], column[1:]
+    finish: Callable[[list[Any]], list[Any]] = list
     if kind == b"C":
         values = [_decode(content)] * rows
     elif kind == b"I":
         values = list(accumulate(_decode_integers(content)))
     elif kind == b"T":
-        values = _timestamps(accumulate(_decode_integers(content)))
+        values, finish = list(accumulate(_decode_integers(content))), _timestamps
     elif kind == b"D":
-        distinct, places = _decode(content)
-        values = list(map(distinct.__getitem__, places))
+        distinct, values = _decode(content)
+        finish = partial(_looked_up, distinct)
     elif kind == b"L":
         values = content.decode().split("\n")
     elif kind == b"J":
@@ -78,7 +83,11 @@ def decoded(column: bytes, rows: int) -> list[Any]:
         raise ValueError(f"unknown encoding {kind!r}")
     if len(values) != rows:
         raise ValueError(f"{len(values)} values for {rows} rows")
-    return values
+    return finish(values[low:high])
+
+
+def _looked_up(distinct: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    return list(map(distinct.__getitem__, places))
 
 
 def _differences(values: Sequence[int]) -> bytes:

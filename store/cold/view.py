@@ -11,17 +11,17 @@ from functools import partial
 from itertools import chain
 from typing import Any, Self, TypeVar
 
+from signalbox.store.cold.by_seq import Choose, changing_events_in, events_after, events_before, events_in, within
 from signalbox.store.cold.cached_file import CachedFile
 from signalbox.store.cold.index import Count, all_events, changing, errors, failures
 from signalbox.store.cold.searching import ColdSearch
 from signalbox.store.contract import Head, LogHits, LogQuery
 from signalbox.store.contract.reading.links import StoredLink
-from signalbox.store.errors import UnknownTask
 from signalbox.store.events import Event
 from signalbox.store.search import SearchQuery
 from signalbox.store.search.documents import IndexedEvent
 from signalbox.store.sql.heartbeats import SeqRange
-from signalbox.store.sql.rows import COLUMNS, events_of
+from signalbox.store.sql.rows import COLUMNS
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import Hit
 from signalbox.store.sql.views import Views
@@ -34,11 +34,6 @@ CHUNK = 8
 T = TypeVar("T")
 Page = Callable[[int, int], Awaitable[list[Event]]]
 """Returns events after or before a seq, at most so many."""
-
-Ranges = Callable[[list[SeqRange]], Awaitable[list[Event]]]
-"""Returns the events in ranges of seqs."""
-
-EVENT_COLUMNS = tuple(name.strip() for name in COLUMNS.split(","))
 
 _LAST = 2**62
 _REDACTED = "SELECT seq FROM redacted_events WHERE task_id = ? AND seq > ? AND seq <= ?"
@@ -119,23 +114,9 @@ class ColdView(View):
             left = [number for number in left if number < chosen[-1]]
         return found
 
-    async def _by_blocks(self, seqs: Iterable[SeqRange], read: Ranges) -> list[Event]:
-        """Return the events that `read` finds in ranges of seqs, a few blocks at a time, in the order of the ranges."""
-        found: list[Event] = []
-        waiting, needed = list[SeqRange](), set[int]()
-        for first, last in seqs:
-            for number in self._index.between(first, last):
-                if number not in needed and len(needed) >= CHUNK:
-                    async with self._loaded(sorted(needed)):
-                        found += await read(waiting)
-                    waiting, needed = [], set()
-                block = self._index.blocks[number]
-                waiting.append((max(first, block.first_seq), min(last, block.last_seq)))
-                needed.add(number)
-        if waiting:
-            async with self._loaded(sorted(needed)):
-                found += await read(waiting)
-        return found
+    async def _in_block(self, number: int, choose: Choose) -> list[Event]:
+        brief = self._columns is not COLUMNS
+        return await self._run(partial(events_in, self.cached.file, number, choose, brief=brief))
 
     # the task itself
 
@@ -157,16 +138,17 @@ class ColdView(View):
     # the log
 
     async def head(self, task_id: str) -> Head:
-        rows = await self._rows("SELECT last_seq, identity FROM task_event_seq_counters WHERE task_id = ?", task_id)
-        if not rows:
-            raise UnknownTask(task_id)
-        last_seq, identity = rows[0]
+        head = await self._hot.head(task_id)
         blocks = self._index.blocks
-        return Head(last_seq, blocks[0].first_seq if blocks else last_seq + 1, identity)
+        return Head(head.latest_seq, blocks[0].first_seq if blocks else head.latest_seq + 1, head.identity)
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
-        page: Page = partial(super().events, task_id)
-        return await self._first(since_seq, limit, all_events, page)
+        found: list[Event] = []
+        for number in self._index.between(since_seq + 1, _LAST):
+            if len(found) >= limit:
+                break
+            found += await self._in_block(number, events_after(since_seq, limit - len(found)))
+        return found
 
     async def changing_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
         if self._columns == COLUMNS:
@@ -181,33 +163,31 @@ class ColdView(View):
         found: list[Event] = []
         for number in self._index.between(since_seq + 1, until_seq):
             if changing(self._index.blocks[number]):
-                found += await self._run(self._changing_in, number, since_seq, until_seq)
+                found += await self._run(changing_events_in, self.cached.file, number, since_seq, until_seq)
             if len(found) >= limit:
                 break
         return found[:limit]
 
-    def _changing_in(self, number: int, since_seq: int, until_seq: int) -> list[Event]:
-        rows = self.cached.file.block_rows(number, (*EVENT_COLUMNS, "quiet"))
-        return events_of([row[:-1] for row in rows if row[-1] is None and since_seq < row[2] <= until_seq])
-
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
-        read, below = super().latest_events, _LAST if before is None else before
-
-        async def page(before: int, limit: int) -> list[Event]:
-            return (await read(task_id, limit, before))[::-1]
-
-        return (await self._last(below, limit, self._index.between(0, below - 1), all_events, page))[::-1]
+        below, found = _LAST if before is None else before, list[Event]()
+        for number in reversed(self._index.between(0, below - 1)):
+            if len(found) >= limit:
+                break
+            found += (await self._in_block(number, events_before(below, limit - len(found))))[::-1]
+        return found
 
     async def _ranges(self, task_id: str, ranges: Sequence[SeqRange]) -> list[Event]:
-        return await self._by_blocks(ranges, partial(super()._ranges, task_id))
+        by_block: dict[int, list[SeqRange]] = {}
+        for first, last in ranges:
+            for number in self._index.between(first, last):
+                by_block.setdefault(number, []).append((first, last))
+        found: list[Event] = []
+        for number, wanted in by_block.items():
+            found += await self._in_block(number, within(wanted))
+        return found
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
-        read = super().events_at
-
-        async def events(ranges: list[SeqRange]) -> list[Event]:
-            return await read(task_id, [first for first, _ in ranges])
-
-        return await self._by_blocks(((seq, seq) for seq in sorted(set(seqs))), events)
+        return await self._ranges(task_id, [(seq, seq) for seq in sorted(set(seqs))])
 
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
         read = super().events_of_phase
