@@ -48,10 +48,9 @@ class History:
         """
         task = await view.task(task_id)
         target = min(seq, task.latest_seq)
-        state = self._nearest(task, target)
-        stored = await view.folded_state(task_id, target)
-        if stored is not None and stored.task.latest_seq > state.task.latest_seq:
-            state = stored
+        cached = self._nearest(task, target)
+        stored = await view.folded_state(task_id, target, cached)
+        state = stored or self._cached(task, cached)
         while state.task.latest_seq < target:
             at = state.task.latest_seq
             until = min(target, at - at % STEP + STEP)
@@ -63,19 +62,23 @@ class History:
                 break
             # Fold in a thread, so that the event loop can serve streams meanwhile.
             await asyncio.to_thread(fold, state, changing, times)
-            if state.task.latest_seq % STEP == 0:
+            if stored is None and state.task.latest_seq % STEP == 0:
                 self._add_to_cache(state)
         if state.task.latest_seq == task.latest_seq:
             state.task.archived_at, state.task.stale, state.task.hold = task.archived_at, task.stale, task.hold
         return state
 
-    def _nearest(self, task: Task, seq: int) -> TaskState:
-        for at in range(seq - seq % STEP, 0, -STEP):
-            key = (task.identity, at)
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return _decoder.decode(self._cache[key])
-        return TaskState(task=before_first_event(task))
+    def _nearest(self, task: Task, seq: int) -> int:
+        """Return the seq of the last cached state up to a seq, or 0."""
+        return next((at for at in range(seq - seq % STEP, 0, -STEP) if (task.identity, at) in self._cache), 0)
+
+    def _cached(self, task: Task, seq: int) -> TaskState:
+        """Return the cached state at a seq, or the one before the first event."""
+        key = (task.identity, seq)
+        if key not in self._cache:
+            return TaskState(task=before_first_event(task))
+        self._cache.move_to_end(key)
+        return _decoder.decode(self._cache[key])
 
     def _add_to_cache(self, state: TaskState) -> None:
         task = state.task

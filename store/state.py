@@ -251,11 +251,12 @@ class Phase(msgspec.Struct, kw_only=True):
     changed_seq: int
 
 
-class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Span(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """A unit of work. Its `state` is `mark` if events name the span but none opened it.
 
     `model` is the model that its events name. `usage` is the usage of the span with all spans below it. `final` is true
-    after a `span_end`.
+    after a `span_end`. A span never refers to itself, so the garbage collector need not look at it: a state may have
+    tens of thousands.
     """
 
     span_id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
+from heapq import nlargest
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS, MAX_COUNTED
 from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
@@ -45,7 +46,7 @@ class StateReading:
         spans = self._state.spans
 
         def newest(chosen: Iterable[Span], limit: int) -> list[Span]:
-            return sorted(chosen, key=lambda span: (span.ended_seq or span.started_seq, span.span_id))[-limit:]
+            return nlargest(limit, chosen, key=lambda span: (span.ended_seq or span.started_seq, span.span_id))[::-1]
 
         marks = (span for span in spans.values() if span.state != "open" and span.ended_seq is None)
         queue = deque(

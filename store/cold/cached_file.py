@@ -12,10 +12,12 @@ from typing import Any
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.index import BlockIndex
 from signalbox.store.cold.scratch import ScratchTable
+from signalbox.store.cold.states import complete
 from signalbox.store.contract import LogQuery
 from signalbox.store.errors import ColdFileDamaged, StoreUnavailable
 from signalbox.store.moving.tables import EVENTS
 from signalbox.store.sqlite.damaged import is_damage
+from signalbox.store.state import TaskState
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of events of one file that are kept. The events that a read needs are kept until it ends."""
@@ -78,6 +80,14 @@ class CachedFile:
         """Return the rows of one query."""
         with self.reading() as database:
             return database.execute(sql, values).fetchall()
+
+    def state(self, seq: int, after: int = 0) -> TaskState | None:
+        """Return the last state up to a seq that is stored, or None if there is none after the seq `after`."""
+        state = self.file.state(seq, after)
+        if state is not None and self.file.has_partial_states:
+            with self.reading() as database:
+                complete(state, database)
+        return state
 
     # blocks
 

@@ -80,8 +80,8 @@ class PackedContent(msgspec.Struct, frozen=True, kw_only=True):
 class FileFooter(msgspec.Struct, frozen=True, kw_only=True):
     """All facts and parts of a file. `columns` are those of `task_events`, in the order in which blocks have them.
 
-    `image` is a SQLite database in pieces, with the tables of the task except its events. `states_of` is a hash of the
-    fields of a state: a version with other fields does not use the `states`.
+    `image` is a SQLite database in pieces, with the tables of the task except its events. `states_of` says what the
+    `states` have: see `states.partial_states`. A version with other fields of a state does not use them.
     """
 
     format: int

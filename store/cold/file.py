@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Self
 
 import msgspec
@@ -17,7 +19,7 @@ from signalbox.store.cold.facts import ColdFacts, FileFooter, FilePart, PackedCo
 from signalbox.store.cold.image import open_image, select
 from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
 from signalbox.store.cold.places.place import ReadablePlace
-from signalbox.store.cold.states import fields, state_of
+from signalbox.store.cold.states import partial_states, state_of, whole_states
 from signalbox.store.cold.temporary import temporary_file
 from signalbox.store.cold.zstandard import ZstdError, decompressed
 from signalbox.store.errors import ColdFileDamaged, SchemaTooNew, StoreUnavailable
@@ -91,15 +93,27 @@ class ColdFile:
         finally:
             path.unlink(missing_ok=True)
 
-    def state(self, seq: int) -> TaskState | None:
-        """Return the last stored state up to a seq, or None."""
-        states = [state for state in self.footer.states if state.seq <= seq]
-        if not states or self.footer.states_of != fields():
+    @property
+    def has_partial_states(self) -> bool:
+        """Whether the stored states need the image: see `states.complete`."""
+        return self.footer.states_of == partial_states()
+
+    def state(self, seq: int, after: int = 0) -> TaskState | None:
+        """Return the last stored state up to a seq, or None if there is none after the seq `after`."""
+        if not self.has_partial_states and self.footer.states_of != whole_states():
             return None
+        number = bisect_right(self.footer.states, seq, key=attrgetter("seq")) - 1
+        if number < 0 or self.footer.states[number].seq <= after:
+            return None
+        return self.stored_state(number)
+
+    def stored_state(self, number: int) -> TaskState:
+        """Return a stored state by its number in the footer."""
+        stored = self.footer.states[number]
         try:
-            return state_of(self.part(states[-1]))
+            return state_of(self.part(stored))
         except (ZstdError, msgspec.MsgspecError) as error:
-            raise ColdFileDamaged(self.name, f"the state at #{states[-1].seq}", f"cannot be read: {error}") from error
+            raise ColdFileDamaged(self.name, f"the state at #{stored.seq}", f"cannot be read: {error}") from error
 
     # rows
 

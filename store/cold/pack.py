@@ -18,12 +18,13 @@ from signalbox.store.cold.layout import FileWriter
 from signalbox.store.cold.places.directory import ColdDirectory
 from signalbox.store.cold.places.place import ColdPlace
 from signalbox.store.cold.source import SMALL, TaskRows
-from signalbox.store.cold.states import StateKeeper, fields
+from signalbox.store.cold.state_keeper import StateKeeper
+from signalbox.store.cold.states import partial_states
 from signalbox.store.cold.temporary import temporary_folder
 from signalbox.store.cold.verify import verify
 from signalbox.store.cold.zstandard import compressed
 from signalbox.store.errors import StoreFull, StoreUnavailable, UnknownTask, UnreadableTask
-from signalbox.store.moving.tables import EVENTS, PARTS, TASKS, Row
+from signalbox.store.moving.tables import EVENTS, PARTS, TASKS, Row, Table
 from signalbox.store.sql.raw_rows import RawRows
 from signalbox.store.sql.rows import stored_task
 
@@ -53,7 +54,7 @@ async def pack(raw: RawRows, task_id: str, place: ColdPlace, name: str) -> ColdF
                 await asyncio.to_thread(packer.add, rows)
             for table in (*PARTS, *SMALL):
                 async for rows in source.part(table, task_id):
-                    await asyncio.to_thread(packer.image.insert, table, rows)
+                    await asyncio.to_thread(packer.insert, table, rows)
                     if table.name == "task_artifacts":
                         await _add_contents(source, packer, [found[_SHA256] for found in rows])
             if await source.task(task_id) != row:
@@ -115,6 +116,12 @@ class _Packer:
             self._blocks.append(self._index.block(part, columns))
             self._states.add(rows)
 
+    def insert(self, table: Table, rows: Sequence[Row]) -> None:
+        """Add rows of another table. All events were added before."""
+        self._write_block()
+        self.image.insert(table, rows)
+        self._states.compare(table, rows)
+
     def has_content(self, sha256: str) -> bool:
         """Return whether the file already has this content."""
         return sha256 in self._contents
@@ -136,7 +143,7 @@ class _Packer:
             pieces = [self._file.part(compressed(piece)) for piece in iter(lambda: image.read(IMAGE_PIECE), b"")]
         self._image_path.unlink()
         states = []
-        for seq, content in self._states.kept:
+        for seq, content in self._states.kept():
             part = self._file.part(content)
             states.append(FoldedState(offset=part.offset, length=part.length, sha256=part.sha256, seq=seq))
         return self._file.finish(
@@ -152,7 +159,7 @@ class _Packer:
                 actors=list(self._index.actors.found),
                 blocks=self._blocks,
                 image=pieces,
-                states_of=fields(),
+                states_of=partial_states(),
                 states=states,
                 contents=list(self._contents.values()),
             )

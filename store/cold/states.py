@@ -1,46 +1,60 @@
-"""Folded states of a task in its cold file, so that a read as of an earlier event folds only a part of the log."""
+"""States of a task in its cold file, so that a read as of an earlier event folds only a few events.
+
+A part of a task that does not change after an event has the row of the image as of that event. So a stored state has
+only the task and the parts that change later. A file of an earlier version has whole states.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import sqlite3
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
-from signalbox.store.cold.zstandard import compressed, decompressed
-from signalbox.store.history import before_first_event, fold
-from signalbox.store.moving.tables import EVENTS, Row
-from signalbox.store.sql.rows import events_of
-from signalbox.store.state import Task, TaskState
+from signalbox.store.cold.zstandard import decompressed
+from signalbox.store.sql.rows import readable
+from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Span, TaskState
 
-CHANGE_WEIGHT = 10
-"""The time to fold an event that changes more than counters, in times of one that changes only counters."""
-
-FIRST_STEP = 100_000
-"""The weight of the events between two states, at first."""
-
-BYTES_PER_EVENT = 12
-"""Bytes of states for each event, about 3 % of its size in the database. The limit is `MIN_BYTES` to `MAX_BYTES`."""
-
-MIN_BYTES = 128 * 1024
-MAX_BYTES = 16 * 1024 * 1024
-
-MAX_STATE_BYTES = 64 * 1024 * 1024
-"""A state that is larger as JSON is not stored, and no later one either."""
-
-LEVEL = 6
-"""States are large and alike, so a higher level takes long for little."""
-
-_SEQ, _QUIET, _TIME = EVENTS.places("seq", "quiet", "created_at")
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(TaskState)
 
 
+class StatePart(NamedTuple):
+    """A field of `TaskState` with the parts of one kind, and the table that has their last values.
+
+    `key` is the field by which the state has them, and `first` the field with the seq of the event that added them.
+    `changed` is the column with the seq of their last change.
+    """
+
+    field: str
+    kind: type[Any]
+    table: str
+    key: str
+    first: str = "seq"
+    changed: str = "changed_seq"
+
+
+PARTS = (
+    StatePart("phases", Phase, "task_phases", "phase", "first_seq"),
+    StatePart("spans", Span, "task_spans", "span_id", "started_seq"),
+    StatePart("checkpoints", Checkpoint, "task_checkpoints", "checkpoint_id"),
+    StatePart("permissions", Permission, "task_permissions", "request_id"),
+    StatePart("artifacts", Artifact, "task_artifacts", "seq", changed="seq"),
+    StatePart("messages", SentMessage, "task_messages", "seq"),
+)
+
+
 @lru_cache(maxsize=1)
-def fields() -> str:
-    """Return a hash of the fields of a state. It changes when a version adds, removes or changes one."""
+def whole_states() -> str:
+    """Return the mark of whole states. It changes when a version adds, removes or changes a field of a state."""
     return hashlib.sha256(msgspec.json.encode(msgspec.json.schema(TaskState))).hexdigest()[:16]
+
+
+def partial_states() -> str:
+    """Return the mark of states without the parts that do not change later. Earlier versions do not use them."""
+    return f"partial {whole_states()}"
 
 
 def state_of(content: bytes) -> TaskState:
@@ -48,40 +62,32 @@ def state_of(content: bytes) -> TaskState:
     return _decoder.decode(decompressed(content))
 
 
-class StateKeeper:
-    """Folds the log of a task while it is packed, and keeps states.
+def complete(state: TaskState, image: sqlite3.Connection) -> None:
+    """Add the parts that do not change after the last event of a partial state, from the image.
 
-    When the kept states are too large, every second one is dropped, and the steps double.
+    They are in the order in which a fold adds them. Raises sqlite3.DatabaseError.
     """
+    for part in PARTS:
+        # With the `+`, SQLite reads the whole table. Looking up most of its rows one by one takes twice as long.
+        sql = f"SELECT state FROM {part.table} WHERE task_id = ? AND +{part.changed} <= ?"
+        values = _values(part.kind, image.execute(sql, (state.task.task_id, state.task.latest_seq)).fetchall())
+        key = attrgetter(part.key)
+        if later := getattr(state, part.field):
+            values = [*(value for value in values if key(value) not in later), *later.values()]
+        if part.kind is Span:
+            # An event that names a parent for the first time adds its mark before the span.
+            marks = [span for span in values if span.state == "mark"]
+            values = marks + [span for span in values if span.state != "mark"]
+        values.sort(key=attrgetter(part.first))
+        setattr(state, part.field, dict(zip(map(key, values), values, strict=True)))
 
-    def __init__(self, task: Task) -> None:
-        self._state = TaskState(task=before_first_event(task))
-        self._kept: list[tuple[int, bytes]] = []
-        self._step, self._weight = FIRST_STEP, 0
-        self._complete = False
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """Fold the next events."""
-        if self._complete:
-            return
-        changing = [row for row in rows if row[_QUIET] is None]
-        fold(self._state, events_of([row[:13] for row in changing]), [row[_TIME] for row in rows])
-        self._weight += len(rows) + CHANGE_WEIGHT * len(changing)
-        if self._weight >= self._step:
-            self._keep(min(MAX_BYTES, max(MIN_BYTES, BYTES_PER_EVENT * rows[-1][_SEQ])))
-
-    def _keep(self, limit: int) -> None:
-        content = _encoder.encode(self._state)
-        if len(content) > MAX_STATE_BYTES:
-            self._complete = True
-            return
-        self._weight = 0
-        self._kept.append((self._state.task.latest_seq, compressed(content, LEVEL)))
-        while sum(len(kept) for _, kept in self._kept) > limit:
-            self._kept = self._kept[1::2]
-            self._step *= 2
-
-    @property
-    def kept(self) -> list[tuple[int, bytes]]:
-        """The kept states, compressed, with the seq of the last event of each."""
-        return self._kept
+def _values(kind: type[Any], rows: list[tuple[str]]) -> list[Any]:
+    # Decoding one long text takes less time than decoding each row.
+    try:
+        values: list[Any] = msgspec.json.decode(f"[{','.join(state for (state,) in rows)}]", type=list[kind])  # type: ignore[valid-type]
+        if len(values) == len(rows):
+            return values
+    except (msgspec.MsgspecError, TypeError, RecursionError):
+        pass
+    return readable(kind, rows)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 from contextlib import closing
 
-import msgspec
-
 from signalbox.store.cold.errors import NotAColdFile
 from signalbox.store.cold.facts import ColdFacts, EventBlock
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.layout import HEADER, block_name, parts_of
 from signalbox.store.cold.places.place import ReadablePlace
 from signalbox.store.cold.source import SMALL
-from signalbox.store.cold.states import fields, state_of
-from signalbox.store.cold.zstandard import ZstdError
+from signalbox.store.cold.states import partial_states, whole_states
 from signalbox.store.errors import ColdFileDamaged
 from signalbox.store.moving.tables import EVENTS, PARTS, TASKS, Row
 
@@ -79,14 +76,9 @@ def _check_image(file: ColdFile) -> None:
 
 
 def _check_states(file: ColdFile) -> None:
-    for state in file.footer.states:
-        content = file.part(state)
-        if file.footer.states_of != fields():
-            continue
-        try:
-            found = state_of(content).task.latest_seq
-        except (ZstdError, msgspec.MsgspecError) as error:
-            raise ColdFileDamaged(file.name, f"the state at #{state.seq}", f"cannot be read: {error}") from error
+    known = file.footer.states_of in (partial_states(), whole_states())
+    for number, state in enumerate(file.footer.states):
+        found = file.stored_state(number).task.latest_seq if known else state.seq
         if found != state.seq:
             raise ColdFileDamaged(file.name, f"the state at #{state.seq}", f"is that at #{found}")
 

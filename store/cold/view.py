@@ -132,8 +132,8 @@ class ColdView(View):
     async def _failure_lines(self, task_id: str) -> list[int]:
         return await self._hot._failure_lines(task_id)
 
-    async def folded_state(self, task_id: str, seq: int) -> TaskState | None:
-        return await self._run(self.cached.file.state, seq)
+    async def folded_state(self, task_id: str, seq: int, after: int = 0) -> TaskState | None:
+        return await self._run(self.cached.state, seq, after)
 
     # the log
 

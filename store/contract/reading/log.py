@@ -71,8 +71,11 @@ class LogReading(Protocol):
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
         """Return the `created_at` of each event with `since_seq` < seq <= `until_seq`, by seq."""
 
-    async def folded_state(self, task_id: str, seq: int) -> TaskState | None:
-        """Return the last state up to a seq that is stored with the log, or None. Only cold storage has such states."""
+    async def folded_state(self, task_id: str, seq: int, after: int = 0) -> TaskState | None:
+        """Return the last state up to a seq that is stored with the log, or None if there is none after `after`.
+
+        Only cold storage has such states.
+        """
 
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
         """Return the first `limit` events of this phase after `since_seq`, by seq."""

@@ -49,7 +49,7 @@ class LogViews(Rows):
         where = "task_id = ? AND seq > ? AND seq <= ? AND quiet IS NULL ORDER BY seq LIMIT ?"
         return await self._events(where, task_id, since_seq, until_seq, limit)
 
-    async def folded_state(self, task_id: str, seq: int) -> TaskState | None:
+    async def folded_state(self, task_id: str, seq: int, after: int = 0) -> TaskState | None:
         return None
 
     async def events_after(

@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """A store with ended tasks. Their files have small blocks, so that reads need several of them."""
     monkeypatch.setattr(pack, "MAX_EVENTS", 37)
     monkeypatch.setattr(view, "CHUNK", 3)
-    monkeypatch.setattr("signalbox.store.cold.states.FIRST_STEP", 900)
+    monkeypatch.setattr("signalbox.store.cold.state_keeper.STEP", 900)
     create: Callable[[Path], str] = request.param
     opened = open_store(create(tmp_path), cold_storage=str(tmp_path / "cold"))
     opened.people.add_project("other", "Other")

@@ -27,7 +27,7 @@ NAME = "one.cold"
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.store.cold.pack.MAX_EVENTS", 64)
-    monkeypatch.setattr("signalbox.store.cold.states.FIRST_STEP", 600)
+    monkeypatch.setattr("signalbox.store.cold.state_keeper.STEP", 600)
 
 
 async def test_a_file_has_every_row_of_the_task(kept: Store, place: ColdDirectory) -> None:
