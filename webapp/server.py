@@ -8,6 +8,7 @@ if the clients had disconnected. A second signal ends the server at once.
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
@@ -58,6 +59,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if not self.should_exit:
+            # What the start has created lives as long as the process. Without this each full collection visits it all,
+            # and stops the streams for more than twice as long.
+            gc.freeze()
             self._on_ready()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
