@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from signalbox.store.state import Task
 from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.log_head import log_head
 from signalbox.webapp.drawing.swaps import position, swap
 from signalbox.webapp.drawing.templates import Templates
 from signalbox.webapp.drawing.track import stations
@@ -21,7 +22,7 @@ from signalbox.webapp.views.span_tree import SpanLine
 from signalbox.webapp.views.task import TaskView, changed_parts
 from signalbox.webapp.views.time_travel import TimeTravel
 
-TASK_PARTS = {
+TASK_PARTS: dict[str, str | Callable[[TaskView, str, str], str]] = {
     ids.PAGE_META: "tasks/_meta.html",
     ids.TASK_HEADER: "tasks/_header.html",
     ids.FAILURE: "failures/_box.html",
@@ -31,10 +32,13 @@ TASK_PARTS = {
     ids.SPANS: "spans/_panel.html",
     ids.CHECKPOINTS: "checkpoints/_panel.html",
     ids.ARTIFACTS: "artifacts/_panel.html",
-    ids.LOG_HEAD: "events/_head.html",
+    ids.LOG_HEAD: log_head,
     ids.LOG_ALIVE: "events/_heartbeats.html",
 }
-"""The parts of the task page, each with the DOM id that it has and the template that draws it."""
+"""The parts of the task page, each with the DOM id that it has and the template or the function that draws it.
+
+A function gets the view, the path of the task, and the root of all addresses.
+"""
 
 
 class TaskPages(Templates):
@@ -116,7 +120,10 @@ class TaskPages(Templates):
         return values
 
     def _part(self, part: str, values: dict[str, Any]) -> str:
-        return self._render(TASK_PARTS[part], **values)
+        drawn_by = TASK_PARTS[part]
+        if callable(drawn_by):
+            return drawn_by(values["view"], values["path"], self._root)
+        return self._render(drawn_by, **values)
 
     @cached_property
     def _span_line(self) -> Callable[..., Markup]:

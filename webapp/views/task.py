@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from signalbox.store import Event
 from signalbox.store.contract import TaskPageReading
@@ -103,21 +104,23 @@ def flags_of(task: Task) -> str:
     return " ".join(word for word, on in shown if on)
 
 
-CHANGED_AT: dict[str, Callable[[Task], int]] = {
-    task_parts.PAGE_META: lambda task: max(task.header_seq, task.permissions_seq),
-    task_parts.TASK_HEADER: lambda task: max(task.header_seq, task.permissions_seq),
-    task_parts.FAILURE: lambda task: max(task.outcome_seq, task.ended_seq),
-    task_parts.TRACK: lambda task: max(task.header_seq, task.phases_seq, task.permissions_seq, task.resources_seq),
-    task_parts.PERMISSIONS: lambda task: task.permissions_seq,
-    task_parts.MESSAGES: lambda task: max(task.messages_seq, task.header_seq) if task.messages_total else 0,
-    task_parts.SPANS: lambda task: task.spans_seq,
-    task_parts.CHECKPOINTS: lambda task: task.checkpoints_seq,
-    task_parts.ARTIFACTS: lambda task: task.artifacts_seq,
-    task_parts.LOG_HEAD: lambda task: task.latest_seq,
-    task_parts.LOG_ALIVE: lambda task: max(task.header_seq, task.heartbeat_seq),
+CHANGED_AT: dict[str, tuple[str, ...]] = {
+    task_parts.PAGE_META: ("header_seq", "permissions_seq"),
+    task_parts.TASK_HEADER: ("header_seq", "permissions_seq"),
+    task_parts.FAILURE: ("outcome_seq", "ended_seq"),
+    task_parts.TRACK: ("header_seq", "phases_seq", "permissions_seq", "resources_seq"),
+    task_parts.PERMISSIONS: ("permissions_seq",),
+    task_parts.MESSAGES: ("messages_seq", "header_seq"),
+    task_parts.SPANS: ("spans_seq",),
+    task_parts.CHECKPOINTS: ("checkpoints_seq",),
+    task_parts.ARTIFACTS: ("artifacts_seq",),
+    task_parts.LOG_HEAD: ("latest_seq",),
+    task_parts.LOG_ALIVE: ("header_seq", "heartbeat_seq"),
 }
-"""The seq that last changed a part of the task page, by the part's DOM id."""
+"""The fields of `Task` with the seqs that changed a part of the task page, by the part's DOM id."""
 
+_OF_EVERY_EVENT = {part for part, names in CHANGED_AT.items() if names == ("latest_seq",)}
+_seqs_of_few_events = attrgetter(*sorted({name for names in CHANGED_AT.values() for name in names} - {"latest_seq"}))
 
 SHOWS_OUTCOME = {task_parts.TASK_HEADER, task_parts.FAILURE}
 """The parts that show the outcome of a run."""
@@ -125,7 +128,11 @@ SHOWS_OUTCOME = {task_parts.TASK_HEADER, task_parts.FAILURE}
 
 def changed_parts(task: Task, since: int) -> set[str]:
     """Return the DOM ids of the parts of the task page that changed after `since`."""
-    return {part for part, seq_of in CHANGED_AT.items() if seq_of(task) > since}
+    if task.latest_seq > since >= max(_seqs_of_few_events(task)):
+        # Most events are log lines, which change nothing else.
+        return _OF_EVERY_EVENT.copy()
+    changed = {part for part, names in CHANGED_AT.items() if any(getattr(task, name) > since for name in names)}
+    return changed if task.messages_total else changed - {task_parts.MESSAGES}
 
 
 async def task_view(
