@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,9 @@ COLUMNS = (
     " occurred_at"
 )
 """The columns of `task_events` that `event_of` takes, in this order."""
+
+COLUMNS_OF_EVENT = 13
+"""Their number. A brief view adds a column."""
 
 MAX_CHECKED_CHARS = 2000
 """A payload with fewer characters cannot be nested too deeply."""
@@ -45,9 +49,15 @@ def event_of(row: Sequence[Any]) -> Event:
 
 def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
     """Return the events of many rows. Checking them together takes half the time of `event_of` for each."""
-    if _are_whole(rows):
+    if not _are_whole(rows):
+        return [event_of(row) for row in rows]
+    if rows and len(rows[0]) > COLUMNS_OF_EVENT:
         return [_event(row, row[8]) for row in rows]
-    return [event_of(row) for row in rows]
+    # The same as `_event`, without a call for each row.
+    return [
+        Event(a, b, c, d, e, f, g, h, msgspec.Raw(payload), at, key, origin or msgspec.UNSET, occurred or msgspec.UNSET)
+        for a, b, c, d, e, f, g, h, payload, at, key, origin, occurred in rows
+    ]
 
 
 def _with_text(row: Sequence[Any]) -> Sequence[Any]:
@@ -59,7 +69,7 @@ def _with_text(row: Sequence[Any]) -> Sequence[Any]:
 def _are_whole(rows: Sequence[Sequence[Any]]) -> bool:
     """Return whether no row is damaged. False for rows with long payloads, which are checked one by one."""
     try:
-        brief = bool(rows) and len(rows[0]) > 13
+        brief = bool(rows) and len(rows[0]) > COLUMNS_OF_EVENT
         msgspec.convert(rows, list[_BriefRow] if brief else list[_Row])
         payloads = [row[8] for row in rows]
         text = ",".join(payloads)
@@ -67,10 +77,10 @@ def _are_whole(rows: Sequence[Sequence[Any]]) -> bool:
         # Damaged payloads may be valid JSON when they are joined. Then the values have other sizes than the payloads.
         return (
             list(map(len, _values.decode(f"[{text}]"))) == sizes
-            and {payload[:1] for payload in payloads} <= {"{"}
+            and set(map(itemgetter(0), payloads)) <= {"{"}
             and max(sizes, default=0) < MAX_CHECKED_CHARS
         )
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, IndexError):
         return False
 
 
@@ -91,8 +101,8 @@ def _event(row: Sequence[Any], payload: str) -> Event:
         row[11] or msgspec.UNSET,
         row[12] or msgspec.UNSET,
     )
-    if len(row) > 13 and row[13]:
-        event.__dict__["cut_from"] = row[13]
+    if len(row) > COLUMNS_OF_EVENT and row[COLUMNS_OF_EVENT]:
+        event.__dict__["cut_from"] = row[COLUMNS_OF_EVENT]
     return event
 
 
@@ -104,8 +114,8 @@ COLUMNS_WITH_IDENTITY = (
 
 def event_with_identity_of(row: Sequence[Any]) -> Event:
     """Return the event of one row, with the identity of its task."""
-    event = event_of(row[:13])
-    event.__dict__["identity_"] = row[13]
+    event = event_of(row[:COLUMNS_OF_EVENT])
+    event.__dict__["identity_"] = row[COLUMNS_OF_EVENT]
     return event
 
 

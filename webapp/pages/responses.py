@@ -26,7 +26,7 @@ def viewer_zone() -> Zone:
 async def layout() -> dict[str, object]:
     """Return the values that the layout of every page uses."""
     caller = await principal()
-    async with store().read() as view:
+    async with store().glance() as view:
         permissions_open = await view.count_open_permissions(caller.projects("read"))
     return {
         "person": caller.name if caller.is_person else "",
