@@ -52,9 +52,15 @@ LOG = (
 )
 """The tables that grow with the log of a task."""
 
-PARTS = (*LOG, TaskTable("task_permissions", "request_id"))
+PARTS = (
+    *LOG,
+    TaskTable("task_permissions", "request_id"),
+    TaskTable("signed_heads", "seq"),
+    TaskTable("redacted_events", "seq"),
+)
+"""These tables and those that cold storage leaves in the database. An imported log may have many redacted events."""
 
-SMALL = ("task_tags", "task_unfinished", "task_sizes", "cold_tasks", "signed_heads", "redacted_events")
+SMALL = ("task_tags", "task_unfinished", "task_sizes", "cold_tasks")
 """The tables with a few rows per task."""
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import weakref
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 from signalbox.store.chain.keys import StoreKey
@@ -18,10 +17,10 @@ from signalbox.store.sql.database_store import DatabaseStore
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.raw_rows import RawRows
 from signalbox.store.sql.space import SpaceTables
+from signalbox.store.sqlite.checkpoints import empty_log, shorten_log
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
-from signalbox.store.sqlite.file_uri import uri
 from signalbox.store.sqlite.forks import gate, hold_while_forking
 from signalbox.store.sqlite.free_pages import return_pages
 from signalbox.store.sqlite.peek import SqlitePeek
@@ -97,12 +96,7 @@ class SqliteStore(DatabaseStore):
 
     def _forget_erased(self) -> None:
         # Pages of the write-ahead log still have the erased rows. If a reader needs them, a later checkpoint follows.
-        with (
-            gate,
-            suppress(sqlite3.Error),
-            closing(sqlite3.connect(uri(self.path, make=False), uri=True)) as connection,
-        ):
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        empty_log(self.path)
 
     # the file
 
@@ -124,6 +118,8 @@ class SqliteStore(DatabaseStore):
             with suppress(StoreError):
                 self._writer.run(_reserve_space)
                 self._writer.run(_release_space)
+        else:
+            shorten_log(self.path)
 
     def _reopen(self, lost: SqliteDatabase) -> SqliteDatabase:
         """Open the database that is now at the path. Raises StoreError. The writer's lock must be held."""

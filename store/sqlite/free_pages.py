@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from signalbox.store.sql.database import Database
 
 INCREMENTAL = 2
@@ -11,7 +13,10 @@ KEPT_PAGES = 256
 """Free pages that stay in the file, because the next events need them."""
 
 PAGES_PER_STEP = 64
-"""Pages that one transaction returns. It moves as many pages from the end of the file into free ones."""
+"""The most pages that one transaction returns. It moves as many pages from the end of the file into free ones."""
+
+STEP_SECONDS = 0.006
+"""Seconds after which a transaction ends. A page takes longer if many others are free."""
 
 
 def return_pages(db: Database) -> bool:
@@ -20,7 +25,11 @@ def return_pages(db: Database) -> bool:
     free, mode = db.execute(sql).fetchone()
     if mode != INCREMENTAL or free <= KEPT_PAGES:
         return False
-    for _ in range(PAGES_PER_STEP):
+    until = time.monotonic() + STEP_SECONDS
+    for _ in range(min(PAGES_PER_STEP, free - KEPT_PAGES)):
         # The statement has no columns, so Python's module steps it only once, which returns one page.
         db.execute("PRAGMA incremental_vacuum(1)")
-    return bool(free - PAGES_PER_STEP > KEPT_PAGES)
+        free -= 1
+        if time.monotonic() >= until:
+            break
+    return bool(free > KEPT_PAGES)

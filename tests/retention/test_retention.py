@@ -182,7 +182,11 @@ async def test_a_deleted_log_is_cleared_and_its_pages_go_back_to_the_file_system
     assert after.bytes < before.bytes / 2
 
 
-async def test_a_step_returns_many_pages(store: Store) -> None:
+@pytest.mark.parametrize(("seconds", "pages"), [(60.0, PAGES_PER_STEP), (0.0, 1)], ids=["fast", "slow"])
+async def test_a_step_returns_many_pages_but_ends_in_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch, seconds: float, pages: int
+) -> None:
+    monkeypatch.setattr("signalbox.store.sqlite.free_pages.STEP_SECONDS", seconds)
     ended(store, "large", lines=8000)
     await store.adelete_task("large")
     async with store.read() as view:
@@ -190,7 +194,7 @@ async def test_a_step_returns_many_pages(store: Store) -> None:
     assert await store.space.return_pages()
     async with store.read() as view:
         after = await view.database_space()
-    assert before.free - after.free == PAGES_PER_STEP * 4096
+    assert before.free - after.free == pages * 4096
 
 
 async def test_the_day_has_one_sample(store: Store) -> None:

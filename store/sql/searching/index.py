@@ -60,8 +60,10 @@ def drop(db: Database, fence: Fence, limit: int) -> bool:
     db.execute("UPDATE search_state SET is_on = 0, next_block = 0")
     if db.text_index.drop_part(limit):
         return True
-    db.execute("DELETE FROM search_changed")
-    db.execute("DELETE FROM search_parts")
+    for table, key in (("search_changed", "block"), ("search_parts", "part")):
+        some = f"SELECT {key} FROM {table} LIMIT ?"
+        if db.execute(f"DELETE FROM {table} WHERE {key} IN ({some})", (limit,)).rowcount > 0:
+            return True
     db.execute("DELETE FROM search_times")
     db.execute("UPDATE search_state SET rebuild = 0")
     return False

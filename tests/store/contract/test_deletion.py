@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import NewEvent, Store, StoreError, TaskQuery, UnknownTask, open_store
+from signalbox.store import NewEvent, Store, StoreError, TaskQuery, TaskRecord, UnknownTask, open_store
 from signalbox.store.artifacts import PIECE_BYTES
 from signalbox.store.backup import create_backup, restore_backup
+from signalbox.store.chain.linked_event import linked
 from signalbox.store.kinds import sqlite_path
 from signalbox.store.moving.tables import ALL, NOT_MOVED
 from signalbox.store.postgresql.doctor import examine as examine_database
@@ -172,3 +173,25 @@ def test_neither_the_doctor_nor_a_backup_is_disturbed_by_a_removal(url: str, sto
     again.remove_deleted()
     assert asyncio.run(number_of_events(again, "long")) == 0
     again.close()
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_the_marks_of_redacted_events_are_removed_in_steps_too(store: Store) -> None:
+    """An import of a redacted log marks each of its events."""
+    store.append("run", LINES[:100])
+    async with store.read() as view:
+        links, events = await view.links("run", 0, 100), await view.events("run", 0, 100)
+    marked = [linked(event, links[event.seq].link, redacted=True) for event in events]
+    await store.aimport_task(TaskRecord(task_id="copy", created_at=events[0].created_at), marked)
+    assert await count_redacted(store) == 100
+    await store.adelete_task("copy", later=True)
+    # PostgreSQL deletes them with the row of the task, by a foreign key.
+    left = 100 if sqlite_path(store.url) is not None else 0
+    assert await count_redacted(store) == left, "the short transaction that hides the task leaves them"
+    await store.aremove_deleted()
+    assert await count_redacted(store) == 0
+
+
+async def count_redacted(store: Store) -> int:
+    rows = await store.raw_rows.rows("SELECT count(*) FROM redacted_events")  # type: ignore[attr-defined]
+    return int(rows[0][0])
