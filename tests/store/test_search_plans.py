@@ -12,6 +12,7 @@ import pytest
 
 from signalbox.store import NewEvent, open_store
 from signalbox.store.search import SearchQuery
+from signalbox.store.sqlite.payloads import add_functions
 from signalbox.store.sqlite.views import View
 from tests.support.search_index import fill
 
@@ -55,6 +56,7 @@ async def test_a_search_scans_only_small_tables(tmp_path: Path, monkeypatch: pyt
             assert (await view.search_all(query, seconds=30)).hits or query.level or query.failures
     await store.aclose()
     with closing(sqlite3.connect(tmp_path / "x.db")) as database:
+        add_functions(database)
         for sql, values in statements:
             steps = [str(row[3]) for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
             scanned = {found[1] for step in steps if (found := re.match(r"SCAN (\w+)", step))}
