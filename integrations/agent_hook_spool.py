@@ -11,9 +11,8 @@ import fcntl
 import os
 import sys
 import time
-from contextlib import suppress
 
-INBOX, MARK, SENDER_LOCK = "hook-calls", "hook-calls.waiting", "sender.lock"
+INBOX, MARK, SENDER_LOCK, START_LOCK = "hook-calls", "hook-calls.waiting", "sender.lock", "sender-start.lock"
 
 DEFAULT_BOUND = 128 * 1024 * 1024
 """Bytes of calls that wait for the process in the background, unless `SIGNALBOX_SPOOL_BYTES` says otherwise."""
@@ -53,24 +52,29 @@ class HookSpool:
         return kept
 
     def start_sender(self) -> None:
-        """Start the process that sends the calls, unless it runs."""
+        """Start the process that sends the calls, unless it runs or is being started."""
+        locks: list[int] = []
         try:
-            lock = os.open(os.path.join(self.folder, SENDER_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError:
-            return
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for name in (SENDER_LOCK, START_LOCK):
+                locks.append(os.open(os.path.join(self.folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                fcntl.flock(locks[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The process takes the first lock itself. It inherits the second, so that calls meanwhile start no other.
+            fcntl.flock(locks[0], fcntl.LOCK_UN)
+            os.set_inheritable(locks[1], True)
+            self._spawn_sender()
         except OSError:
             return
         finally:
-            os.close(lock)
+            for lock in locks:
+                os.close(lock)
+
+    def _spawn_sender(self) -> None:
         variables = {"SIGNALBOX_SERVER": self._server, "SIGNALBOX_TOKEN": self._token}
         variables["SIGNALBOX_SPOOL_DIR"] = os.path.dirname(self.folder)
         nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
         # A session of its own, because an agent may end its hooks. -P: no modules from the agent's folder.
         command = [sys.executable, "-P", "-c", _SENDER]
-        with suppress(OSError):
-            os.posix_spawn(sys.executable, command, {**os.environ, **variables}, file_actions=nothing, setsid=True)
+        os.posix_spawn(sys.executable, command, {**os.environ, **variables}, file_actions=nothing, setsid=True)
 
     def _append(self, line: bytes) -> bool:
         path = os.path.join(self.folder, INBOX)

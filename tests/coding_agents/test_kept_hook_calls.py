@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from signalbox.integrations import agent_hook
+from signalbox.integrations import agent_hook, agent_hook_spool
 from signalbox.integrations.agent_hook_spool import INBOX, HookSpool
 from signalbox.integrations.agent_hook_spool import folder_for as folder_of_hook
 from signalbox.store.remote.spool_sender import send_waiting
@@ -243,6 +245,24 @@ def test_a_server_over_its_limit_gets_the_call_later(
     assert call(payload("claude-code", "notification", "over-quota")) == ""
     proxy.heal()
     wait_until(lambda: "claude-code-over-quota" in tasks(shared_server), timeout=30)
+
+
+def test_calls_in_a_burst_start_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALBOX_SPOOL_DIR", str(tmp_path))
+    monkeypatch.setattr(agent_hook_spool, "_SENDER", "import time; time.sleep(60)")
+    started: list[int] = []
+    spawn = os.posix_spawn
+    monkeypatch.setattr(os, "posix_spawn", lambda *args, **options: started.append(spawn(*args, **options)))
+    spool = HookSpool("http://127.0.0.1:9", "")
+    for _ in range(3):
+        assert spool.keep("claude-code", "", b"{}")
+    assert len(started) == 1
+    os.kill(started[0], signal.SIGKILL)
+    os.waitpid(started[0], 0)
+    spool.start_sender()
+    assert len(started) == 2
+    os.kill(started[1], signal.SIGKILL)
+    os.waitpid(started[1], 0)
 
 
 def tasks(server: Server) -> set[str]:
