@@ -1,5 +1,13 @@
 """Signalbox's web app: pages, API and streams over a store."""
 
-from importlib.metadata import version
+__version__: str
 
-__version__ = version("signalbox-console")
+
+def __getattr__(name: str) -> str:
+    # Importing importlib.metadata takes as long as importing a small command.
+    if name != "__version__":
+        raise AttributeError(f"module 'signalbox.webapp' has no attribute {name!r}")
+    from importlib.metadata import version
+
+    found = globals()[name] = version("signalbox-console")
+    return found

@@ -31,9 +31,10 @@ IDLE = 2.0
 
 
 def start(scale: Scale) -> Iterator[Row]:
-    """Yield rows for importing the package, a command without work, the start of a server, and the installed size."""
+    """Yield rows for importing the package, two commands, the start of a server, and the installed size."""
     yield _import(scale.repeats * 2)
     yield _command(scale.repeats)
+    yield _emit(scale.repeats)
     yield _server(scale.repeats)
     yield _installed()
 
@@ -65,6 +66,17 @@ def _command(repeats: int) -> Row:
         measured=ms(median(taken) * 1000),
         baseline=f"Python alone {ms(median(bare) * 1000)}",
         figures={"seconds": taken, "bare_seconds": bare},
+    )
+
+
+def _emit(repeats: int) -> Row:
+    with temporary_store() as url:
+        command = [*COMMAND, "emit", "--store", url, "task", "log"]
+        taken = _times(repeats + 1, lambda: subprocess.run(command, capture_output=True, check=True))[1:]
+    return Row(
+        name="signalbox emit: one event into a database that exists",
+        measured=ms(median(taken) * 1000),
+        figures={"seconds": taken},
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import uvloop  # noqa: F401 - a server imports it when it starts
 
 from signalbox.webapp import server
-from signalbox.webapp.cli import main
+from signalbox.webapp.cli import cli, main
 from signalbox.webapp.settings import Settings
 from tests.support.kept_compilations import keep_compilations
 from tests.support.quick_passwords import use_quick_hashes
@@ -31,10 +31,11 @@ MAX_REQUEST_BYTES = 1 << 20
 
 
 def prepare() -> None:
-    """Do once what each server would repeat: import the modules of the routes, compile the templates, and migrate."""
+    """Do once what each process would repeat: import all commands and routes, compile the templates, and migrate."""
     use_copied_schema()
     use_quick_hashes()
     keep_compilations()
+    list(cli.commands.values())
     environment = server.create_app(Settings()).extensions["fragments"]._environment
     for name in environment.list_templates():
         environment.get_template(name)

@@ -8,77 +8,17 @@ from collections.abc import Sequence
 
 import click
 
-from signalbox.store import InvalidEvent, StoreError, UnknownStoreKind
-from signalbox.webapp import __version__
-from signalbox.webapp.cli.answer import answer
-from signalbox.webapp.cli.artifact import artifact
-from signalbox.webapp.cli.backup import backup
-from signalbox.webapp.cli.cold import cold
-from signalbox.webapp.cli.demo import demo
-from signalbox.webapp.cli.doctor import doctor
-from signalbox.webapp.cli.emit import emit
-from signalbox.webapp.cli.erase import erase
-from signalbox.webapp.cli.heads import heads
-from signalbox.webapp.cli.hold import hold
-from signalbox.webapp.cli.hook import hook
-from signalbox.webapp.cli.hooks import hooks
-from signalbox.webapp.cli.import_ import import_
-from signalbox.webapp.cli.mcp import mcp
-from signalbox.webapp.cli.migrate_store import migrate_store
-from signalbox.webapp.cli.project import project
-from signalbox.webapp.cli.relay import relay
-from signalbox.webapp.cli.run import run
-from signalbox.webapp.cli.search_index import search_index
-from signalbox.webapp.cli.serve import serve
-from signalbox.webapp.cli.spool import spool
+from signalbox.webapp.cli.commands import Commands
 from signalbox.webapp.cli.standard_streams import open_standard_streams, replace_unencodable_characters
-from signalbox.webapp.cli.tail import tail
-from signalbox.webapp.cli.target import message_of
-from signalbox.webapp.cli.token import token
-from signalbox.webapp.cli.user import user
-from signalbox.webapp.cli.vacuum import vacuum_command
-from signalbox.webapp.cli.verify import verify
 from signalbox.webapp.process.notice import notice
-from signalbox.webapp.settings import InvalidSetting
 
 BAD_INPUT, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="signalbox %(version)s")
+@click.group(commands=Commands(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="signalbox-console", message="signalbox %(version)s")
 def cli() -> None:
     """A live console for long-running task runs."""
-
-
-for command in (
-    serve,
-    run,
-    relay,
-    emit,
-    artifact,
-    answer,
-    hold,
-    tail,
-    spool,
-    import_,
-    hook,
-    hooks,
-    demo,
-    doctor,
-    mcp,
-    backup,
-    verify,
-    heads,
-    erase,
-    cold,
-    search_index,
-    migrate_store,
-    vacuum_command,
-    user,
-    token,
-    project,
-):
-    cli.add_command(command)
 
 
 def main() -> None:
@@ -107,18 +47,29 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         notice(error.format_message())
         return error.exit_code
-    except (InvalidEvent, UnknownStoreKind, InvalidSetting) as error:
-        notice(str(error))
-        return BAD_INPUT
     except BrokenPipeError:
         # Python flushes stdout once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except StoreError as error:
-        notice(message_of(error))
-        return FAILED
-    except OSError as error:
-        notice(str(error))
-        return FAILED
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        return code
+
+
+def _code_of(error: Exception) -> int | None:
+    """Print the message of an expected error and return its exit code; None for another error."""
+    from signalbox.store import InvalidEvent, StoreError, UnknownStoreKind
+    from signalbox.webapp.cli.target import message_of
+    from signalbox.webapp.settings import InvalidSetting
+
+    if isinstance(error, (InvalidEvent, UnknownStoreKind, InvalidSetting)):
+        notice(str(error))
+        return BAD_INPUT
+    if isinstance(error, (StoreError, OSError)):
+        notice(message_of(error) if isinstance(error, StoreError) else str(error))
+        return FAILED
+    return None
