@@ -47,6 +47,12 @@ class PostgresSide(DatabaseSide):
     def __init__(self, url: str, *, target: bool) -> None:
         self.url = url
         self._db = Address(url).connect()
+        if self._db.proxied:
+            self._db.close()
+            raise MoveRefused(
+                "a move needs the URL of the PostgreSQL server itself: its locks belong to one connection, and a proxy"
+                " such as PgBouncer may let other clients use that connection"
+            )
         self._numbers = count()
         # The planner then expects that all rows of a cursor are read, and sorts large tables.
         self._db.execute("SET cursor_tuple_fraction = 1; SET jit = off; SET synchronous_commit = off")

@@ -21,6 +21,11 @@ _CAUSES: list[tuple[tuple[type[psycopg.Error], ...], str, float]] = [
     ((pg.InsufficientPrivilege,), "the user of the store's URL lacks a right", 30),
     ((pg.InvalidPassword, pg.InvalidAuthorizationSpecification), "the server refused the user or the password", 30),
     ((pg.InvalidCatalogName,), "the server has no such database", 30),
+    (
+        (pg.InvalidSqlStatementName, pg.DuplicatePreparedStatement),
+        "a proxy does not keep prepared statements; put `prepare=off` into the store's URL",
+        30,
+    ),
     ((pg.OutOfMemory,), "the server has no memory left", 5),
 ]
 """Types of errors, the cause in words, and the seconds after which a retry makes sense."""
@@ -52,9 +57,12 @@ def not_reached(error: psycopg.Error) -> StoreError:
 
 def is_lost(error: BaseException) -> bool:
     """Return whether the connection that raised this error is gone."""
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
-        error.sqlstate is None or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
-    )
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    # Class 08, connection exceptions: a proxy reports with it that its connection to the server is gone.
+    state = error.sqlstate
+    gone = state is None or state.startswith("08")
+    return gone or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
 
 
 @contextmanager

@@ -34,6 +34,9 @@ class LimitedConnection(psycopg.Connection[Any]):
     """
 
     patience = math.inf
+    proxied = False
+    """Whether a proxy is between this connection and the server, such as PgBouncer. It may run each transaction on
+    another connection of its own, so nothing may be kept in the session between two transactions."""
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **limits: Any) -> T:
         if args or limits:
@@ -53,6 +56,7 @@ class LimitedAsyncConnection(psycopg.AsyncConnection[Any]):
     """
 
     patience = math.inf
+    proxied = False
 
     async def wait(self, gen: Generator[Any, Any, T], *args: Any, **limits: Any) -> T:
         if args or limits:

@@ -7,6 +7,7 @@ commits of all writers wait for each other. So it has a connection and a transac
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -15,6 +16,7 @@ import psycopg
 from signalbox.store.bus.transport import BusUnavailable
 from signalbox.store.errors import StoreError
 from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.limited_waits import LimitedAsyncConnection
 
 CHANNEL = "signalbox"
 TIMEOUT = 5.0
@@ -23,15 +25,30 @@ TIMEOUT = 5.0
 IDLE_CHECK = 15.0
 """Seconds without a wake-up after which the listening connection is checked."""
 
+PROBE_TIMEOUT = 2.0
+"""Seconds until a wake-up through a proxy must arrive."""
+
+POOLED_RETRY = 30.0
+"""Seconds until a proxy that does not pass wake-ups on is tried again. Its settings change seldom."""
+
+POOLED = (
+    "the proxy before the database passes no notifications on, as if it pools transactions; let it pool sessions, use"
+    " Redis as the bus, or give the URL of the server itself"
+)
+
 FAILURES = (psycopg.Error, StoreError, OSError, TimeoutError)
 
 
 class Notifications:
-    """Implements `Transport` on one database. LISTEN does not work through a proxy that pools transactions."""
+    """Implements `Transport` on one database. LISTEN does not work through a proxy that pools transactions.
+
+    Such a proxy accepts LISTEN, and then no notification arrives. So through a proxy the first one is a test.
+    """
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._sending: psycopg.AsyncConnection | None = None
+        self._sending: LimitedAsyncConnection | None = None
+        self._pooled = False
 
     async def publish(self, origin: str) -> None:
         """Wake all listening processes."""
@@ -47,17 +64,28 @@ class Notifications:
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator[AsyncIterator[str]]:
         """Listen on a new connection."""
+        if self._pooled:
+            await asyncio.sleep(POOLED_RETRY)
         connection = None
         try:
             async with asyncio.timeout(TIMEOUT):
                 connection = await self._address.aconnect(TIMEOUT)
                 await connection.execute(f"LISTEN {CHANNEL}")
+                self._pooled = connection.proxied and not await self._arrives_at(connection)
+            if self._pooled:
+                raise BusUnavailable(POOLED)
             yield _origins(connection)
         except FAILURES as error:
             raise _unavailable(error) from error
         finally:
             if connection is not None:
                 await _close(connection)
+
+    async def _arrives_at(self, listening: psycopg.AsyncConnection) -> bool:
+        """Return whether a notification that is sent on another connection arrives."""
+        probe = secrets.token_hex(8)
+        await self.publish(probe)
+        return any([found.payload == probe async for found in listening.notifies(timeout=PROBE_TIMEOUT, stop_after=1)])
 
     async def aclose(self) -> None:
         """Close the connection that publishes."""

@@ -16,6 +16,7 @@ from signalbox.store.errors import StoreClosed
 from signalbox.store.held_views import ViewLimit
 from signalbox.store.postgresql.connection import READER_PATIENCE, Address
 from signalbox.store.postgresql.errors import is_lost, translated_errors
+from signalbox.store.postgresql.limited_waits import LimitedAsyncConnection
 
 MAX_READERS = 8
 """Connections for views per event loop. A ninth view waits."""
@@ -31,6 +32,10 @@ it.
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
+# Behind a proxy the settings would stay in a connection that others use, and not be in the next one of this view.
+BEGIN_BY_PROXY = f"{BEGIN}; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
+GLANCE_BY_PROXY = "BEGIN; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
+
 
 class Pool:
     """Lends connections to views. An idle connection may be lent to a view in any event loop.
@@ -41,7 +46,7 @@ class Pool:
     def __init__(self, address: Address, refuse: Callable[[], None]) -> None:
         self._address = address
         self._refuse = refuse
-        self._idle: list[psycopg.AsyncConnection] = []
+        self._idle: list[LimitedAsyncConnection] = []
         self._view_limit = ViewLimit(MAX_READERS)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -49,7 +54,7 @@ class Pool:
         self.lent = 0
 
     @asynccontextmanager
-    async def connection(self, *, consistent: bool = True) -> AsyncIterator[psycopg.AsyncConnection]:
+    async def connection(self, *, consistent: bool = True) -> AsyncIterator[LimitedAsyncConnection]:
         """Return a connection. If `consistent`, all its queries see the same state.
 
         Raises NestedView if the caller already holds a view: otherwise all connections could be held by callers that
@@ -60,14 +65,14 @@ class Pool:
         self._refuse()
         held_view = self._view_limit.new(self)
         slots = await self._view_limit.acquire_slot()
-        connection: psycopg.AsyncConnection | None = None
+        connection: LimitedAsyncConnection | None = None
         self.lent += 1
         try:
             with translated_errors():
                 connection = await self._take_connection(consistent)
                 self._view_limit.enter(held_view)
                 yield connection
-                if consistent:
+                if consistent or connection.proxied:
                     await connection.execute("COMMIT")
         except BaseException:
             if connection is not None:
@@ -81,21 +86,20 @@ class Pool:
                     self._give_back(connection)
                 self._release(slots)
 
-    async def _take_connection(self, consistent: bool) -> psycopg.AsyncConnection:
+    async def _take_connection(self, consistent: bool) -> LimitedAsyncConnection:
         """Return an idle connection that still works, or a new one, with a transaction if `consistent`."""
         while (connection := self._take()) is not None:
-            if not consistent:
-                return connection
             try:
-                return await _begun(connection)
+                return await _begun(connection, consistent)
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
         connection = await self._address.aconnect(READER_PATIENCE)
-        await _execute(connection, PLANS)
-        return await _begun(connection) if consistent else connection
+        if not connection.proxied:
+            await _execute(connection, PLANS)
+        return await _begun(connection, consistent)
 
-    def _take(self) -> psycopg.AsyncConnection | None:
+    def _take(self) -> LimitedAsyncConnection | None:
         if self._process != os.getpid():
             # The connections belong to the parent of this forked process.
             self._idle, self._process = [], os.getpid()
@@ -106,7 +110,7 @@ class Pool:
             connection.pgconn.finish()
         return None
 
-    def _give_back(self, connection: psycopg.AsyncConnection) -> None:
+    def _give_back(self, connection: LimitedAsyncConnection) -> None:
         if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
             connection.pgconn.finish()
         else:
@@ -116,13 +120,13 @@ class Pool:
         self.lent -= 1
         slots.release()
 
-    def _end(self, connection: psycopg.AsyncConnection, slots: asyncio.Semaphore) -> None:
+    def _end(self, connection: LimitedAsyncConnection, slots: asyncio.Semaphore) -> None:
         """Roll back a failed view in the background, then return its connection to the pool."""
         task = asyncio.create_task(self._roll_back(connection, slots), name="signalbox-reader")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _roll_back(self, connection: psycopg.AsyncConnection, slots: asyncio.Semaphore) -> None:
+    async def _roll_back(self, connection: LimitedAsyncConnection, slots: asyncio.Semaphore) -> None:
         try:
             with suppress(psycopg.Error, TimeoutError):
                 async with asyncio.timeout(END_TIMEOUT):
@@ -149,12 +153,15 @@ class Pool:
             self._idle.pop().pgconn.finish()
 
 
-async def _begun(connection: psycopg.AsyncConnection) -> psycopg.AsyncConnection:
-    await _execute(connection, BEGIN)
+async def _begun(connection: LimitedAsyncConnection, consistent: bool) -> LimitedAsyncConnection:
+    if connection.proxied:
+        await _execute(connection, BEGIN_BY_PROXY if consistent else GLANCE_BY_PROXY)
+    elif consistent:
+        await _execute(connection, BEGIN)
     return connection
 
 
-async def _execute(connection: psycopg.AsyncConnection, sql: LiteralString) -> None:
+async def _execute(connection: LimitedAsyncConnection, sql: LiteralString) -> None:
     """Run a statement on a connection that is not lent yet. Closes the connection if that fails or is cancelled."""
     try:
         await connection.execute(sql)
@@ -163,7 +170,7 @@ async def _execute(connection: psycopg.AsyncConnection, sql: LiteralString) -> N
         raise
 
 
-def _usable(connection: psycopg.AsyncConnection) -> bool:
+def _usable(connection: LimitedAsyncConnection) -> bool:
     """Return whether an idle connection still works, as far as this can be known without a query."""
     if connection.closed:
         return False

@@ -151,6 +151,12 @@ class Cluster:
     def _children(self) -> list[int]:
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
+    def limit_files(self, backend: int, size: int | None) -> None:
+        """Let a process of the server write no file beyond this size in bytes, as on a full disk. None: any size."""
+        limit = "unlimited" if size is None else str(size)
+        command = ["prlimit", "--pid", str(backend), f"--fsize={limit}:"]
+        subprocess.run(command, check=True, **self._as())
+
     def restart(self) -> None:
         """Stop the server and start it again."""
         self.stop()

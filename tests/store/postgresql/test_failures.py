@@ -227,14 +227,37 @@ def test_an_append_that_exceeds_the_statement_timeout_writes_nothing(url: str, s
     assert texts(store) == ["first", "second"]
 
 
-def test_a_full_disk_is_reported_until_there_is_room(url: str, store: Store) -> None:
+def test_a_full_disk_is_reported_until_there_is_room(cluster: Cluster, url: str, store: Store) -> None:
     store.append("run", line("first"))
-    full = "BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ {full} $$")
-        connection.execute("CREATE TRIGGER full_disk BEFORE INSERT ON task_events EXECUTE FUNCTION full_disk()")
-        with pytest.raises(StoreFull):
-            store.append("run", line("refused"))
-        connection.execute("DROP TRIGGER full_disk ON task_events")
+        # The limit below must not stop the log of transactions, whose files have 16 MiB. So the table becomes larger.
+        connection.execute(
+            "INSERT INTO task_events"
+            " (event_id, task_id, seq, event_type, phase, actor, span_id, payload, created_at, failure)"
+            " SELECT -n, '', n, '', '', '', '', repeat('x', 1900), '', false FROM generate_series(1, 8800) AS n"
+        )
+        connection.execute("DELETE FROM task_events WHERE event_id < 0")
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        backends = [pid for (pid,) in connection.execute(others)]
+        (size,) = connection.execute("SELECT pg_relation_size('task_events')").fetchone() or (0,)
+    assert size > 2**24
+    stored = ["first"]
+
+    def append_until_full() -> None:
+        for number in range(30):
+            text = f"{number} " + "x" * 1500
+            store.append("run", line(text))
+            stored.append(text)
+
+    # A real write of the server fails: half of the next block of the table fits.
+    for backend in backends:
+        cluster.limit_files(backend, size + 4096)
+    with pytest.raises(StoreFull, match="wrote only 4096 of 8192 bytes"):
+        append_until_full()
+    assert [code for code, _ in store.problems] == ["disk_full"]
+    assert texts(store) == stored
+    for backend in backends:
+        cluster.limit_files(backend, None)
     store.append("run", line("second"))
-    assert texts(store) == ["first", "second"]
+    assert store.problems == []
+    assert texts(store) == [*stored, "second"]
