@@ -15,6 +15,7 @@ import msgspec
 from signalbox.store.diagnosis.evidence import Evidence, LogLine, evidence_in
 from signalbox.store.diagnosis.fingerprint import fingerprint
 from signalbox.store.events import Event
+from signalbox.store.group_ends import is_group_end
 from signalbox.store.state import Span, Task
 from signalbox.store.terminal_escapes import plain
 
@@ -133,7 +134,7 @@ def cause_of(
     """
     span, failure = failing
     lines = [line for event in rows for line in lines_of(event)]
-    spoken = [line for line in lines if line.text.strip()]
+    spoken = [line for line in lines if line.text.strip() and not is_group_end(line.text)]
     last = next((line for line in reversed(spoken) if line.stderr), spoken[-1] if spoken else None)
     own = error_of(failure.payload) if failure is not None and failure.event_type != "log" else ""
     return Cause(

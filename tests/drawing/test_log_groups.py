@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signalbox.webapp.drawing.log_groups import marker_of
+from signalbox.webapp.drawing.log_groups import marker_of, without_marker
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,15 @@ def test_a_marker_has_its_group_and_title(line: str, attributes: str, words: str
 )
 def test_other_lines_are_no_markers(line: str) -> None:
     assert marker_of(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        *(("::group::Run tests\n", "Run tests"), ("##[group] Build", "Build"), ("::group::", "::group::")),
+        *(("travis_fold:start:a\r\x1b[0KGet it", "Get it"), ("travis_fold:start:install.1", "install.1")),
+        *(("--- Deploy", "--- Deploy"), ("plain", "plain"), ("", "")),
+    ],
+)
+def test_the_list_shows_the_title_of_a_group(line: str, shown: str) -> None:
+    assert without_marker(line) == shown

@@ -70,6 +70,11 @@ def test_the_last_lines_are_fifteen_and_those_of_stderr_come_first(server: Serve
     assert text_of(server, "/tasks/copy").startswith("disk full exit code 1")
 
 
+def test_the_end_of_a_group_is_not_the_reason_of_a_failure(server: Server) -> None:
+    server.emit("grouped", *command("::group::Deploy", "no space left", "::endgroup::", words="sh deploy"))
+    assert text_of(server, "/tasks/grouped").startswith("no space left exit code 1")
+
+
 def test_a_failed_span_is_named_with_its_path(server: Server) -> None:
     server.emit(
         "nested",

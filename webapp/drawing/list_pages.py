@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from signalbox.store.state import Task
 from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.log_groups import without_marker
 from signalbox.webapp.drawing.swaps import position, swap
 from signalbox.webapp.drawing.templates import Templates
 from signalbox.webapp.views.permissions import InboxView
@@ -47,7 +48,7 @@ class ListPages(Templates):
         """Return the rows of a page of the list, each with its task's id."""
         names = view.projects if len(view.projects) > 1 else {}
         values = {"project_names": names, "pick": view.manages, "has_usage": view.has_usage}
-        lines = view.last_lines
+        lines = {task_id: without_marker(line) for task_id, line in view.last_lines.items()}
         return [(task.task_id, self._list_row(task, line=lines.get(task.task_id), **values)) for task in view.tasks]
 
     def _list_row(self, task: Task, **values: Any) -> str:

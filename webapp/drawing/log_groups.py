@@ -48,6 +48,14 @@ def marker_of(message: str) -> Marker | None:
     return None
 
 
+def without_marker(message: str) -> str:
+    """Return a line of output as a person reads it: only the title of the group, if the line begins one."""
+    if message[:1] not in FIRST_LETTERS or not (found := _PAIRED.fullmatch(message.rstrip("\n"))):
+        return message
+    titles = (found[name] for name in ("github", "azure", "title", "name"))
+    return next((title.strip() for title in titles if title and title.strip()), message)
+
+
 def _paired(found: re.Match[str]) -> Marker:
     if found["name"]:
         name, ends = clean(found["name"]), found["travis"] == "end"

@@ -19,6 +19,7 @@ from signalbox.store.diagnosis.cause import (
     cause_of,
     failing_span,
 )
+from signalbox.store.group_ends import is_group_end
 from signalbox.store.state import Span, Task
 from signalbox.store.terminal_escapes import plain
 from signalbox.webapp.views.span import ancestors
@@ -88,7 +89,7 @@ class Failure:
     @property
     def _last_line(self) -> LastLine:
         """The last line of stderr, or else of the other output."""
-        spoken = [line for line in self.output if line.text.strip()]
+        spoken = [line for line in self.output if line.text.strip() and not is_group_end(line.text)]
         errors = [line for line in spoken if line.stderr]
         return (errors or spoken or [LastLine(0, "", False)])[-1]
 

@@ -71,7 +71,8 @@ class TaskListReading(Protocol):
     async def last_lines(self, task_ids: Sequence[str]) -> dict[str, str]:
         """Return the newest line of output of each of these tasks, at most `MAX_LAST_LINE` characters of it.
 
-        Only the last `LAST_LINE_EVENTS` events are searched. Tasks without a line there are absent.
+        Lines that only end a group are skipped. Only the last `LAST_LINE_EVENTS` events are searched. Tasks without a
+        line there are absent.
         """
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:

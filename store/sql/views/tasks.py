@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from signalbox.store.contract import Facets, SameError, Standing, TaskPage
 from signalbox.store.contract.reading.tasks import LAST_LINE_EVENTS, MAX_FACET_TAGS, MAX_LAST_LINE
 from signalbox.store.errors import UnknownTask, UnreadableTask
+from signalbox.store.group_ends import GROUP_ENDS
 from signalbox.store.sql import task_list
 from signalbox.store.sql.damaged import damaged_task, text_or_nothing, unfinished_of
 from signalbox.store.sql.diagnosing import UNDIAGNOSED
@@ -159,7 +160,8 @@ class TaskViews(Rows):
         newest = (
             f"SELECT substr({message}, 1, {MAX_LAST_LINE}) FROM task_events e WHERE e.task_id = c.task_id"
             f" AND seq > c.last_seq - {LAST_LINE_EVENTS} AND event_type = 'log' AND trim({message}) <> ''"
-            " ORDER BY seq DESC LIMIT 1"
+            + "".join(f" AND substr({message}, 1, {len(end)}) <> '{end}'" for end in GROUP_ENDS)
+            + " ORDER BY seq DESC LIMIT 1"
         )
 
         def query(task_ids: Sequence[str] | None) -> Condition:

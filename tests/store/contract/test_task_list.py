@@ -191,10 +191,12 @@ async def test_the_last_line_of_a_task_is_its_newest_output(store: Store) -> Non
     store.append("blank", [event("log", message="words"), event("log", message="  "), event("log")])
     store.append("long", event("log", message="x" * 9000))
     store.append("silent", event("runner_spawn"))
+    ends = ("::endgroup::", "##[endgroup]\n", "travis_fold:end:install\r")
+    store.append("group", [event("log", message=text) for text in ("::group::Tests", *ends)])
     store.append("old", [event("log", message="long ago"), *[event("progress_update") for _ in range(40)]])
     async with store.read() as view:
-        lines = await view.last_lines(["plain", "blank", "long", "silent", "old", "nobody"])
-    assert lines == {"plain": "second", "blank": "words", "long": "x" * 500}
+        lines = await view.last_lines(["plain", "blank", "long", "silent", "group", "old", "nobody"])
+    assert lines == {"plain": "second", "blank": "words", "long": "x" * 500, "group": "::group::Tests"}
 
 
 def test_a_relative_time_is_counted_from_the_full_minute() -> None:
