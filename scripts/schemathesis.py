@@ -18,7 +18,7 @@ from tests.support.server import Server
 
 ENVIRONMENT = Path(".venv-schemathesis")
 REQUIREMENT = "schemathesis==4.32.5"
-STREAMS = "^/sse/(tasks|events)|/stream$|^/api/sse/events"
+STREAMS = "^/sse/(tasks|events)|/stream$|^/api/sse/events|^/api/agui/"
 SECONDS = "60"
 
 

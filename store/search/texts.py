@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from operator import attrgetter
 from typing import Any
 
 import msgspec
+
+from signalbox.store.composition import composed
 
 TEXT_KEYS = ("message", "text", "content", "explanation", "error", "error_code", "title")
 """The keys of a payload whose texts are searched.
@@ -63,7 +64,7 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text.lower().replace("\0", _NUL)
-    return unicodedata.normalize("NFC", text).casefold().replace("\0", _NUL)
+    return composed(text).casefold().replace("\0", _NUL)
 
 
 def _text_of(value: Any) -> str:

@@ -105,10 +105,12 @@ class AgentHooks:
 
     async def _record(self, call: HookCall, context: HookContext) -> Recorded:
         task = await self._task(call, context)
-        at = context.at or datetime.now(UTC).timestamp()
+        now = datetime.now(UTC).timestamp()
+        # A call from the future would make all later ones seem to be overtaken.
+        at = min(context.at or now, now)
         key = self._calls.key(task, call, at)
         span, is_new_tool = await self._calls.tool_span(task, call)
-        late = context.kept or datetime.now(UTC).timestamp() - at > LATE_SECONDS
+        late = context.kept or now - at > LATE_SECONDS
         occurred = datetime.fromtimestamp(at, UTC).isoformat() if late else None
         overtaken = self._calls.overtaken(task, at, kept=context.kept)
         events = session_events(
@@ -123,7 +125,8 @@ class AgentHooks:
         if context.kept:
             # The agent has decided by itself.
             return Recorded(call=call, task=task, key=key, tool_span=span)
-        verdict = self.verdict(call, task.project_id, context)
+        # In a thread, because the rules may compare thousands of commands and paths.
+        verdict = await asyncio.to_thread(self.verdict, call, task.project_id, context)
         recorded = Recorded(call=call, task=task, key=key, tool_span=span)
         return await self._decided(recorded, verdict)
 

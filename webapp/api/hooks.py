@@ -15,7 +15,7 @@ from signalbox.store import InvalidEvent, StoreError
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.webapp.acts.agent_hooks import HookContext, Recorded, agent_hooks, context_on_this_machine
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import project_for_new
+from signalbox.webapp.auth.guard import project_for_new, ticket
 from signalbox.webapp.auth.quota_guard import count_events
 from signalbox.webapp.coding_agents.agents import AGENTS, Agent, HookOutcome
 from signalbox.webapp.coding_agents.hook_answers import hook_answer
@@ -98,7 +98,7 @@ async def receive(agent: str, query: HookParameters, body: HookBody) -> Result[d
 async def test(agent: str, query: HookParameters, body: HookBody) -> Decided:
     call, context = _call(_agent(agent), body), await _context(agent, query, body)
     project_id = await project_for_new(query.project)
-    verdict = agent_hooks().verdict(call, project_id or DEFAULT_PROJECT, context)
+    verdict = await asyncio.to_thread(agent_hooks().verdict, call, project_id or DEFAULT_PROJECT, context)
     if verdict is None:
         return Decided(decision=None)
     return Decided(decision=verdict.decision, number=verdict.number, rule=verdict.words, reason=verdict.rule.reason)
@@ -140,9 +140,18 @@ def _is_local(address: str | None) -> bool:
 
 def _waiting(recorded: Recorded, seconds: float) -> Response:
     """Return a response that consists of spaces until a person has answered, and then of the answer."""
-    hooks, streams = agent_hooks(), hub()
+    hooks, streams, caller = agent_hooks(), hub(), ticket()
 
     async def body() -> AsyncIterator[bytes]:
+        try:
+            # It counts as a stream, so that no caller takes the places of the others.
+            with streams.waiting(caller, ()):
+                async for part in answer():
+                    yield part
+        except TooManyStreams:
+            yield msgspec.json.encode(hook_answer(recorded.call, HookOutcome(asked=True)))
+
+    async def answer() -> AsyncIterator[bytes]:
         task = asyncio.create_task(hooks.ask(recorded, seconds), name="signalbox-agent-question")
         try:
             while not task.done() and not streams.closing:

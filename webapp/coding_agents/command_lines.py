@@ -9,7 +9,9 @@ is not visible in its words is never matched by a rule that allows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 KEYWORDS = frozenset(
     (
@@ -54,35 +56,44 @@ def command_line(text: str) -> ShellLine:
     return _Reader(text[:MAX_CHARS], plain=len(text) <= MAX_CHARS).read()
 
 
-def started_by(words: tuple[str, ...], depth: int = 0) -> list[tuple[str, ...]]:
-    """Return the command and those that it starts: `sudo sh -c "rm -rf /"` also starts `rm -rf /`.
+def started_by(words: tuple[str, ...], depth: int = 0) -> Iterator[tuple[str, int]]:
+    """Yield the command and those that it starts: `sudo sh -c "rm -rf /"` also starts `rm -rf /`.
 
-    The name of a program is also given without its folder.
+    Each is the text of the whole command and the place in it at which the started one begins, so that the many commands
+    of a long line cost no copies. The name of a program is also given without its folder.
     """
-    found: list[tuple[str, ...]] = []
-    rest = words
-    while rest:
-        while rest and _is_assignment(rest[0]):
-            rest = rest[1:]
-        if not rest:
+    text, places = " ".join(words), list(accumulate((len(word) + 1 for word in words), initial=0))
+    found: dict[int, None] = {}
+    nested: list[str] = []
+    at = 0
+    while True:
+        while at < len(words) and _is_assignment(words[at]):
+            at += 1
+        if at >= len(words):
             break
-        found.append(rest)
-        name = rest[0].rpartition("/")[2]
-        if name and name != rest[0]:
-            found.append((name, *rest[1:]))
-        if name in SHELLS and depth < MAX_DEPTH:
-            at = next((at for at, word in enumerate(rest) if word.startswith("-") and word.endswith("c")), len(rest))
-            for command in command_line("".join(rest[at + 1 : at + 2])).commands:
-                found += started_by(command, depth + 1)
-        if name == "eval" and depth < MAX_DEPTH:
-            for command in command_line(" ".join(rest[1:])).commands:
-                found += started_by(command, depth + 1)
+        found[places[at]] = None
+        name = words[at].rpartition("/")[2]
+        if name:
+            found[places[at + 1] - 1 - len(name)] = None
+        if name in SHELLS:
+            option = next((one for one in range(at, len(words)) if _runs_a_line(words[one])), len(words))
+            nested += words[option + 1 : option + 2]
+        if name == "eval":
+            nested.append(" ".join(words[at + 1 :]))
         if name not in RUNNERS:
             break
-        rest = rest[1:]
+        at += 1
         # Options of the runner and their values: each word may begin the command.
-        found += [rest[at:] for at in range(1, min(len(rest), 8))]
-    return found
+        found.update(dict.fromkeys(places[at + 1 : min(len(words), at + 8)]))
+    yield from ((text, place) for place in found)
+    if depth < MAX_DEPTH:
+        for line in nested:
+            for command in command_line(line).commands:
+                yield from started_by(command, depth + 1)
+
+
+def _runs_a_line(word: str) -> bool:
+    return word.startswith("-") and word.endswith("c")
 
 
 def _is_assignment(word: str) -> bool:
@@ -97,38 +108,46 @@ class _Reader:
         self._words: list[str] = []
         self._word: list[str] | None = None
         self._target = False
+        self._end = 0
+        self._nested: list[tuple[int, int]] = []
 
     def read(self) -> ShellLine:
-        at, text = 0, self._text
-        while at < len(text):
-            at = self._step(text, at)
-        self._end_command()
+        text = self._text
+        spans = [(0, len(text))]
+        # Not by recursion, because substitutions may be nested as deeply as the line is long.
+        while spans:
+            at, self._end = spans.pop()
+            while at < self._end:
+                at = self._step(text, at)
+            self._end_command()
+            spans += self._nested
+            self._nested = []
         return ShellLine(tuple(self._commands), self._plain)
 
     def _step(self, text: str, at: int) -> int:
         char = text[at]
         if char == "'":
-            end = text.find("'", at + 1)
+            end = text.find("'", at + 1, self._end)
             return self._quoted(text[at + 1 : end], end)
         if char == '"':
             return self._double(text, at + 1)
         if char == "\\":
             # A backslash before a line break joins two lines.
-            if text[at + 1 : at + 2] == "\n":
+            if self._next(at) == "\n":
                 return at + 2
-            self._plain = self._plain and at + 1 < len(text)
-            self._add(text[at + 1 : at + 2])
+            self._plain = self._plain and at + 1 < self._end
+            self._add(self._next(at))
             return at + 2
         if char in " \t":
             self._end_word()
             return at + 1
         if char == "#" and self._word is None:
             self._plain = False
-            end = text.find("\n", at)
-            return end if end >= 0 else len(text)
+            end = text.find("\n", at, self._end)
+            return end if end >= 0 else self._end
         if char in "$`":
             return self._substitution(text, at)
-        if char in "<>" or (char == "&" and text[at + 1 : at + 2] == ">"):
+        if char in "<>" or (char == "&" and self._next(at) == ">"):
             return self._redirection(text, at)
         if char in ";|&\n\r":
             self._end_command()
@@ -146,33 +165,32 @@ class _Reader:
     def _quoted(self, inner: str, end: int) -> int:
         if end < 0:
             self._plain = False
-            return len(self._text)
+            return self._end
         self._add(inner)
         return end + 1
 
     def _double(self, text: str, at: int) -> int:
         self._add("")
-        while at < len(text) and text[at] != '"':
-            if text[at] == "\\" and text[at + 1 : at + 2] in ('"', "\\", "$", "`"):
+        while at < self._end and text[at] != '"':
+            if text[at] == "\\" and self._next(at) in ('"', "\\", "$", "`"):
                 at += 1
             elif text[at] in "$`":
                 at = self._substitution(text, at)
                 continue
             self._add(text[at])
             at += 1
-        self._plain = self._plain and at < len(text)
+        self._plain = self._plain and at < self._end
         return at + 1
 
     def _substitution(self, text: str, at: int) -> int:
         # The commands inside are read as further commands, so that rules that deny them match.
         self._plain = False
-        if text[at] == "`" or text[at + 1 : at + 2] == "(":
+        if text[at] == "`" or self._next(at) == "(":
             inner = at + (1 if text[at] == "`" else 2)
-            end = text.find("`" if text[at] == "`" else ")", inner)
-            nested = _Reader(text[inner : end if end >= 0 else len(text)], plain=False).read()
-            self._commands += nested.commands
+            end = text.find("`" if text[at] == "`" else ")", inner, self._end)
+            self._nested.append((inner, end if end >= 0 else self._end))
             self._add("$")
-            return end + 1 if end >= 0 else len(text)
+            return end + 1 if end >= 0 else self._end
         self._add("$")
         return at + 1
 
@@ -184,7 +202,7 @@ class _Reader:
             self._plain = False
             return at + 1
         end = at + 1
-        while end < len(text) and text[end] in "<>&|":
+        while end < self._end and text[end] in "<>&|":
             end += 1
         # `2>&1` keeps its ampersand, which is part of the target.
         if text[end - 1] == "&" and end - at > 1 and text[end - 2] in "<>":
@@ -192,12 +210,16 @@ class _Reader:
         if text[at:end] not in ("<", ">", ">>", "&>", "&>>"):
             self._plain = False
         self._target = True
-        if text[end : end + 1] == "&":
+        if self._next(end - 1) == "&":
             self._add("&")
             return end + 1
-        while text[end : end + 1] in (" ", "\t") and text[end : end + 1]:
+        while self._next(end - 1) in (" ", "\t"):
             end += 1
         return end
+
+    def _next(self, at: int) -> str:
+        """Return the character after the place `at`, or "" at the end."""
+        return self._text[at + 1] if at + 1 < self._end else ""
 
     def _add(self, text: str) -> None:
         if self._word is None:

@@ -8,24 +8,36 @@ from __future__ import annotations
 
 import posixpath
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+
+from signalbox.store.composition import composed
+from signalbox.webapp.coding_agents.path_matcher import PathMatcher
 
 PATH_KEYS = ("file_path", "notebook_path", "absolute_path", "dir_path", "path")
 """Arguments of tools that name a file or a folder."""
 
 MAX_PATHS = 200
 
+MAX_PATH_CHARS = 4096
+"""Characters of a path that a system opens (PATH_MAX of Linux, in bytes)."""
+
+NO_PATH = ""
+"""Stands for a path that no system opens: it is too long or has a NUL. Rules that deny or ask match it, others do not.
+"""
+
 _PATCH_FILE = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+)$", re.MULTILINE)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-_HOMES = r"(?:/root|/home/[^/]+|/Users/[^/]+|[A-Za-z]:/Users/[^/]+)"
 
 
 def named_paths(arguments: Any, cwd: str) -> list[str]:
-    """Return the files that the arguments of a tool name, as absolute paths without `..`."""
-    return [absolute_path(one, cwd) for one in paths_in(arguments)]
+    """Return the files that the arguments of a tool name, as absolute paths without `..`.
+
+    NO_PATH stands for those beyond `MAX_PATHS`, so no rule allows a call because of its first ones.
+    """
+    given = paths_in(arguments)
+    return [absolute_path(one, cwd) for one in given[:MAX_PATHS]] + [NO_PATH] * (len(given) > MAX_PATHS)
 
 
 def paths_in(arguments: Any) -> list[str]:
@@ -38,14 +50,19 @@ def paths_in(arguments: Any) -> list[str]:
     for key in ("command", "input", "patch"):
         if isinstance(patch := arguments.get(key), str) and patch.lstrip().startswith("*** Begin Patch"):
             given += _PATCH_FILE.findall(patch)
-    return [one for one in given[:MAX_PATHS] if one]
+    return [one for one in given if one]
 
 
 def absolute_path(path: str, cwd: str) -> str:
-    """Return a path as an absolute one, without `.`, `..` and doubled slashes. Its links are not followed."""
-    path, cwd = _slashes(unicodedata.normalize("NFC", path)), _slashes(unicodedata.normalize("NFC", cwd))
+    """Return a path as an absolute one, without `.`, `..` and doubled slashes; NO_PATH for one that no system opens.
+
+    Its links are not followed.
+    """
     if not (path.startswith("/") or _DRIVE.match(path)):
         path = f"{cwd or '/'}/{path}"
+    if len(path) > MAX_PATH_CHARS or "\0" in path:
+        return NO_PATH
+    path = _slashes(composed(path))
     normal = posixpath.normpath(path)
     return "/" + normal.lstrip("/") if normal.startswith("/") else normal
 
@@ -56,40 +73,27 @@ def matches_path(pattern: str, path: str, folders: Sequence[str], *, any_case: b
     `/srv/app/**` matches the folder itself too.
     """
     bases = [absolute_path(".", folder) for folder in folders] or ["/"]
-    return any(_pattern(pattern, base, any_case).fullmatch(path) for base in bases)
+    return any(_matcher(pattern, base, any_case).matches(path) for base in bases)
 
 
 def matches_all(pattern: str, paths: Sequence[str], folders: Sequence[str]) -> bool:
     """Return whether there are paths and all of them match."""
-    return bool(paths) and all(matches_path(pattern, path, folders) for path in paths)
+    return bool(paths) and all(path != NO_PATH and matches_path(pattern, path, folders) for path in paths)
 
 
 def matches_any(pattern: str, paths: Sequence[str], folders: Sequence[str]) -> bool:
     """Return whether one of the paths matches, in any case: some file systems do not distinguish `.env` and `.ENV`."""
-    return any(matches_path(pattern, path, folders, any_case=True) for path in paths)
+    return any(path == NO_PATH or matches_path(pattern, path, folders, any_case=True) for path in paths)
 
 
 @lru_cache(1024)
-def _pattern(pattern: str, cwd: str, any_case: bool) -> re.Pattern[str]:
-    pattern = unicodedata.normalize("NFC", pattern)
-    home, rest = "", pattern
+def _matcher(pattern: str, cwd: str, any_case: bool) -> PathMatcher:
+    pattern = composed(pattern)
     if pattern.startswith("~/"):
-        home, rest = _HOMES, pattern[1:]
-    elif not (pattern.startswith(("/", "**")) or _DRIVE.match(pattern)):
-        rest = f"{_literal(cwd.rstrip('/'))}/{pattern.removeprefix('./')}"
-    below = rest.endswith("/**")
-    inner = "".join(
-        map(_part, re.split(r"(\x00.|/\*\*/|\*\*/|\*\*|\*|\?)", rest.removesuffix("/**") if below else rest))
-    )
-    flags = re.DOTALL | (re.IGNORECASE if any_case else 0)
-    return re.compile(home + inner + ("(?:/.*)?" if below else ""), flags)
-
-
-def _part(part: str) -> str:
-    known = {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    if part in known:
-        return known[part]
-    return re.escape(part[1:] if part.startswith("\x00") else part)
+        return PathMatcher(pattern[1:], in_home=True, any_case=any_case)
+    if not (pattern.startswith(("/", "**")) or _DRIVE.match(pattern)):
+        pattern = f"{_literal(cwd.rstrip('/'))}/{pattern.removeprefix('./')}"
+    return PathMatcher(pattern, in_home=False, any_case=any_case)
 
 
 def _literal(text: str) -> str:

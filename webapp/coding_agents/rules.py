@@ -12,9 +12,9 @@ and that before one that allows; among equal ones the first. So the order of a f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ import msgspec
 
 from signalbox.webapp.coding_agents.command_lines import ShellLine, command_line, started_by
 from signalbox.webapp.coding_agents.path_patterns import absolute_path, matches_all, matches_any, named_paths
+from signalbox.webapp.coding_agents.wildcards import wildcards
 
 Decision = Literal["allow", "deny", "ask"]
 STRICTEST_FIRST: tuple[Decision, ...] = ("deny", "ask", "allow")
@@ -53,6 +54,34 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
         """The folder of the session."""
         return self.folders[0] if self.folders else "/"
 
+    @property
+    def is_patch(self) -> bool:
+        """Whether its `command` is a patch and no command line."""
+        return "patch" in self.tool.lower()
+
+
+@dataclass(frozen=True)
+class CalledCommands:
+    """The commands of a command line, as rules see them."""
+
+    line: ShellLine
+
+    def all_match(self, pattern: str) -> bool:
+        """Return whether the pattern matches everything that the line runs."""
+        return self.line.plain and bool(self._written) and all(_matches(pattern, text, 0) for text in self._written)
+
+    def any_matches(self, pattern: str) -> bool:
+        """Return whether the pattern matches a command of the line, or one that such a command starts."""
+        return any(_matches(pattern, text, place) for text, place in self._started)
+
+    @cached_property
+    def _written(self) -> list[str]:
+        return [" ".join(words) for words in dict.fromkeys(self.line.commands)]
+
+    @cached_property
+    def _started(self) -> list[tuple[str, int]]:
+        return [started for words in dict.fromkeys(self.line.commands) for started in started_by(words)]
+
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rule. A field that is missing matches every call; `*` stands for any characters.
@@ -70,8 +99,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     project: str | None = None
     reason: str | None = None
 
-    def matches(self, call: ToolCall, line: ShellLine | None, paths: Sequence[str]) -> bool:
-        """Return whether this rule is about `call`. A rule that allows must match every command and path of it."""
+    def matches(self, call: ToolCall, commands: CalledCommands | None, paths: Sequence[str]) -> bool:
+        """Return whether this rule is about `call`. A rule that allows must match every command and path of it.
+
+        A rule that names a path but no command allows no command line, which may do more than it seems to.
+        """
         named = ((self.agent, call.agent), (self.tool, call.tool), (self.project, call.project))
         if not all(pattern is None or _matches_name(pattern, name) for pattern, name in named):
             return False
@@ -82,7 +114,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             return False
         if self.path is not None and not match(self.path, paths, folders):
             return False
-        return self.command is None or (line is not None and _matches_command(self.command, line, every=every))
+        if self.command is None:
+            return not (every and self.path is not None and commands is not None and not call.is_patch)
+        return commands is not None and (commands.all_match if every else commands.any_matches)(self.command)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,10 +155,11 @@ class Rules:
         """Return the verdict about a call; None if no rule matches."""
         command = call.arguments.get("command") if isinstance(call.arguments, dict) else None
         line = command_line(_command_text(command)) if isinstance(command, str | list) else None
+        commands = CalledCommands(line) if line is not None else None
         paths = [*named_paths(call.arguments, call.cwd), *call.real_paths]
         for decision in STRICTEST_FIRST:
             for number, rule in enumerate(self._rules, 1):
-                if rule.decision == decision and rule.matches(call, line, paths):
+                if rule.decision == decision and rule.matches(call, commands, paths):
                     return Verdict(decision=decision, number=number, rule=rule)
         return None
 
@@ -154,25 +189,16 @@ def _check(number: int, rule: Rule) -> None:
 
 
 def _matches_name(pattern: str, name: str) -> bool:
-    return any(_glob(one.strip()).fullmatch(name) is not None for one in pattern.split("|"))
+    return any(wildcards(one.strip()).fullmatch(name) is not None for one in pattern.split("|"))
 
 
-def _matches_command(pattern: str, line: ShellLine, *, every: bool) -> bool:
-    if every:
-        return line.plain and bool(line.commands) and all(_matches_words(pattern, words) for words in line.commands)
-    return any(_matches_words(pattern, words) for command in line.commands for words in started_by(command))
-
-
-def _matches_words(pattern: str, words: tuple[str, ...]) -> bool:
+def _matches(pattern: str, text: str, place: int) -> bool:
     # `git status *` also matches `git status`.
-    text = " ".join(words)
-    return _glob(pattern).fullmatch(text) is not None or _glob(pattern).fullmatch(f"{text} ") is not None
-
-
-@lru_cache(4096)
-def _glob(pattern: str) -> re.Pattern[str]:
-    known = {"*": ".*", "?": "."}
-    return re.compile("".join(known.get(char) or re.escape(char) for char in pattern), re.DOTALL)
+    found = wildcards(pattern)
+    bare = pattern.removesuffix(" *")
+    return found.fullmatch(text, place) is not None or (
+        bare != pattern and wildcards(bare).fullmatch(text, place) is not None
+    )
 
 
 def _command_text(command: str | list[Any]) -> str:

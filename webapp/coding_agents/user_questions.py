@@ -45,14 +45,19 @@ def _questions(arguments: Any) -> list[dict[str, Any]]:
 
 
 def _labels(question: dict[str, Any]) -> list[str]:
+    return [one["label"] for one in _options(question)]
+
+
+def _options(question: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the choices that have a label. Other values in their list are ignored."""
     options = question.get("options")
-    found = [one.get("label") for one in options if isinstance(one, dict)] if isinstance(options, list) else []
-    return [label for label in found if isinstance(label, str) and label][:50]
+    found = [one for one in options if isinstance(one, dict)] if isinstance(options, list) else []
+    return [one for one in found if isinstance(one.get("label"), str) and one["label"]][:50]
 
 
 def _field(question: dict[str, Any]) -> dict[str, Any]:
     title, labels = str(question["question"]), _labels(question)
-    described = {one["label"]: str(one.get("description") or "") for one in question["options"] if one.get("label")}
+    described = {one["label"]: str(one.get("description") or "") for one in _options(question)}
     if question.get("multiSelect") is True:
         parts = {label: {"type": "boolean", "description": described.get(label, "")} for label in labels}
         return {"type": "object", "title": title, "properties": parts}

@@ -13,7 +13,8 @@ from signalbox.store.people import PROJECT_ID_PATTERN
 from signalbox.webapp.api.openapi.responses import Spec, responses
 from signalbox.webapp.auth.access import Access
 from signalbox.webapp.coding_agents.agents import AGENTS
-from signalbox.webapp.http.endpoint import Endpoint
+from signalbox.webapp.http.endpoint import JSON, Endpoint
+from signalbox.webapp.http.otlp_status import PROTOBUF, is_otlp
 from signalbox.webapp.http.query_parameters import parameters_of
 
 SchemaOf = Callable[[Any], Spec]
@@ -53,7 +54,8 @@ def operation(app: Quart, rule: Rule, declared: Endpoint, access: Access, schema
         }
     if declared.receives_file:
         file = {"schema": {"type": "string", "format": "binary"}}
-        found["requestBody"] = {"required": True, "content": {"*/*": file}}
+        content = {JSON: {"schema": {"type": "object"}}, PROTOBUF: file} if is_otlp(rule.rule) else {"*/*": file}
+        found["requestBody"] = {"required": True, "content": content}
     if access.scope is None:
         found["security"] = []
     return found
