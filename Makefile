@@ -107,4 +107,4 @@ container: venv ## perform the steps of the Containerfile without a container en
 	@folder=$$(mktemp -d) && $(BIN)/python -m scripts.container_steps "$$folder"; code=$$?; rm -rf "$$folder"; exit $$code
 
 clean: ## remove everything that make created
-	rm -rf .venv .venv-schemathesis build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-schemathesis .schemathesis build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
