@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
+import msgspec
 import pytest
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -254,3 +256,23 @@ def test_a_log_record_with_invalid_ids_belongs_to_no_trace() -> None:
     document["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["traceId"] = "1234"
     (record,) = json_format.records_in(json.dumps(document).encode()).records
     assert (record.trace_id, record.span_id) == ("", "")
+
+
+@pytest.mark.parametrize("encoding", ["json", "protobuf"])
+def test_what_all_spans_of_a_request_share_is_cut_before_it_is_copied_to_each(encoding: str) -> None:
+    attributes = [{"key": "service.name", "value": {"stringValue": "shop"}}]
+    attributes += [{"key": f"big{number}", "value": {"stringValue": "x" * 50_000}} for number in range(4)]
+    span = {"traceId": "ab" * 16, "spanId": "cd" * 8}
+    scoped = {"scope": {"name": "s" * 50_000, "version": "v" * 50_000}, "spans": [span]}
+    document = {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [scoped]}]}
+    if encoding == "json":
+        received = json_format.spans_in(json.dumps(document).encode())
+    else:
+        ids = {"traceId": b64encode(b"\xab" * 16).decode(), "spanId": b64encode(b"\xcd" * 8).decode()}
+        scoped["spans"] = [ids]
+        request = ParseDict(document, ExportTraceServiceRequest())
+        received = protobuf_format.spans_in(request.SerializeToString())
+    (found,) = received.spans
+    assert found.resource["service.name"] == "shop"
+    assert found.resource["truncated"] > 200_000
+    assert len(msgspec.json.encode(found)) < 6000

@@ -22,6 +22,10 @@ from signalbox.webapp.otlp.received import Received
 EVENTS_PER_APPEND = 500
 """Events of one append, so that the events of a large request do not delay other writers."""
 
+ITEMS_AT_ONCE = 4000
+"""Spans or records whose events are in memory at once. With more, a garbage collection would stop the server for long.
+"""
+
 CONCURRENT_TASKS = 8
 """Tasks of one request whose spans are stored at the same time."""
 
@@ -55,12 +59,11 @@ async def store_records(received: Received) -> None:
 
 
 async def _store(received: Received, items: Sequence[T], events_of: Callable[[T], list[NewEvent]]) -> None:
-    if not items:
-        return
-    mapped = await asyncio.to_thread(_mapped, items, events_of, redaction_on_write())
     tasks = TraceTasks()
     by_place: dict[TracePlace, list[_Mapped]] = {}
+    mapped: dict[TraceSource, list[_Mapped]] = {}
     refusals: list[Exception] = []
+    stored = False
 
     async def find(source: TraceSource) -> None:
         try:
@@ -72,10 +75,20 @@ async def _store(received: Received, items: Sequence[T], events_of: Callable[[T]
     async def append(place: TracePlace) -> None:
         await _append(received, tasks, place, by_place[place])
 
-    await _for_each(mapped, find)
-    if not by_place:
+    for some in _chunks(sorted(items, key=_time_of), ITEMS_AT_ONCE):
+        mapped = await asyncio.to_thread(_mapped, some, events_of, redaction_on_write())
+        by_place.clear()
+        await _for_each(mapped, find)
+        stored = stored or bool(by_place)
+        await _for_each(by_place, append)
+    if refusals and not stored:
         raise refusals[0]
-    await _for_each(by_place, append)
+
+
+def _time_of(item: TraceSpan | LogRecord) -> int:
+    if isinstance(item, TraceSpan):
+        return item.ended_ns or item.started_ns
+    return item.time_ns or item.observed_ns
 
 
 async def _for_each(items: Iterable[S], do: Callable[[S], Awaitable[None]]) -> None:
@@ -122,12 +135,15 @@ def _mapped(
     """Return the events of all items by their source. Runs in a thread, because there may be thousands of items."""
     found: dict[TraceSource, list[_Mapped]] = {}
     sources: dict[tuple[int, str, str], TraceSource] = {}
+    resources: dict[int, bytes] = {}
     for item in items:
         state = item.trace_state if isinstance(item, TraceSpan) else ""
         key = (id(item.resource), item.trace_id, state)
         source = sources.get(key)
         if source is None:
-            source = sources[key] = TraceSource.of(item.resource, item.trace_id, state, "")
+            if key[0] not in resources:
+                resources[key[0]] = TraceSource.encoded(item.resource)
+            source = sources[key] = TraceSource(resources[key[0]], item.trace_id, state, "")
         if named := _named(item.attributes):
             source = source._replace(named=named)
         found.setdefault(source, []).append(_Mapped(source, redaction.events(events_of(item))))
@@ -140,7 +156,7 @@ def _named(attributes: Mapping[str, Any]) -> str:
     return named if isinstance(named, str) else ""
 
 
-def _chunks(events: Iterable[NewEvent], size: int) -> Iterable[list[NewEvent]]:
-    rest = iter(events)
+def _chunks(items: Iterable[S], size: int) -> Iterable[list[S]]:
+    rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk

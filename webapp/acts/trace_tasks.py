@@ -45,11 +45,10 @@ class TraceSource(NamedTuple):
     trace_state: str
     named: str
 
-    @classmethod
-    def of(cls, resource: Mapping[str, Any], trace_id: str, trace_state: str, named: str) -> TraceSource:
-        """Return the source of a span or a log record."""
-        plain = fitting_object(dict(resource), MAX_METADATA_BYTES)
-        return cls(msgspec.json.encode(plain, order="sorted"), trace_id, trace_state, named)
+    @staticmethod
+    def encoded(resource: Mapping[str, Any]) -> bytes:
+        """Return a resource as JSON. All sources with this resource share it."""
+        return msgspec.json.encode(fitting_object(dict(resource), MAX_METADATA_BYTES), order="sorted")
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from signalbox.webapp.otlp.json_fields import (
     objects,
     text,
 )
-from signalbox.webapp.otlp.received import Received, kind_of, status_of, without_zeros
+from signalbox.webapp.otlp.received import Received, kind_of, resource_of, scope_of, status_of, without_zeros
 
 
 def spans_in(body: bytes) -> Received:
@@ -61,12 +61,12 @@ def _decoded(body: bytes) -> Object:
 
 
 def _resource(parent: Object, path: str) -> dict[str, Any]:
-    return attributes(object_in(parent, "resource", path), "attributes", f"{path}resource.")
+    return resource_of(attributes(object_in(parent, "resource", path), "attributes", f"{path}resource."))
 
 
 def _scope(parent: Object, path: str) -> Scope:
     scope, inside = object_in(parent, "scope", path), f"{path}scope."
-    return Scope(text(scope, "name", inside), text(scope, "version", inside))
+    return scope_of(text(scope, "name", inside), text(scope, "version", inside))
 
 
 def _span(span: Object, path: str, resource: dict[str, Any], scope: Scope) -> TraceSpan:

@@ -9,7 +9,7 @@ from typing import Any
 from signalbox.store.traces import LogRecord, Scope, SpanEvent, SpanLink, TraceSpan
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import ExtraMissing
-from signalbox.webapp.otlp.received import Received, kind_of, status_of, without_zeros
+from signalbox.webapp.otlp.received import Received, kind_of, resource_of, scope_of, status_of, without_zeros
 
 
 class ProtobufMissing(ExtraMissing):
@@ -30,9 +30,9 @@ def spans_in(body: bytes) -> Received:
         raise ProtobufMissing from None
     received = Received()
     for of_resource in _parsed(ExportTraceServiceRequest, body).resource_spans:
-        resource = _attributes(of_resource.resource.attributes)
+        resource = resource_of(_attributes(of_resource.resource.attributes))
         for of_scope in of_resource.scope_spans:
-            scope = Scope(of_scope.scope.name, of_scope.scope.version)
+            scope = scope_of(of_scope.scope.name, of_scope.scope.version)
             for span in of_scope.spans:
                 received.add_span(_span(span, resource, scope))
     return received
@@ -46,9 +46,9 @@ def records_in(body: bytes) -> Received:
         raise ProtobufMissing from None
     received = Received()
     for of_resource in _parsed(ExportLogsServiceRequest, body).resource_logs:
-        resource = _attributes(of_resource.resource.attributes)
+        resource = resource_of(_attributes(of_resource.resource.attributes))
         for of_scope in of_resource.scope_logs:
-            scope = Scope(of_scope.scope.name, of_scope.scope.version)
+            scope = scope_of(of_scope.scope.name, of_scope.scope.version)
             for record in of_scope.log_records:
                 received.add_record(_record(record, resource, scope))
     return received

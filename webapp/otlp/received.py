@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from signalbox.store.traces import LogRecord, TraceSpan
+from signalbox.store.emitter.fit_payload import fitting_object, word
+from signalbox.store.traces import LogRecord, Scope, TraceSpan
 from signalbox.store.traces.values import SpanKind, StatusCode
 
 KINDS: tuple[SpanKind, ...] = ("internal", "internal", "server", "client", "producer", "consumer")
@@ -18,7 +20,8 @@ STATUSES: tuple[StatusCode, ...] = ("unset", "ok", "error")
 MAX_REASONS = 3
 """Different reasons that a response gives for what was rejected."""
 
-MAX_TIME = 2**64 - 1
+MAX_RESOURCE_BYTES = 4096
+"""Bytes of a resource as JSON. A request has it once, but each of its spans is stored with a copy."""
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
@@ -68,6 +71,16 @@ class Received(msgspec.Struct):
         elif not _SPAN_ID.fullmatch(record.span_id):
             record = msgspec.structs.replace(record, span_id="")
         self.records.append(record)
+
+
+def resource_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a resource, cut if they are too long."""
+    return fitting_object(attributes, MAX_RESOURCE_BYTES)
+
+
+def scope_of(name: str, version: str) -> Scope:
+    """Return a scope with its name and version as short lines."""
+    return Scope(word(name) or "", word(version) or "")
 
 
 def kind_of(number: int) -> SpanKind:
