@@ -82,8 +82,8 @@ MAX_ID_CHARS = 1024
 MAX_DEPTH = 100
 """Maximum nesting of a payload, because readers need stack space for each level."""
 _TYPES_WITH_ID = ("permission_", "checkpoint_", "evidence_")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_BRACKETS = re.compile(r"[\[\]{}]")
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
@@ -248,14 +248,18 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
 
 
 def depth_of(json: str) -> int:
-    """Return the nesting depth of a JSON text, or 1 if it cannot exceed MAX_DEPTH."""
+    """Return the nesting depth of a JSON text, up to MAX_DEPTH + 1, or 1 if it cannot exceed MAX_DEPTH."""
     if json.count("[") + json.count("{") <= MAX_DEPTH:
         return 1
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(_STRING.sub("", json)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+    # Quotes that are not escaped delimit strings. Without strings and values only brackets are left.
+    unescaped = json.encode("utf-8", "replace").replace(rb"\\", b"").replace(rb"\"", b"")
+    rest, depth = b"".join(unescaped.split(b'"')[::2]).translate(_SQUARE, _NO_BRACKETS), 0
+    while rest and depth <= MAX_DEPTH:
+        inner = rest.replace(b"[]", b"")
+        if len(inner) == len(rest):
+            break  # not valid JSON
+        rest, depth = inner, depth + 1
+    return depth
 
 
 @lru_cache(4096)

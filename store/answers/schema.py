@@ -146,7 +146,8 @@ def _validator_class(dialect: str) -> Any:
 
     base = validator_for({"$schema": dialect}, default=Draft202012Validator)
     keywords = {name: _counted(name, check) for name, check in base.VALIDATORS.items()}
-    return extend(base, {**keywords, "pattern": _counted("pattern", _pattern)})
+    own = {"pattern": _counted("pattern", _pattern), "uniqueItems": _counted("uniqueItems", _unique_items)}
+    return extend(base, {**keywords, **own})
 
 
 def _counted(keyword: str, check: Callable[..., Iterable[Any] | None]) -> Callable[..., Iterator[Any]]:
@@ -162,3 +163,26 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
     if isinstance(instance, str) and not patterns.is_found(pattern, instance):
         yield ValidationError("does not match")
+
+
+def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    # The library compares each item with each other one: 5,000 items take minutes.
+    from jsonschema.exceptions import ValidationError
+
+    if wanted and isinstance(instance, list) and len(set(map(_canonical, instance))) < len(instance):
+        yield ValidationError("has equal items")
+
+
+def _canonical(value: Any) -> bytes:
+    """Return JSON that is the same for all values that JSON Schema calls equal, such as 1 and 1.0."""
+    return msgspec.json.encode(_with_integers(value), order="sorted")
+
+
+def _with_integers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return list(map(_with_integers, value))
+    if isinstance(value, dict):
+        return {name: _with_integers(one) for name, one in value.items()}
+    return value

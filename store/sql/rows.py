@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import itemgetter
@@ -23,6 +24,12 @@ COLUMNS = (
 
 COLUMNS_OF_EVENT = 13
 """Their number. A brief view adds a column."""
+
+LONG_CHARS = 256 * 1024
+"""Payloads of more characters than this are read in a thread: a page of the log may have several megabytes."""
+
+PACKED = 5
+"""A compressed payload counts as this many times its length."""
 
 MAX_CHECKED_CHARS = 2000
 """A payload with fewer characters cannot be nested too deeply."""
@@ -58,6 +65,17 @@ def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
         Event(a, b, c, d, e, f, g, h, msgspec.Raw(payload), at, key, origin or msgspec.UNSET, occurred or msgspec.UNSET)
         for a, b, c, d, e, f, g, h, payload, at, key, origin, occurred in rows
     ]
+
+
+def are_long(rows: Sequence[Sequence[Any]]) -> bool:
+    """Return whether `events_of` may take so long for these rows that it belongs in a thread."""
+    payloads = [row[8] for row in rows]
+    return sum(len(one) * (1 if type(one) is str else PACKED) for one in payloads if one is not None) > LONG_CHARS
+
+
+async def long_events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
+    """Return the events of many rows, without stopping the event loop for long payloads."""
+    return await asyncio.to_thread(events_of, rows) if are_long(rows) else events_of(rows)
 
 
 def _with_text(row: Sequence[Any]) -> Sequence[Any]:

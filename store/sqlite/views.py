@@ -13,7 +13,7 @@ from signalbox.store.contract.reading.space import DatabaseSpace
 from signalbox.store.events import Event
 from signalbox.store.sql.dialect import Condition, Dialect
 from signalbox.store.sql.heartbeats import SeqRange
-from signalbox.store.sql.rows import COLUMNS, decode, events_of
+from signalbox.store.sql.rows import COLUMNS, decode, long_events_of
 from signalbox.store.sql.views import Views, window_sql
 from signalbox.store.sql.views.cold import ANY_COLD
 from signalbox.store.sqlite.damaged import is_not_text, lenient
@@ -92,7 +92,7 @@ class View(SqliteIndexReads, Views, PiecewiseRows):
             msgspec.json.encode(ranges).decode(),
             task_id,
         )
-        return events_of(rows)
+        return await long_events_of(rows)
 
     def _first_rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         """Return the rows of a query, and set `any_cold`, in the thread of the connection and as of the same state."""

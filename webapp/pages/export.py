@@ -59,18 +59,17 @@ async def raw(task_id: str, query: RawParameters) -> Response:
     task, ansi, heartbeats = await _task(task_id), query.ansi, query.heartbeats
     pages, redaction = event_pages(store(), task), _redaction()
 
-    def full_lines(page: list[Event]) -> str:
+    def lines(page: list[Event]) -> str:
+        if not query.full:
+            return "".join([raw_line(event, ansi=ansi) for event in page])
         events = [redaction.event(event) for event in page]
         return "".join([f"{raw_line(event, ansi=ansi)}{raw_details(event, ansi=ansi)}" for event in events])
 
     async def body() -> AsyncIterator[bytes]:
         async for page in pages:
             shown = [event for event in page if heartbeats or event.event_type != HEARTBEAT]
-            if query.full:
-                text = await asyncio.to_thread(full_lines, shown)
-            else:
-                text = "".join([raw_line(event, ansi=ansi) for event in shown])
-            yield text.encode(errors="replace")
+            # In a thread, because a page may have megabytes of payloads.
+            yield (await asyncio.to_thread(lines, shown)).encode(errors="replace")
 
     return _streamed(body(), TEXT, f"{task_id}.log" if query.download else None)
 

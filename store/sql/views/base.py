@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from signalbox.store.events import Event
 from signalbox.store.sql.dialect import Condition, Dialect, everything
-from signalbox.store.sql.rows import COLUMNS, events_of, readable
+from signalbox.store.sql.rows import COLUMNS, long_events_of, readable
 
 Query = Callable[[Sequence[str] | None], tuple[str, list[object]]]
 """Returns the SQL and its values for these tasks, or for all tasks (None)."""
@@ -54,7 +54,7 @@ class Rows(ABC):
         return readable(kind, await self._rows(sql, *values))
 
     async def _events(self, where: str, *values: object) -> list[Event]:
-        return events_of(await self._rows(f"SELECT {self._columns} FROM task_events WHERE {where}", *values))
+        return await long_events_of(await self._rows(f"SELECT {self._columns} FROM task_events WHERE {where}", *values))
 
     def _only(self, task_ids: Sequence[str] | None, column: str = "task_id") -> Condition:
         """Return the condition that a row belongs to one of these tasks. None means all tasks."""
