@@ -23,7 +23,7 @@ from signalbox.store.search.documents import IndexedEvent
 from signalbox.store.sql.heartbeats import SeqRange
 from signalbox.store.sql.rows import COLUMNS
 from signalbox.store.sql.searching.cold_logs import ColdLogs
-from signalbox.store.sql.searching.comparison import Hit
+from signalbox.store.sql.searching.scan import Compared
 from signalbox.store.sql.views import Views
 from signalbox.store.sqlite.views import BRIEF_COLUMNS, View
 from signalbox.store.state import Task, TaskState, Unfinished
@@ -292,7 +292,7 @@ class ColdView(View):
 
     _counts_here = "TRUE"
 
-    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> list[Hit]:
+    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> Compared:
         async with self._loaded(self._index.of_log_blocks(blocks)):
             return await super()._compared(query, blocks, low, high)
 

@@ -7,16 +7,19 @@ from signalbox.store.search.texts import fields_of, folded
 
 
 class PayloadMatch:
-    """Compares payloads with the filters of a query that concern them: its text, level and stream."""
+    """Compares payloads with the filters of a query that concern them: its text, level and stream.
+
+    `reads_payloads` says whether the query has such a filter. Without one every payload matches.
+    """
 
     def __init__(self, query: SearchQuery) -> None:
         self._text = folded(query.text)
         self._level, self._stream = query.level.lower(), query.stream.lower()
-        self._any = not (self._text or self._level or self._stream)
+        self.reads_payloads = bool(self._text or self._level or self._stream)
 
     def __call__(self, payload: str | bytes | None) -> bool:
         """Return whether the filters match a payload's JSON without terminal escapes."""
-        if self._any:
+        if not self.reads_payloads:
             return True
         fields = fields_of(payload)
         return (

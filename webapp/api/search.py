@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from quart import Blueprint
 
@@ -93,7 +95,8 @@ async def index(query: SearchFilters) -> Result[SearchResponse]:
     async with store().read() as view:
         page = await view.search_all(wanted)
     following = next_page(before=page.older, limit=query.limit) if page.older is not None else None
-    return Result(_response(page, wanted.text), next=following)
+    # In a thread, because the texts of a page may have millions of characters.
+    return Result(await asyncio.to_thread(_response, page, wanted.text), next=following)
 
 
 def _response(page: SearchPage, text: str) -> SearchResponse:

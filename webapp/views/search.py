@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signalbox.store import Event, Reading, SavedView
@@ -57,15 +59,19 @@ def snippet_of_event(event: Event, text: str) -> Snippet:
     return snippet_of(fields_of(plain_json(payload) or payload).texts, text)
 
 
+def _with_snippets(hits: Sequence[SearchHit], text: str) -> list[FoundEvent]:
+    return [FoundEvent(hit=hit, snippet=snippet_of_event(hit.event, text)) for hit in hits]
+
+
 async def search_view(view: Reading, query: SearchQuery, *, manages: bool, wants_index: bool) -> SearchView:
     """Read a page of `query`. Raises InvalidEvent for a bad time."""
     page = None if query.is_empty or query.is_too_short else await view.search_all(query)
+    # In a thread, because the texts of a page may have millions of characters.
+    found = await asyncio.to_thread(_with_snippets, page.hits, query.text) if page and page.hits else []
     return SearchView(
         query=query,
         page=page,
-        found=[
-            FoundEvent(hit=hit, snippet=snippet_of_event(hit.event, query.text)) for hit in (page.hits if page else ())
-        ],
+        found=found,
         projects=await view.project_names(query.projects),
         saved=[one for one in await view.saved_views(query.projects) if one.filters.startswith(SAVED_PREFIX)],
         manages=manages,

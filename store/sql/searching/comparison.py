@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from signalbox.store.search.documents import grams, wanted_terms
 from signalbox.store.search.matching import PayloadMatch
 from signalbox.store.sql import damaged
 from signalbox.store.sql.dialect import Dialect, one_of, pattern_of
+from signalbox.store.sql.rows import LONG_CHARS
 from signalbox.store.task_query import bound_timestamp
 from signalbox.store.times import epoch_seconds
 
@@ -67,15 +69,23 @@ class EventComparison:
     def __init__(self, query: SearchQuery, dialect: Dialect) -> None:
         self._failures = query.failures
         self._matches = PayloadMatch(query)
-        self.columns = (
-            f"e.event_id, e.task_id, e.seq, {HAPPENED_AT}, t.kind, t.project_id, t.status, {plain_payload(dialect)}"
-        )
+        payload = plain_payload(dialect) if self._matches.reads_payloads else "NULL"
+        self.columns = f"e.event_id, e.task_id, e.seq, {HAPPENED_AT}, t.kind, t.project_id, t.status, {payload}"
         if query.failures:
             self.columns += ", e.failure, t.failure_lines"
         self.where, self.values = _conditions(query, dialect)
 
-    def hits(self, rows: Sequence[Sequence[Any]]) -> list[Hit]:
-        """Return the hits among rows of `columns`."""
+    async def hits(self, rows: Sequence[Sequence[Any]]) -> list[Hit]:
+        """Return the hits among rows of `columns`. Many characters are compared in a thread."""
+        if self.size_of(rows) > LONG_CHARS:
+            return await asyncio.to_thread(self._hits, rows)
+        return self._hits(rows)
+
+    def size_of(self, rows: Sequence[Sequence[Any]]) -> int:
+        """Return the characters of the payloads in rows of `columns`."""
+        return sum(len(row[7]) for row in rows if row[7] is not None)
+
+    def _hits(self, rows: Sequence[Sequence[Any]]) -> list[Hit]:
         return [Hit(*row[:3], *map(damaged.text_or_nothing, row[3:7])) for row in rows if self._is_hit(row)]
 
     def _is_hit(self, row: Sequence[Any]) -> bool:

@@ -13,8 +13,11 @@ from signalbox.store.sql.searching.candidates import Blocks, CandidateViews
 from signalbox.store.sql.searching.comparison import EventComparison, Hit, wanted
 from signalbox.store.sql.searching.stretches import Range, Stretches
 
-FIRST_BATCH, GROWTH, LAST_BATCH = 32, 4, 512
+FIRST_BATCH, GROWTH, LAST_BATCH = 16, 4, 512
 """Blocks of the first read, the factor of the next ones, and the most blocks of one read."""
+
+BATCH_CHARS = 16_000_000
+"""Characters of payloads that one read may have, judged by the read before it."""
 
 COLD_BATCH = 64
 """Blocks that are read together when tasks are in cold storage, because their files take longer."""
@@ -46,10 +49,17 @@ class Scan:
         return time.monotonic() > self._began + self._seconds
 
 
+class Compared(NamedTuple):
+    """The hits of one read, and the characters of payloads that it has read."""
+
+    hits: list[Hit]
+    chars: int
+
+
 class OneLog(Protocol):
     """The reads of a search from the log of one task that is not in the database."""
 
-    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> list[Hit]:
+    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> Compared:
         """Return the hits with low <= event id < high in these blocks."""
 
     async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
@@ -103,13 +113,14 @@ class ScanViews(CandidateViews):
             waiting = found.blocks
             while waiting:
                 part, waiting = waiting[:size], waiting[size:]
-                hits = await self._compared(search.query, part, low, high)
+                hits, chars = await self._compared(search.query, part, low, high)
                 if search.cold is not None:
                     async for view in search.cold.views(part, search.query):
-                        hits += await view._compared(search.query, part, low, high)
+                        more_hits, more_chars = await view._compared(search.query, part, low, high)
+                        hits, chars = hits + more_hits, chars + more_chars
                 yield sorted(hits, reverse=not ascending)
                 blocks_read, found_hits = blocks_read + len(part), found_hits + len(hits)
-                size = min(size * GROWTH, most)
+                size = max(1, min(size * GROWTH, most, BATCH_CHARS * len(part) // max(1, chars)))
                 if found_hits:
                     size = max(1, min(size, (limit - found_hits) * blocks_read // found_hits + 1))
                 scan.reached = part[-1] * BLOCK_EVENTS + (BLOCK_EVENTS - 1 if ascending else 0)
@@ -127,7 +138,7 @@ class ScanViews(CandidateViews):
             async for found in self._candidates(asked, search.progress, low, high, ascending):
                 yield found if stretches is None else found._replace(blocks=stretches.only(found.blocks))
 
-    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> list[Hit]:
+    async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> Compared:
         """Return the hits with low <= event id < high in these blocks."""
         comparison = EventComparison(query, self.dialect)
         source, values = self._events_of_blocks(blocks)
@@ -137,4 +148,4 @@ class ScanViews(CandidateViews):
             f" AND +e.event_id >= ? AND +e.event_id < ? AND {self._counts_here} AND {comparison.where}",
             *(*values, low, high, *comparison.values),
         )
-        return comparison.hits(rows)
+        return Compared(await comparison.hits(rows), comparison.size_of(rows))

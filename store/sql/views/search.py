@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from signalbox.store.events import Event
 from signalbox.store.search import PERIODS, SEARCH_SECONDS, SearchCounts, SearchHit, SearchPage, SearchQuery
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import Hit
@@ -16,6 +17,12 @@ from signalbox.store.times import epoch_seconds, now, timestamp
 
 MAX_COUNTED = 1001
 """Hits after which counting stops. It also stops when half of the time is over and the page is full."""
+
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Bytes of payloads after which a page has no further hits."""
+
+PIECE = 25
+"""Hits whose events are read together."""
 
 PAGE_SHARE = 0.75
 """The part of the time in which a search looks for a page after a cursor. Counting has the rest."""
@@ -64,6 +71,8 @@ class SearchViews(SearchIndexViews):
     async def _page(self, search: SearchScope, hits: list[Hit], scan: Scan, counts: SearchCounts) -> SearchPage:
         query, cold = search.query, search.cold
         shown, more = hits[: query.limit], len(hits) > query.limit
+        events, read = await self._events_of_hits(shown, cold)
+        shown, more = shown[:read], more or read < len(shown)
         late = not more and not scan.ended
         older: int | None
         newer: int | None
@@ -76,18 +85,33 @@ class SearchViews(SearchIndexViews):
             older, newer = end, None
             if query.before is not None:
                 newer = shown[0].event_id if shown else query.before - 1
-        found = await self._found(shown, cold)
+        found = await self._found(shown, events)
         unread = len(cold.unread) if cold is not None else 0
         return SearchPage(found, older, newer, counts, search.progress, reached, unread)
 
-    async def _found(self, hits: Sequence[Hit], cold: OtherLogs | None) -> list[SearchHit]:
+    async def _events_of_hits(self, hits: Sequence[Hit], cold: OtherLogs | None) -> tuple[dict[int, Event], int]:
+        """Return the events of the first hits, by id, and the number of hits that were looked up.
+
+        Long events fill a page before all hits are looked up.
+        """
+        events: dict[int, Event] = {}
+        size = 0
+        for place in range(0, len(hits), PIECE):
+            piece = hits[place : place + PIECE]
+            among, ids = self.dialect.among("event_id", [hit.event_id for hit in piece])
+            found = {event.event_id: event for event in await self._events(among, *ids)}
+            if cold is not None and len(found) < len(piece):
+                found |= {event.event_id: event for event in await cold.events(piece)}
+            events |= found
+            size += sum(memoryview(event.payload_json).nbytes for event in found.values())
+            if size > MAX_PAGE_BYTES:
+                return events, place + len(piece)
+        return events, len(hits)
+
+    async def _found(self, hits: Sequence[Hit], events: dict[int, Event]) -> list[SearchHit]:
         """Return the events of these hits with facts of their tasks, in the same order."""
-        if not hits:
+        if not events:
             return []
-        among, ids = self.dialect.among("event_id", [hit.event_id for hit in hits])
-        events = {event.event_id: event for event in await self._events(among, *ids)}
-        if cold is not None and len(events) < len(hits):
-            events |= {event.event_id: event for event in await cold.events(hits)}
         of_tasks, task_ids = self.dialect.among("t.task_id", sorted({event.task_id for event in events.values()}))
         rows = await self._rows(
             "SELECT t.task_id, c.identity, t.title, t.kind, t.project_id, t.status FROM tasks t"

@@ -14,6 +14,7 @@ from signalbox.store.indexing import SearchIndexer
 from signalbox.store.loops import Loops
 from signalbox.store.search import SearchPage, SearchQuery
 from signalbox.store.search.documents import documents_of
+from signalbox.store.sql.views.search import PIECE
 from tests.support.search_index import FENCE, fill
 
 
@@ -136,6 +137,23 @@ async def test_pages_in_both_directions_meet(store: Store, prepared: Any) -> Non
     newest = await search(store, "needle", limit=12, after=back.newer)
     assert newest.newer is None
     assert [hit.event for hit in newest.hits] == [hit.event for hit in first.hits]
+
+
+async def test_a_page_of_long_events_ends_early_and_the_next_one_continues(store: Store, prepared: Any) -> None:
+    for _ in range(6):
+        store.append("big", [log("needle", data="x" * 250_000) for _ in range(10)])
+    await prepared(store)
+    page = await search(store, "needle", limit=200)
+    assert len(page.hits) == PIECE  # over 4 MB
+    seqs = [hit.event.seq for hit in page.hits]
+    while page.older is not None:
+        page = await search(store, "needle", limit=200, before=page.older)
+        seqs += [hit.event.seq for hit in page.hits]
+    assert seqs == list(range(60, 0, -1))
+    oldest = await search(store, "needle", limit=200, after=0)
+    assert [hit.event.seq for hit in oldest.hits] == list(range(PIECE, 0, -1))
+    newer = await search(store, "needle", limit=200, after=oldest.newer)
+    assert [hit.event.seq for hit in newer.hits] == list(range(2 * PIECE, PIECE, -1))
 
 
 async def test_counts_have_the_filters_of_the_search(store: Store, prepared: Any) -> None:
