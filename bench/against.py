@@ -2,26 +2,24 @@
 
 Both are measured by this bench, which is copied into a checkout of the other version with its own environment. The runs
 alternate, so that a machine that slows down affects both versions. The verdict is the median of the ratios of all pairs
-of runs. A scenario that one version does not support is listed at the end, and the others are compared.
+of runs. A scenario of which the other version has no rows is measured once and listed at the end, as is one that fails;
+the others are compared.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).parent.parent
+from bench.other_version import ROOT, Results, checkout
+from bench.other_version import measure as measure_scenario
+
 WORSE_RATIO = 1.10
 """A figure is marked as worse when the median of its ratios exceeds this."""
 
@@ -56,10 +54,6 @@ def figures_of(measured: str) -> list[Figure]:
         elif own:
             found.append(Figure(value, more_is_better=True))
     return found[::-1]
-
-
-Results = dict[str, str]
-"""The result of one run of the bench: the measured text of each row, by the row's name."""
 
 
 @dataclass(frozen=True)
@@ -113,45 +107,13 @@ def table(comparisons: Sequence[Comparison]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def checkout(revision: str, folder: Path) -> Path:
-    """Put `revision` and this bench into `folder`, with a separate environment. Raise CalledProcessError on failure."""
-    archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
-    adopt_bench(folder)
-    subprocess.run(["scripts/make_venv", ".venv"], cwd=folder, check=True, stdout=sys.stderr)
-    return folder
-
-
-def adopt_bench(tree: Path) -> None:
-    """Replace the bench of a checkout by this one.
-
-    Versions from before the package `signalbox` had two top-level packages, `store` and `webapp`.
-    """
-    shutil.rmtree(tree / "bench", ignore_errors=True)
-    shutil.copytree(ROOT / "bench", tree / "bench", ignore=shutil.ignore_patterns("results.json", "__pycache__"))
-    if not (tree / "signalbox").exists():
-        for module in (tree / "bench").rglob("*.py"):
-            module.write_text(re.sub(r"\bsignalbox\.(store|webapp)\b", r"\1", module.read_text()))
-
-
-def measure(tree: Path, scenario: str, scale: str) -> Results:
-    """Run one scenario in a checkout. Raise RuntimeError if it could not be measured."""
-    command = [str(tree / ".venv/bin/python"), "-m", "bench", "--scale", scale, scenario]
-    process = subprocess.run(command, cwd=tree, capture_output=True, text=True)
-    if process.returncode:
-        raise RuntimeError(f"{scenario} could not be measured in {tree}:\n{process.stderr[-2000:]}")
-    rows = json.loads((tree / "bench/results.json").read_text())["rows"]
-    return {row["name"]: row["measured"] for row in rows}
-
-
 def run(
     revision: str,
     scenarios: Sequence[str],
     *,
     rounds: int,
     scale: str,
-    measure: Callable[[Path, str, str], Results] = measure,
+    measure: Callable[[Path, str, str], Results] = measure_scenario,
 ) -> int:
     """Measure `revision` and this checkout alternately, and print the comparison.
 
@@ -160,6 +122,7 @@ def run(
     started_at = time.monotonic()
     every: list[Comparison] = []
     failed: list[str] = []
+    missing: list[str] = []
 
     def progress(text: str) -> None:
         print(f"[{time.monotonic() - started_at:4.0f} s] {text}", file=sys.stderr, flush=True)
@@ -168,17 +131,16 @@ def run(
         progress(f"installing {revision} …")
         other = checkout(revision, Path(folder))
         for scenario in scenarios:
-            pairs: list[tuple[Results, Results]] = []
             try:
-                for number in range(rounds):
-                    progress(f"{scenario}, pair {number + 1} of {rounds} …")
-                    # The second run of a pair finds a warm disk cache, so the order alternates.
-                    trees = (other, ROOT) if number % 2 == 0 else (ROOT, other)
-                    results = {tree: measure(tree, scenario, scale) for tree in trees}
-                    pairs.append((results[other], results[ROOT]))
+                pairs = _alternate(
+                    other, scenario, rounds, lambda tree, scenario: measure(tree, scenario, scale), progress
+                )
             except RuntimeError as error:
                 failed.append(scenario)
                 progress(str(error))
+                continue
+            if not pairs:
+                missing.append(scenario)
                 continue
             compared = list(compare(pairs))
             progress(f"{scenario}:\n{table(compared)}")
@@ -187,6 +149,29 @@ def run(
     print(table(every))
     limit = f"{WORSE_RATIO - 1:.0%}"
     print(f"\n{len(every)} figures, {rounds} pairs of runs: {len(worse)} worse by more than {limit} at the median")
+    if missing:
+        print(f"not in {revision}, so not compared: {', '.join(missing)}")
     for scenario in failed:
         print(f"{scenario} could not be measured in both versions; see above", file=sys.stderr)
     return 1 if worse or failed else 0
+
+
+def _alternate(
+    other: Path,
+    scenario: str,
+    rounds: int,
+    measure: Callable[[Path, str], Results],
+    progress: Callable[[str], None],
+) -> list[tuple[Results, Results]]:
+    """Return pairs of runs, (before, now). Return none if the other version has no rows of this scenario."""
+    pairs = []
+    for number in range(rounds):
+        progress(f"{scenario}, pair {number + 1} of {rounds} …")
+        # The second run of a pair finds a warm disk cache, so the order alternates.
+        results = dict[Path, Results]()
+        for tree in (other, ROOT) if number % 2 == 0 else (ROOT, other):
+            results[tree] = measure(tree, scenario)
+            if tree == other and not results[tree]:
+                return []
+        pairs.append((results[other], results[ROOT]))
+    return pairs

@@ -17,7 +17,11 @@ COLUMNS = ("what", "measured", "target", "", "elsewhere (not measured here)", "b
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `target` is the figure to reach. `other_products` quotes other products. The rest is measured here."""
+    """One row. `target` is the figure to reach. `other_products` quotes other products. The rest is measured here.
+
+    `--against` compares the figures in `compared` if it is not empty, else those in `measured`. Give CPU time there
+    where the elapsed time depends on what else the machine does.
+    """
 
     name: str
     measured: str
@@ -25,6 +29,7 @@ class Row:
     met: bool | None = None
     other_products: str = ""
     baseline: str = ""
+    compared: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def cells(self) -> tuple[str, ...]:
@@ -78,6 +83,11 @@ def seconds(value: float) -> str:
 def p50_p99(figures: dict[str, Any]) -> str:
     """Format the median and 99th percentile of a load client's figures."""
     return f"{ms(figures['p50_ms'])} / {ms(figures['p99_ms'])}"
+
+
+def cpu(seconds: float) -> str:
+    """Format CPU seconds, with the words that tell them from elapsed time."""
+    return f"{seconds * 1000:.3f} ms of CPU"
 
 
 def count(value: float) -> str:

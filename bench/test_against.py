@@ -10,7 +10,8 @@ import pytest
 
 from bench import against
 from bench.against import compare, figures_of
-from bench.table import Row, write
+from bench.other_version import HELPERS, adopt_bench, measure
+from bench.table import Row, cpu, write
 
 
 @pytest.mark.parametrize(
@@ -75,8 +76,29 @@ def test_a_scenario_that_one_version_cannot_run_does_not_stop_the_others(
     assert "cut could not be measured" in output.err
 
 
+def test_a_scenario_without_rows_in_the_other_version_is_named_and_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(against, "checkout", lambda revision, folder: tmp_path)
+    measured: list[str] = []
+
+    def measure(tree: Path, scenario: str, scale: str) -> dict[str, str]:
+        measured.append(scenario)
+        return {} if scenario == "payloads" else {"a page": "10 ms"}
+
+    assert against.run("v1", ["payloads", "console"], rounds=2, scale="brief", measure=measure) == 0
+    assert measured == ["payloads", *["console"] * 4]
+    assert "not in v1, so not compared: payloads" in capsys.readouterr().out
+
+
+def test_both_versions_are_measured_with_the_same_helpers(tmp_path: Path) -> None:
+    adopt_bench(tmp_path)
+    for helper in HELPERS:
+        assert (tmp_path / helper).read_text() == (against.ROOT / helper).read_text()
+
+
 def test_the_bench_imports_the_top_level_packages_of_an_older_version(tmp_path: Path) -> None:
-    against.adopt_bench(tmp_path)
+    adopt_bench(tmp_path)
     emitter = (tmp_path / "bench/emitter.py").read_text()
     assert "from store import NewEvent" in emitter
     assert "signalbox" not in emitter
@@ -84,7 +106,7 @@ def test_the_bench_imports_the_top_level_packages_of_an_older_version(tmp_path: 
 
 def test_the_bench_keeps_its_imports_where_the_package_signalbox_exists(tmp_path: Path) -> None:
     (tmp_path / "signalbox").mkdir()
-    against.adopt_bench(tmp_path)
+    adopt_bench(tmp_path)
     assert "from signalbox.store import NewEvent" in (tmp_path / "bench/emitter.py").read_text()
 
 
@@ -95,7 +117,25 @@ def test_the_comparison_reads_the_results_that_the_bench_writes(tmp_path: Path) 
     python.chmod(0o755)
     (tmp_path / "bench").mkdir()
     write(tmp_path / "bench/results.json", {}, [Row(name="a page", measured="10 ms")])
-    assert against.measure(tmp_path, "console", "brief") == {"a page": "10 ms"}
+    assert measure(tmp_path, "console", "brief") == {"a page": "10 ms"}
+
+
+def test_the_cpu_time_is_compared_where_a_row_has_it(tmp_path: Path) -> None:
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ -z "$PYTHONDONTWRITEBYTECODE" ]\n')
+    python.chmod(0o755)
+    (tmp_path / "bench").mkdir()
+    rows = [Row(name="a page", measured="10 ms", compared=f"{cpu(0.004)} for each"), Row(name="size", measured="2 MB")]
+    write(tmp_path / "bench/results.json", {}, rows)
+    with pytest.MonkeyPatch.context() as patch:
+        # Otherwise a version that was never compiled would compile its modules at each start.
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        results = measure(tmp_path, "console", "brief")
+    assert {name: [figure.value for figure in figures_of(text)] for name, text in results.items()} == {
+        "a page": [0.004],
+        "size": [2e6],
+    }
 
 
 def test_the_bench_uses_only_modules_that_older_versions_have_too() -> None:
@@ -109,7 +149,7 @@ def test_the_bench_uses_only_modules_that_older_versions_have_too() -> None:
     # A scenario may try to import a helper of the tests, and do without it.
     at_start = re.compile(r"^(?:from|import) (tests[\w.]*)", re.MULTILINE)
     # An older version cannot run the programs of these scenarios, so it has no such figures.
-    newer = {"span_emitter.py", "logging.py", "payloads.py", "search.py"}
+    newer = {"span_emitter.py", "logging.py", "payloads.py", "indexed.py"}
     run_alone = {"year.py", "retention_steps.py"}
     for path in (against.ROOT / "bench").rglob("*.py"):
         if path.name.startswith("test_") or path.name in newer | run_alone or path.parent.name == "simulation":

@@ -7,20 +7,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 
 from bench import raw
 from bench.run_mix import logs, run_events
 from bench.scenarios import Scale
-from bench.table import Row, count
-from bench.together import PROCESSES, time_together, wait_for_all
+from bench.table import Row, count, cpu
+from bench.together import PROCESSES, Gate, time_together
 from signalbox.store import NewEvent, open_store
 
 GROUPS = ((1, 3_000), (100, 10_000), (1_000, 20_000), (10_000, 30_000))
 EVENTS_EACH = 1_000
 TASK = "bench-0"
+
+Taken = tuple[float, float]
+"""Elapsed seconds, and seconds of CPU."""
 
 
 def append(scale: Scale) -> Iterator[Row]:
@@ -60,11 +62,11 @@ def _one_writer(name: str, events: Sequence[NewEvent], group: int, scale: Scale)
     )
 
 
-def _alternately(scale: Scale, *kinds: Callable[[Path], float]) -> list[list[float]]:
-    """Return the seconds of each kind, each time on a new database. Without baselines, measure only the first."""
+def _alternately(scale: Scale, *kinds: Callable[[Path], Taken]) -> list[list[Taken]]:
+    """Return the times of each kind, each time on a new database. Without baselines, measure only the first."""
     if not scale.baselines:
         kinds = kinds[:1]
-    times: list[list[float]] = [[] for _ in kinds]
+    times: list[list[Taken]] = [[] for _ in kinds]
     for _ in range(scale.repeats):
         for taken, measure in zip(times, kinds, strict=True):
             with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as directory:
@@ -72,24 +74,24 @@ def _alternately(scale: Scale, *kinds: Callable[[Path], float]) -> list[list[flo
     return times
 
 
-def _append(path: Path, parts: Sequence[Sequence[NewEvent]]) -> float:
+def _append(path: Path, parts: Sequence[Sequence[NewEvent]]) -> Taken:
     store = open_store(f"sqlite:///{path}")
     store.create_task(TASK)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     for part in parts:
         store.append(TASK, part)
-    seconds = time.perf_counter() - began
+    taken = time.perf_counter() - began, time.process_time() - used
     store.close()
-    return seconds
+    return taken
 
 
-def _append_raw(connection: sqlite3.Connection, parts: Sequence[Sequence[raw.RawRow]]) -> float:
-    began = time.perf_counter()
+def _append_raw(connection: sqlite3.Connection, parts: Sequence[Sequence[raw.RawRow]]) -> Taken:
+    began, used = time.perf_counter(), time.process_time()
     for part in parts:
         raw.append(connection, TASK, part)
-    seconds = time.perf_counter() - began
+    taken = time.perf_counter() - began, time.process_time() - used
     connection.close()
-    return seconds
+    return taken
 
 
 def _ten_processes(group: int, scale: Scale) -> Row:
@@ -103,30 +105,26 @@ def _ten_processes(group: int, scale: Scale) -> Row:
     return _row(f"append from {PROCESSES} processes, {name}", PROCESSES * EVENTS_EACH, times)
 
 
-def _together(
-    path: Path, appender: Callable[[Barrier, Path, int], None], group: int, *, derived: bool = False
-) -> float:
+def _together(path: Path, appender: Callable[[Gate, Path, int], None], group: int, *, derived: bool = False) -> Taken:
     raw.create(path, TASK, derived=derived).close()
-    seconds = time_together(appender, path, group)
+    taken = time_together(appender, path, group)
     _check(path)
-    return seconds
+    return taken
 
 
-def _appender(gate: Barrier, path: Path, group: int) -> None:
+def _appender(gate: Gate, path: Path, group: int) -> None:
     store, events = open_store(f"sqlite:///{path}"), logs(EVENTS_EACH)
-    wait_for_all(gate)
-    for at in range(0, EVENTS_EACH, group):
-        store.append(TASK, events[at : at + group])
-    wait_for_all(gate)
+    with gate:
+        for at in range(0, EVENTS_EACH, group):
+            store.append(TASK, events[at : at + group])
     store.close()
 
 
-def _raw_appender(gate: Barrier, path: Path, group: int) -> None:
+def _raw_appender(gate: Gate, path: Path, group: int) -> None:
     connection, rows = raw.connect(path), raw.rows_of(logs(EVENTS_EACH))
-    wait_for_all(gate)
-    for at in range(0, EVENTS_EACH, group):
-        raw.append(connection, TASK, rows[at : at + group])
-    wait_for_all(gate)
+    with gate:
+        for at in range(0, EVENTS_EACH, group):
+            raw.append(connection, TASK, rows[at : at + group])
     connection.close()
 
 
@@ -139,10 +137,16 @@ def _check(path: Path) -> None:
         raise RuntimeError(f"the log is incomplete after {PROCESSES} processes: {counts}")
 
 
-def _row(name: str, size: int, times: list[list[float]]) -> Row:
-    rate, *baselines = (size / median(taken) for taken in times)
+def _row(name: str, size: int, times: list[list[Taken]]) -> Row:
+    rate, *baselines = (size / median(seconds for seconds, _ in taken) for taken in times)
+    compared = f"{cpu(min(used for _, used in times[0]) / size)} for each event"
     if not baselines:
-        return Row(name=name, measured=f"{count(rate)} events/s", figures={"events_per_s": rate, "seconds": times})
+        return Row(
+            name=name,
+            measured=f"{count(rate)} events/s",
+            compared=compared,
+            figures={"events_per_s": rate, "seconds": times},
+        )
     plain, derived = baselines
     return Row(
         name=name,
@@ -151,5 +155,6 @@ def _row(name: str, size: int, times: list[list[float]]) -> Row:
         met=rate >= plain / 2,
         baseline=f"raw sqlite3 {count(plain)}/s: {rate / plain:.2f} of it "
         f"(with the schema's derived columns {count(derived)}/s: {rate / derived:.2f})",
+        compared=compared,
         figures={"events_per_s": rate, "raw_per_s": plain, "raw_derived_per_s": derived, "seconds": times},
     )

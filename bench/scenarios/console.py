@@ -9,11 +9,13 @@ from statistics import median
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from bench.indexed import index
+from bench.process import Process
 from bench.run_mix import logs, run_events
 from bench.scenarios import Scale
 from bench.scenarios.paint import paint
 from bench.session import serving, temporary_store
-from bench.table import Row, ms
+from bench.table import Row, cpu, ms
 from e2e.browser import launch
 from e2e.memory import metrics
 from signalbox.store import Store, open_store
@@ -44,8 +46,9 @@ def console(scale: Scale) -> Iterator[Row]:
     with temporary_store() as url:
         store = open_store(url)
         fill(store)
-        with serving(url) as (_, port):
-            yield from _pages(port)
+        index(url)
+        with serving(url) as (server, port):
+            yield from _pages(server, port)
             yield from _paints(store, port, scale.loads)
             yield _memory(store, port)
         yield _first_travel(url)
@@ -74,33 +77,42 @@ def visit(port: int, path: str) -> tuple[float, int]:
     return elapsed, len(body)
 
 
-def _pages(port: int) -> Iterator[Row]:
+def _pages(server: Process, port: int) -> Iterator[Row]:
     for name, path in PATHS.items():
-        visits = [visit(port, path) for _ in range(VISITS)]
+        visits, used = list[tuple[float, int]](), list[float]()
+        for _ in range(VISITS):
+            before = server.cpu_seconds()
+            visits.append(visit(port, path))
+            used.append(server.cpu_seconds() - before)
         elapsed, size = median(seconds for seconds, _ in visits), visits[0][1]
         yield Row(
             name=f"100,000 events, 1,000 spans: {name}",
             measured=f"{ms(elapsed * 1000)}, {size / 1000:.0f} KB",
             target="under 300 ms",
             met=elapsed < 0.3,
-            figures={"seconds": [seconds for seconds, _ in visits], "bytes": size},
+            compared=f"{cpu(median(used))}, {size / 1000:.0f} KB",
+            figures={"seconds": [seconds for seconds, _ in visits], "cpu_seconds": used, "bytes": size},
         )
 
 
 def _first_travel(url: str) -> Row:
-    first, step = dict[int, float](), dict[int, float]()
+    first, step, used = dict[int, float](), dict[int, float](), list[tuple[float, float]]()
     for seq in TRAVELS:
         # A server caches states that it has computed.
-        with serving(url) as (_, port):
+        with serving(url) as (server, port):
             visit(port, "")
+            before = server.cpu_seconds()
             first[seq], _ = visit(port, f"?at={seq}")
+            between = server.cpu_seconds()
             step[seq], _ = visit(port, f"?at={seq - 1}")
+            used.append((between - before, server.cpu_seconds() - between))
     to_each = ", ".join(f"#{seq}: {ms(elapsed * 1000)}" for seq, elapsed in first.items())
     return Row(
         name="first time travel in 100,000 events, server time; one step from there",
         measured=f"{to_each}; {ms(median(step.values()) * 1000)}",
         target="under 300 ms",
         met=max(first.values()) < 0.3,
+        compared=f"{', '.join(cpu(at) for at, _ in used)}; {cpu(median(at for _, at in used))}",
         figures={"first_seconds": first, "step_seconds": step},
     )
 

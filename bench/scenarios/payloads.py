@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.payloads import KINDS, payloads
 from bench.scenarios import Scale
+from bench.supported import has
 from bench.table import Row, count
 from signalbox.store import LogQuery, NewEvent, open_store
 from signalbox.store.sqlite import SqliteStore
@@ -42,7 +43,9 @@ class Side:
 
 
 def payload_sizes(scale: Scale) -> Iterator[Row]:
-    """Yield a row for each kind of payload."""
+    """Yield a row for each kind of payload. Yield none in an older version that does not compress."""
+    if not has("signalbox.store.sqlite.compression"):
+        return
     for kind in KINDS:
         size = len(str(next(payloads(kind, 1))))
         events = [

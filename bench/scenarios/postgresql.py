@@ -10,7 +10,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING
 from bench import raw
 from bench.run_mix import logs
 from bench.scenarios import Scale
+from bench.supported import has
 from bench.table import Row, count
-from bench.together import PROCESSES, time_together, wait_for_all
+from bench.together import PROCESSES, Gate, time_together
 from signalbox.store import NewEvent, UnknownStoreKind, open_store
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def postgresql(scale: Scale) -> Iterator[Row]:
 
     Yield none either in an older version of Signalbox that has no such store.
     """
-    try:
-        from tests.support import postgres
-    except ImportError:
+    if not has("tests.support.postgres"):
         return
+    from tests.support import postgres
+
     if postgres.programs() is None:
         return
     folder = Path(tempfile.gettempdir(), f"signalbox-bench-postgresql-{os.getpid()}")
@@ -121,29 +121,26 @@ def _insert(connection, rows: Sequence[raw.RawRow]) -> None:  # type: ignore[no-
 
 def _ten_processes(cluster: postgres.Cluster, scale: Scale) -> Row:
     times = _in_turns(
-        cluster, scale, lambda url: time_together(_appender, url), lambda url: time_together(_raw_appender, url)
+        cluster, scale, lambda url: time_together(_appender, url)[0], lambda url: time_together(_raw_appender, url)[0]
     )
     return _row(f"append to PostgreSQL from {PROCESSES} processes, one by one", PROCESSES * EVENTS_EACH, times)
 
 
-def _appender(gate: Barrier, url: str) -> None:
+def _appender(gate: Gate, url: str) -> None:
     store, events = open_store(url), logs(EVENTS_EACH)
-    wait_for_all(gate)
-    for event in events:
-        store.append(TASK, event)
-    wait_for_all(gate)
+    with gate:
+        for event in events:
+            store.append(TASK, event)
     store.close()
 
 
-def _raw_appender(gate: Barrier, url: str) -> None:
+def _raw_appender(gate: Gate, url: str) -> None:
     import psycopg
 
     rows = raw.rows_of(logs(EVENTS_EACH))
-    with psycopg.connect(url, autocommit=True) as connection:
-        wait_for_all(gate)
+    with psycopg.connect(url, autocommit=True) as connection, gate:
         for row in rows:
             _insert(connection, [row])
-        wait_for_all(gate)
 
 
 def _row(name: str, size: int, times: list[list[float]]) -> Row:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -14,7 +12,8 @@ from statistics import median
 from bench.event import TEXT
 from bench.scenarios import Scale
 from bench.session import COMMAND
-from bench.table import Row, count
+from bench.spent import run_and_time
+from bench.table import Row, count, cpu
 from signalbox.store import open_store
 
 LINES = 200_000
@@ -26,20 +25,22 @@ def record(scale: Scale) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as directory:
         text = Path(directory, "lines.txt")
         text.write_text("".join(f"{TEXT} #{number}\n" for number in range(LINES)))
-        taken, silent, bare = list[float](), list[float](), list[float]()
+        taken, silent, bare = (list[tuple[float, float]]() for _ in range(3))
         for number in range(scale.repeats):
             store = f"sqlite:///{directory}/{number}.db"
-            silent.append(_seconds([*COMMAND, "run", "--store", store, "--task", "silent", "--", "true"]))
-            taken.append(_seconds([*COMMAND, "run", "--store", store, "--task", "lines", "--", "cat", str(text)]))
-            bare.append(_seconds([sys.executable, "-c", COPY, str(text)]))
+            silent.append(run_and_time([*COMMAND, "run", "--store", store, "--task", "silent", "--", "true"]))
+            taken.append(run_and_time([*COMMAND, "run", "--store", store, "--task", "lines", "--", "cat", str(text)]))
+            bare.append(run_and_time([sys.executable, "-c", COPY, str(text)]))
             _check(store)
-    rate = LINES / (median(taken) - median(silent))
+    rate = LINES / (_elapsed(taken) - _elapsed(silent))
+    used = min(used for _, used in taken) - min(used for _, used in silent)
     yield Row(
         name=f"signalbox run, a command that prints {count(LINES)} plain lines: recorded",
         measured=f"{count(rate)} events/s",
         target=f"{count(REACH)}",
         met=rate >= REACH,
-        baseline=f"cat through a pipe to Python, not kept: {count(LINES / median(bare))} lines/s",
+        baseline=f"cat through a pipe to Python, not kept: {count(LINES / _elapsed(bare))} lines/s",
+        compared=f"{cpu(used / LINES)} for each event",
         figures={"events_per_s": rate, "seconds": taken, "silent_seconds": silent, "bare_seconds": bare},
     )
 
@@ -51,10 +52,8 @@ COPY = (
 )
 
 
-def _seconds(argv: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+def _elapsed(times: list[tuple[float, float]]) -> float:
+    return median(seconds for seconds, _ in times)
 
 
 def _check(url: str) -> None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import random
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bench.indexed import index
 from bench.log_lines import LINES, mixed
 from bench.process import Process
 from bench.scenarios import Scale
 from bench.session import serving, temporary_store
+from bench.supported import has
 from bench.table import Row, count
 from signalbox.store import NewEvent, open_store
-
-if TYPE_CHECKING:
-    from signalbox.store.search import IndexState
 
 EVENTS_PER_RUN = 5_000
 AT_ONCE = 8
@@ -62,9 +58,7 @@ LIMIT_MS = 300
 
 def search(scale: Scale) -> Iterator[Row]:
     """Yield rows for a store with `scale.searched` events. Yield none in an older version that has no such search."""
-    try:
-        from signalbox.store import indexing  # noqa: F401
-    except ImportError:
+    if not has("signalbox.store.indexing"):
         return
     with temporary_store() as url:
         fill(url, scale.searched)
@@ -102,8 +96,9 @@ def _line(text: str, number: int) -> NewEvent:
 def figures(url: str, events: int) -> Iterator[Row]:
     """Fill the index, and measure the page."""
     began = time.perf_counter()
-    state = asyncio.run(_index(url))
+    state = index(url)
     took = time.perf_counter() - began
+    assert state
     yield Row(
         name=f"index of {count(events)} events: speed, size",
         measured=f"{count(round(events / took))} events/s, {state.size / events:.0f} bytes per event",
@@ -134,25 +129,6 @@ def _row(name: str, taken: list[tuple[float, float]], more: dict[str, int]) -> R
         met=p95 < LIMIT_MS,
         figures={"ms": ordered, "cpu_ms": cpu},
     )
-
-
-async def _index(url: str) -> IndexState:
-    from signalbox.store.indexing import SearchIndexer
-    from signalbox.store.loops import Loops
-
-    store = open_store(url)
-    indexer = SearchIndexer(store, Loops())
-    try:
-        while True:
-            async with store.read() as view:
-                state = await view.index_state()
-            if state.on and state.behind <= 16:
-                return state
-            await asyncio.sleep(1)
-    finally:
-        await indexer.stop()
-        with suppress(Exception):
-            await store.aclose()
 
 
 class _Visitor:

@@ -13,6 +13,7 @@ from bench.process import Process
 from bench.scenarios import Scale
 from bench.scenarios.latency import WATCH
 from bench.session import serving, temporary_store
+from bench.supported import has
 from bench.table import Row, ms
 from e2e.browser import launch
 
@@ -22,7 +23,12 @@ WITHIN_MS = 1000
 
 
 def spans(scale: Scale) -> Iterator[Row]:
-    """Yield rows for a program that writes to the database, for one that reports over HTTP, and for the CPU time."""
+    """Yield rows for a program that writes to the database, for one that reports over HTTP, and for the CPU time.
+
+    Yield none in an older version, which cannot follow spans.
+    """
+    if not has("signalbox.integrations.opentelemetry"):
+        return
     for through_server in (False, True):
         yield _on_the_page(scale.seconds * 3, through_server=through_server)
     yield _cost()

@@ -6,7 +6,7 @@ import importlib.metadata
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from urllib.request import urlopen
@@ -15,16 +15,18 @@ from packaging.requirements import Requirement
 
 from bench.scenarios import Scale
 from bench.session import COMMAND, serving, temporary_store
-from bench.table import Row, ms
+from bench.spent import run_and_time
+from bench.table import Row, cpu, ms
 from signalbox.store import open_store
 
 PACKAGE = open_store.__module__.partition(".")[0]
 """The package that programs import."""
 
 IMPORT = (
-    "import time; began = time.perf_counter(); import {package}; elapsed = time.perf_counter() - began;"
+    "import time; began, used = time.perf_counter(), time.process_time(); import {package};"
+    "elapsed, used = time.perf_counter() - began, time.process_time() - used;"
     "status = open('/proc/self/status').read() if __import__('sys').platform == 'linux' else 'VmRSS: 0';"
-    "print(elapsed, int(status.partition('VmRSS:')[2].split()[0]) * 1024)"
+    "print(elapsed, used, int(status.partition('VmRSS:')[2].split()[0]) * 1024)"
 )
 IDLE = 2.0
 """Seconds without a request before the memory of an idle server is read."""
@@ -40,31 +42,33 @@ def start(scale: Scale) -> Iterator[Row]:
 
 
 def _import(repeats: int) -> Row:
-    def once(package: str) -> tuple[float, int]:
+    def once(package: str) -> tuple[float, float, int]:
         code = IMPORT.format(package=package)
         printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        seconds, rss = printed.split()
-        return float(seconds), int(rss)
+        seconds, used, rss = printed.split()
+        return float(seconds), float(used), int(rss)
 
     # `sys` is always imported, so the second figure is the interpreter alone.
     times = [(once(PACKAGE), once("sys")) for _ in range(repeats)]
-    seconds, rss = median(of[0] for of, _ in times), median(of[1] for of, _ in times)
-    bare_rss = median(bare[1] for _, bare in times)
+    seconds, rss = median(of[0] for of, _ in times), median(of[2] for of, _ in times)
+    bare_rss = median(bare[2] for _, bare in times)
     return Row(
         name="import the package, as an emitter does: time, memory of the process",
         measured=f"{ms(seconds * 1000)}, {rss / 1e6:.1f} MB",
         baseline=f"Python alone {bare_rss / 1e6:.1f} MB",
+        compared=f"{cpu(min(of[1] for of, _ in times))}, {rss / 1e6:.1f} MB",
         figures={"seconds": seconds, "rss": rss, "bare_rss": bare_rss},
     )
 
 
 def _command(repeats: int) -> Row:
-    taken = _times(repeats, lambda: subprocess.run([*COMMAND, "--version"], capture_output=True, check=True))
-    bare = _times(repeats, lambda: subprocess.run([sys.executable, "-c", ""], check=True))
+    taken, used = zip(*(run_and_time([*COMMAND, "--version"]) for _ in range(repeats)), strict=True)
+    bare = [run_and_time([sys.executable, "-c", ""])[0] for _ in range(repeats)]
     return Row(
         name="signalbox --version",
         measured=ms(median(taken) * 1000),
         baseline=f"Python alone {ms(median(bare) * 1000)}",
+        compared=cpu(min(used)),
         figures={"seconds": taken, "bare_seconds": bare},
     )
 
@@ -81,7 +85,7 @@ def _emit(repeats: int) -> Row:
 
 
 def _server(repeats: int) -> Row:
-    taken, idle = list[float](), list[int]()
+    taken, used, idle = list[float](), list[float](), list[int]()
     for _ in range(repeats):
         with temporary_store() as url:
             began = time.perf_counter()
@@ -89,22 +93,15 @@ def _server(repeats: int) -> Row:
                 with urlopen(f"http://127.0.0.1:{port}/tasks", timeout=30) as response:
                     response.read()
                 taken.append(time.perf_counter() - began)
+                used.append(server.cpu_seconds())
                 time.sleep(IDLE)
                 idle.append(server.rss_bytes())
     return Row(
         name="start of a server with a new store to its first page; memory while idle",
         measured=f"{ms(median(taken) * 1000)}, {median(idle) / 1e6:.1f} MB",
-        figures={"seconds": taken, "rss": idle},
+        compared=f"{cpu(min(used))}, {median(idle) / 1e6:.1f} MB",
+        figures={"seconds": taken, "cpu_seconds": used, "rss": idle},
     )
-
-
-def _times(repeats: int, run: Callable[[], object]) -> list[float]:
-    taken = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - began)
-    return taken
 
 
 def _installed() -> Row:
