@@ -12,18 +12,20 @@ from signalbox.store.sql.compressed import MIN_CHARS, Compressor, is_compressed,
 from signalbox.store.sql.rows import COLUMNS
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
 
-TEXT = "CASE typeof({0}) WHEN 'blob' THEN signalbox_text({0}) ELSE {0} END"
-"""A payload as text. It is NULL if the payload is compressed and damaged."""
+TEXT = "CASE WHEN {0} < x'' THEN {0} ELSE signalbox_text({0}) END"
+"""A payload as text. It is NULL if the payload is compressed and damaged.
+
+Every text is less than every blob, and comparing costs less than calling `typeof`.
+"""
 
 BRIEF = (
-    f"CASE WHEN typeof(payload) = 'blob' OR length(payload) > {MAX_PAYLOAD_CHARS} THEN signalbox_brief(payload)"
-    " ELSE payload END"
+    f"CASE WHEN payload < x'' AND length(payload) <= {MAX_PAYLOAD_CHARS} THEN payload ELSE signalbox_brief(payload) END"
 )
 """A payload, shortened if it is long."""
 
 CUT_FROM = (
-    "CASE WHEN typeof(payload) = 'blob' THEN signalbox_cut_from(payload)"
-    f" WHEN length(payload) > {MAX_PAYLOAD_CHARS} THEN length(CAST(payload AS BLOB)) END"
+    f"CASE WHEN payload < x'' AND length(payload) <= {MAX_PAYLOAD_CHARS} THEN NULL"
+    " WHEN payload < x'' THEN length(CAST(payload AS BLOB)) ELSE signalbox_cut_from(payload) END"
 )
 """The size in bytes of a payload that `BRIEF` shortens, else NULL."""
 

@@ -97,7 +97,7 @@ class LogViews(Rows):
     async def events_of_types(
         self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = "", after: int = 0
     ) -> list[Event]:
-        of_type, names = one_of("event_type", types)
+        of_type, names = search.of_types(types)
         where, values = search.naming(naming, self.dialect)
         return await self._events(
             f"task_id = ? AND {of_type} AND seq > ? AND {where} ORDER BY seq LIMIT ?",
@@ -111,7 +111,8 @@ class LogViews(Rows):
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         lines = await self._failure_lines(task_id) if query.failures else []
         where, values = search.conditions(task_id, query, self.dialect, lines)
-        (total,), *seqs = await self._rows(search.HITS.format(where=where), *values, after, limit + 1)
+        sql, values = search.hits(where, values, after, limit + 1)
+        (total,), *seqs = await self._rows(sql, *values)
         page = await self.events_at(task_id, [seq for (seq,) in seqs[:limit]])
         return LogHits(page, total, len(seqs) > limit)
 
