@@ -36,7 +36,16 @@ from signalbox.webapp.auth.principal import Principal
 from signalbox.webapp.auth.quotas import KINDS, Quotas
 from signalbox.webapp.dialects.session import session_event
 from signalbox.webapp.drawing.fragments import Fragments
-from signalbox.webapp.http import assets, compression, errors, form_posts, root_path, route_converters, security
+from signalbox.webapp.http import (
+    assets,
+    compression,
+    errors,
+    form_posts,
+    root_path,
+    route_converters,
+    route_rules,
+    security,
+)
 from signalbox.webapp.http.health import Health, Problem
 from signalbox.webapp.http.loop_metrics import LoopMetrics, loop_problems
 from signalbox.webapp.http.process_info import ProcessInfo, ProcessMetrics
@@ -110,6 +119,7 @@ def create_app(
     stream.install(app)
     compression.install(app)
     route_converters.install(app)
+    route_rules.install(app)
     api.install(app)
     pages.install(app)
     check_declared(app)

@@ -13,6 +13,7 @@ from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
+from signalbox.webapp.drawing.compiled_templates import CompiledTemplates
 from signalbox.webapp.drawing.compiling import DirectCode
 from signalbox.webapp.drawing.conversation import payload_slot, said_in, shown_arguments, shown_value
 from signalbox.webapp.drawing.excerpts import Excerpts
@@ -70,6 +71,7 @@ class Templates:
 
         self._environment = _Environment(
             loader=FileSystemLoader(TEMPLATES),
+            bytecode_cache=CompiledTemplates("autoescape trim_blocks lstrip_blocks"),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
