@@ -1,4 +1,8 @@
-"""The MCP server, as the SDK's own client sees it: over stdio, over HTTP, and against a server with tokens."""
+"""The MCP server, as the SDK's own client sees it: over stdio, over HTTP, and against a server with tokens.
+
+Importing the SDK takes half a second, so the tests import it, and not this module: every worker of a test run collects
+all modules.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,10 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-import httpx2
 import pytest
-from mcp import Client
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
-from mcp_types import ResourceUpdatedNotification
 
 from signalbox.store import NewEvent
 from signalbox.webapp.app import create_app
@@ -28,6 +26,9 @@ from tests.support.command import environment
 from tests.support.paths import ROOT
 from tests.support.people import project, revoke, token, wait_until_guarded
 from tests.support.server import Server
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 MODES = ("auto", "legacy")
 """The current version of the protocol, and the versions with a handshake."""
@@ -66,6 +67,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @asynccontextmanager
 async def over_http(server: Server, name: str, mode: str = "auto", **options: Any) -> AsyncIterator[Client]:
     """Connect to the MCP server that a server mounts, with the token `name`."""
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {name}"}, timeout=30) as http:
         transport = streamable_http_client(f"{server.url}/mcp", http_client=http)
         async with Client(transport, mode=mode, **options) as client:
@@ -75,6 +80,9 @@ async def over_http(server: Server, name: str, mode: str = "auto", **options: An
 @asynccontextmanager
 async def over_stdio(*arguments: str, mode: str = "auto", **options: Any) -> AsyncIterator[Client]:
     """Start `signalbox mcp` as a coding agent does."""
+    from mcp import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
     environment = {"SIGNALBOX_LOG_LEVEL": "debug"}
     command = ["-m", "signalbox", "mcp", *arguments]
     parameters = StdioServerParameters(command=sys.executable, args=command, env=environment)
@@ -143,6 +151,8 @@ async def test_secrets_are_hidden_from_the_agent(guarded: Server) -> None:
 
 
 async def test_what_the_token_may_not_do_is_a_clear_error(guarded: Server) -> None:
+    from mcp import MCPError
+
     guarded.emit("failed-0")
     async with over_http(guarded, "reader") as client:
         assert {run["project_id"] for run in (await answer(client, "list_runs"))["runs"]} == {"ours"}
@@ -215,6 +225,9 @@ async def test_an_agent_starts_a_run_and_waits_for_its_end_with_progress(guarded
 
 
 async def test_stdio_serves_a_database_to_an_older_client(guarded: Server) -> None:
+    from mcp.shared.exceptions import MCPDeprecationWarning
+    from mcp_types import ResourceUpdatedNotification
+
     guarded.store.create_task("followed", project_id="ours")
     guarded.emit("followed", NewEvent(event_type="runner_spawn"))
     changed: asyncio.Queue[str] = asyncio.Queue()
@@ -258,6 +271,8 @@ async def assert_told_of_changes(client: Client, server: Server) -> None:
 
 
 async def test_subscriptions_work_over_http_and_end_with_the_rights(guarded: Server) -> None:
+    from mcp import MCPError
+
     guarded.store.create_task("followed", project_id="ours")
     token(guarded.store, "follower", project_id="ours", scopes=("read",))
     async with over_http(guarded, "follower") as client:
@@ -286,6 +301,10 @@ def bridge(guarded: Server) -> Iterator[str]:
 
 
 async def test_signalbox_mcp_serves_http_with_the_rights_of_the_callers_token(bridge: str) -> None:
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     async with (
         httpx2.AsyncClient(headers={"Authorization": "Bearer reader"}) as http,
         Client(streamable_http_client(bridge, http_client=http)) as client,

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from signalbox.store import InvalidEvent, LogQuery, open_store
 from signalbox.store.cold.errors import ColdFileMissing, ColdPlaceUnavailable
@@ -23,6 +21,9 @@ URL = "s3://runs/signalbox/cold"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
+    # It takes long to import, and every worker of a test run collects all modules.
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -35,6 +36,8 @@ def endpoint(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     for name, value in {**variables, "AWS_ENDPOINT_URL_S3": service}.items():
         monkeypatch.setenv(name, value)
+    import boto3
+
     boto3.client("s3").create_bucket(Bucket="runs")
 
 
