@@ -24,7 +24,7 @@ RETRY = 1.0
 """Seconds until a failed call of the bus is tried again. The first failure is tried again at once."""
 
 CLOSE_TIMEOUT = 1.0
-"""Seconds that `close()` waits for the last wake-up to be sent."""
+"""Seconds that each step of `close()` may take: sending the last wake-up, ending the tasks, closing the connections."""
 
 log = logging.getLogger("signalbox.bus")
 
@@ -131,11 +131,16 @@ class Bus:
     async def _finish(self) -> None:
         if self._sender is not None and self.working:
             await asyncio.wait({self._sender}, timeout=CLOSE_TIMEOUT)
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._transport.aclose()
+        loop = asyncio.get_running_loop()
+        others, deadline = asyncio.all_tasks() - {asyncio.current_task()}, loop.time() + CLOSE_TIMEOUT
+        while others and loop.time() < deadline:
+            # A client library may swallow a cancellation in the middle of a connect, so it is repeated.
+            for task in others:
+                task.cancel()
+            _, others = await asyncio.wait(others, timeout=CLOSE_TIMEOUT / 10)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._transport.aclose()
 
 
 class BusWatch:

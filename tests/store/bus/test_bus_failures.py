@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,34 @@ async def test_an_unexpected_error_is_logged_and_does_not_end_the_wake_ups(caplo
     await asyncio.to_thread(wait_until, lambda: transport.published == 1 and bus.working)
     assert [record.exc_info is not None for record in caplog.records] == [True]
     await asyncio.to_thread(bus.close)
+
+
+class Swallowing(Faulty):
+    """A transport that swallows a cancellation while it listens, as a client library may in the middle of a connect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listening = threading.Event()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[AsyncIterator[str]]:
+        self.listening.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        yield  # type: ignore[misc]
+
+
+async def test_a_process_ends_although_a_cancellation_is_swallowed() -> None:
+    transport = Swallowing()
+    bus = Bus(transport)
+    bus.watch(lambda: None)
+    assert await asyncio.to_thread(transport.listening.wait, 20)
+    # A thread that does not keep the tests from ending if it hangs.
+    closing = threading.Thread(target=bus.close, daemon=True)
+    closing.start()
+    await asyncio.to_thread(closing.join, 20)
+    assert not closing.is_alive()
 
 
 @pytest.mark.parametrize(
