@@ -50,8 +50,8 @@ class PostgresSide(DatabaseSide):
         if self._db.proxied:
             self._db.close()
             raise MoveRefused(
-                "a move needs the URL of the PostgreSQL server itself: its locks belong to one connection, and a proxy"
-                " such as PgBouncer may let other clients use that connection"
+                "a move or a backup needs the URL of the PostgreSQL server itself: its locks belong to one connection,"
+                " and a proxy such as PgBouncer may let other clients use that connection"
             )
         self._numbers = count()
         # The planner then expects that all rows of a cursor are read, and sorts large tables.
