@@ -32,13 +32,17 @@ LOCK = (
     f" set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}s', true), pg_advisory_xact_lock({WRITE_LOCK})"
 )
 # A separate statement after the lock: a statement sees only commits from before its own start.
-_POSITION = (
-    "SELECT last_event_id, commits + 1,"
-    " to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM log_position"
-)
-_MOVE = "UPDATE log_position SET last_event_id = %s, commits = %s"
-_SIGN = "UPDATE recent_commits SET number = %s, token = %s WHERE slot = %s"
+_NOW = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+_POSITION = f"SELECT last_event_id, commits + 1, {_NOW} FROM log_position"
 _STATE = "SELECT state, stale, cold, link FROM tasks WHERE task_id = %s"
+_HEAD = (
+    f"SELECT last_event_id, commits + 1, {_NOW}, task_id, state, stale, cold, link"
+    " FROM log_position LEFT JOIN tasks ON task_id = %s"
+)
+_MOVE = (
+    "WITH signed AS (UPDATE recent_commits SET number = %s, token = %s WHERE slot = %s)"
+    " UPDATE log_position SET last_event_id = %s, commits = %s"
+)
 _CREATE = (
     "INSERT INTO tasks (task_id, identity, last_seq, created_at, updated_at, active_at, status, title, kind,"
     " project_id, state) VALUES (%s, %s, 0, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -100,14 +104,12 @@ class PostgresDatabase:
         """Begin the transaction and take the write lock. Does not wait: `head` or the first query does."""
         self._cursor.execute("BEGIN")
         self._cursor.execute(LOCK)
-        self._position = self._connection.cursor()
-        self._position.execute(_POSITION)
 
     def commit(self) -> None:
         """Record the new position of the log and commit. Does not wait: the end of the pipeline does."""
         self._await_position()
-        self._cursor.execute(_MOVE, (self._last_event_id, self._number))
-        self._cursor.execute(_SIGN, (self._number, self._token, self._number % SLOTS))
+        number = self._number
+        self._cursor.execute(_MOVE, (number, self._token, number % SLOTS, self._last_event_id, number))
         self._cursor.execute("COMMIT")
 
     def was_committed(self, connection: psycopg.Connection) -> bool | None:
@@ -124,7 +126,14 @@ class PostgresDatabase:
         number, token = row
         return token == self._token if number == self._number else None if number > self._number else False
 
+    def _ask_position(self) -> None:
+        """Ask for the position of the log before the first statement that does not ask for it too."""
+        if self._number == 0 and self._position is None:
+            self._position = self._connection.cursor()
+            self._position.execute(_POSITION)
+
     def _await_position(self) -> None:
+        self._ask_position()
         if self._position is not None:
             row = self._position.fetchone()
             assert row is not None, "log_position has one row"
@@ -132,11 +141,13 @@ class PostgresDatabase:
             self._position = None
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> PostgresResult:
+        self._ask_position()
         cursor = self._connection.cursor()
         cursor.execute(with_driver_placeholders(sql), values)
         return PostgresResult(cursor, self._pipeline)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
+        self._ask_position()
         self._cursor.executemany(with_driver_placeholders(sql), rows)
 
     def now(self) -> str:
@@ -145,9 +156,16 @@ class PostgresDatabase:
 
     def head(self, task_id: str) -> tuple[int, str | None, bool, bool, bytes | None]:
         cursor = self._connection.cursor()
-        cursor.execute(_STATE, (task_id,))
-        self._await_position()
-        row = cursor.fetchone()
+        if self._number == 0 and self._position is None:
+            cursor.execute(_HEAD, (task_id,))
+            row = cursor.fetchone()
+            assert row is not None, "log_position has one row"
+            self._last_event_id, self._number, self._at, found, *head = row
+            row = tuple(head) if found is not None else None
+        else:
+            cursor.execute(_STATE, (task_id,))
+            self._await_position()
+            row = cursor.fetchone()
         if row is None:
             return self._last_event_id, None, False, False, None
         state, stale, cold, link = row

@@ -42,7 +42,13 @@ class LimitedConnection(psycopg.Connection[Any]):
         if args or limits:
             return super().wait(gen, *args, **limits)
         try:
-            return super().wait(_limited(gen, self.patience))
+            wanted = next(gen)
+        except StopIteration as done:
+            # Nothing to wait for. In a pipeline that collects statements this is the usual case.
+            collected: T = done.value
+            return collected
+        try:
+            return super().wait(_limited(gen, wanted, self.patience))
         except Unanswered:
             self.pgconn.finish()
             raise
@@ -62,18 +68,24 @@ class LimitedAsyncConnection(psycopg.AsyncConnection[Any]):
         if args or limits:
             return await super().wait(gen, *args, **limits)
         try:
-            limited = _limited(gen, self.patience)
+            limited = _limited(gen, next(gen), self.patience)
+        except StopIteration as done:
+            found: T = done.value
+            return found
+        try:
             return await waiting.wait_async(limited, self.pgconn.socket, interval=CHECK_INTERVAL)
         except Unanswered:
             self.pgconn.finish()
             raise
 
 
-def _limited(gen: Generator[Any, Any, T], patience: float) -> Generator[Any, Any, T]:
-    """Run the driver's generator, but raise Unanswered once it has waited `patience` seconds for its socket."""
+def _limited(gen: Generator[Any, Any, T], wanted: Any, patience: float) -> Generator[Any, Any, T]:
+    """Run the driver's generator, but raise Unanswered once it has waited `patience` seconds for its socket.
+
+    `wanted` is its first request.
+    """
     since: float | None = None
     try:
-        wanted = next(gen)
         while True:
             ready = yield wanted
             if ready:

@@ -15,8 +15,8 @@ import psycopg
 
 from signalbox.store.bus.transport import BusUnavailable
 from signalbox.store.errors import StoreError
+from signalbox.store.postgresql.announcer import Announcer
 from signalbox.store.postgresql.connection import Address
-from signalbox.store.postgresql.limited_waits import LimitedAsyncConnection
 
 CHANNEL = "signalbox"
 TIMEOUT = 5.0
@@ -47,19 +47,23 @@ class Notifications:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._sending: LimitedAsyncConnection | None = None
+        self._announcer: Announcer | None = None
         self._pooled = False
 
     async def publish(self, origin: str) -> None:
         """Wake all listening processes."""
         try:
             async with asyncio.timeout(TIMEOUT):
-                if self._sending is None:
-                    self._sending = await self._address.aconnect(TIMEOUT)
-                await self._sending.execute("SELECT pg_notify(%s, %s)", (CHANNEL, origin))
+                if self._announcer is None:
+                    self._announcer = Announcer(await self._address.aconnect(TIMEOUT))
+                await self._announcer.send(CHANNEL, origin)
         except FAILURES as error:
             await self.aclose()
             raise _unavailable(error) from error
+        except asyncio.CancelledError:
+            # The answer may still be on its way.
+            await self.aclose()
+            raise
 
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator[AsyncIterator[str]]:
@@ -89,9 +93,9 @@ class Notifications:
 
     async def aclose(self) -> None:
         """Close the connection that publishes."""
-        connection, self._sending = self._sending, None
-        if connection is not None:
-            await _close(connection)
+        announcer, self._announcer = self._announcer, None
+        if announcer is not None:
+            announcer.close()
 
 
 async def _origins(connection: psycopg.AsyncConnection) -> AsyncGenerator[str]:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from signalbox.store.errors import OutcomeUnknown, StoreError, StoreFull
+from signalbox.store.postgresql.batches import batches
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
 from signalbox.store.postgresql.moved import is_refusal
@@ -155,7 +156,7 @@ class PostgresWriter(GroupCommit):
         """Run and commit the jobs. If the connection is lost during the commit, find out whether it succeeded."""
         database: PostgresDatabase | None = None
         try:
-            with self._connection.pipeline() as pipeline:
+            with batches(self._connection) as pipeline:
                 database = PostgresDatabase(self._connection, pipeline)
                 database.begin()
                 results.extend(job.work(database) for job in jobs)
