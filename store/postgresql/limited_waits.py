@@ -6,13 +6,14 @@ nor `tcp_user_timeout` notice it, and the driver would wait without limit.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Generator
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import waiting
+from psycopg.waiting import Ready, Wait
 
 T = TypeVar("T")
 
@@ -68,15 +69,46 @@ class LimitedAsyncConnection(psycopg.AsyncConnection[Any]):
         if args or limits:
             return await super().wait(gen, *args, **limits)
         try:
-            limited = _limited(gen, next(gen), self.patience)
+            wanted = next(gen)
+            while True:
+                wanted = gen.send(await _ready(self.pgconn.socket, wanted, self.patience))
         except StopIteration as done:
-            found: T = done.value
-            return found
-        try:
-            return await waiting.wait_async(limited, self.pgconn.socket, interval=CHECK_INTERVAL)
+            result: T = done.value
+            return result
         except Unanswered:
             self.pgconn.finish()
             raise
+
+
+async def _ready(socket: int, wanted: Wait, patience: float) -> Ready:
+    """Return what a socket is ready for. Raises Unanswered after `patience` seconds.
+
+    The driver's own wait starts a task and a timer for each check, which costs more than a short query.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[Ready] = loop.create_future()
+    if wanted & Wait.R:
+        loop.add_reader(socket, _found, found, Ready.R)
+    if wanted & Wait.W:
+        loop.add_writer(socket, _found, found, Ready.W)
+    timer = loop.call_later(patience, _found, found, Ready.NONE) if patience < math.inf else None
+    try:
+        ready = await found
+    finally:
+        if timer is not None:
+            timer.cancel()
+        if wanted & Wait.R:
+            loop.remove_reader(socket)
+        if wanted & Wait.W:
+            loop.remove_writer(socket)
+    if not ready:
+        raise Unanswered(patience)
+    return ready
+
+
+def _found(found: asyncio.Future[Ready], ready: Ready) -> None:
+    if not found.done():
+        found.set_result(ready)
 
 
 def _limited(gen: Generator[Any, Any, T], wanted: Any, patience: float) -> Generator[Any, Any, T]:
