@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ MAX_CHECKED_CHARS = 2000
 """A payload with fewer characters cannot be nested too deeply."""
 
 S = TypeVar("S")
+T = TypeVar("T")
 _ROW_TYPES = frozenset((int, str, type(None)))
 _INTEGER_COLUMNS = frozenset((0, 2))
 _Text = str | None
@@ -73,9 +74,14 @@ def are_long(rows: Sequence[Sequence[Any]]) -> bool:
     return sum(len(one) * (1 if type(one) is str else PACKED) for one in payloads if one is not None) > LONG_CHARS
 
 
+async def in_thread_if_long(read: Callable[[Sequence[Sequence[Any]]], T], rows: Sequence[Sequence[Any]]) -> T:
+    """Return `read(rows)`. Long payloads are read in a thread."""
+    return await asyncio.to_thread(read, rows) if are_long(rows) else read(rows)
+
+
 async def long_events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
     """Return the events of many rows, without stopping the event loop for long payloads."""
-    return await asyncio.to_thread(events_of, rows) if are_long(rows) else events_of(rows)
+    return await in_thread_if_long(events_of, rows)
 
 
 def _with_text(row: Sequence[Any]) -> Sequence[Any]:
@@ -135,6 +141,11 @@ def event_with_identity_of(row: Sequence[Any]) -> Event:
     event = event_of(row[:COLUMNS_OF_EVENT])
     event.__dict__["identity_"] = row[COLUMNS_OF_EVENT]
     return event
+
+
+def events_with_identity_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
+    """Return the events of many rows, each with the identity of its task."""
+    return [event_with_identity_of(row) for row in rows]
 
 
 def to_json(value: object) -> str:

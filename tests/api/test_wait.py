@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 from signalbox.store import NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite.views import View
+from signalbox.webapp.api.waiting import _has_event
 from tests.support.people import project, token
 from tests.support.server import Server
 from tests.support.waiting import wait_until
@@ -127,3 +131,25 @@ def test_a_caller_waits_only_for_runs_that_they_may_see(start_server: Any) -> No
     wait_until(lambda: own.get("/api/tasks").status_code == 401, 10, "the server refused no callers")
     assert wait(own, "ours-run", headers=ours, timeout=0).status_code == 200
     assert wait(own, "ours-run", "theirs-run", headers=ours, timeout=0).status_code == 403
+
+
+async def test_a_long_log_is_not_read_to_find_an_event(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = [NewEvent(event_type="runner_heartbeat")] * 1000
+    spawn = (await store.aappend("silent", [NewEvent(event_type="runner_spawn"), *beats]))[0].event_id
+    newest = (await store.aappend("busy", [NewEvent(event_type="log")] * 1000))[-1].event_id
+    read, rows_of = 0, View._rows
+
+    async def counted(view: View, sql: str, *values: object) -> Any:
+        nonlocal read
+        rows = await rows_of(view, sql, *values)
+        read += len(rows)
+        return rows
+
+    async with store.read() as view:
+        silent, busy = await view.task("silent"), await view.task("busy")
+        monkeypatch.setattr(View, "_rows", counted)
+        assert not await _has_event(view, silent, spawn)
+        assert await _has_event(view, silent, spawn - 1)
+        assert await _has_event(view, busy, spawn)
+        assert not await _has_event(view, busy, newest)
+    assert read < 20

@@ -38,6 +38,9 @@ MIN_LATE_SECONDS = 0.5
 SUPERVISED: tuple[Status, ...] = ("running", "waiting")
 """The statuses of the tasks that can become silent."""
 
+TASKS_PER_READ = 50
+"""More tasks with long metadata would stop the server for over a tenth of a second while they are decoded."""
+
 PERMISSIONS_PER_READ = 1000
 """Maximum number of permission requests in one read."""
 
@@ -170,7 +173,7 @@ class Supervisor:
         before: str | None = None
         while True:
             async with self._store.read() as view:
-                query = TaskQuery(statuses=SUPERVISED, before=before, limit=200)
+                query = TaskQuery(statuses=SUPERVISED, before=before, limit=TASKS_PER_READ)
                 page = await view.tasks(query)
             self._pause_detector.check(self._slack)
             for task in page.tasks:

@@ -16,6 +16,7 @@ from signalbox.webapp.acts.erasing import erase_events
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import endpoint
+from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.views.heads import all_heads
 
 blueprint = Blueprint("api_proofs", __name__, url_prefix="/api/tasks")
@@ -31,10 +32,14 @@ class HeadsResponse(msgspec.Struct, kw_only=True):
     heads: list[SignedHead]
 
 
+# In JSON Schema 3.0 is an integer too.
+_Seq = Annotated[float, Meta(ge=1, le=MAX_SEQ, multiple_of=1, extra_json_schema={"type": "integer"})]
+
+
 class ErasureBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The events to erase, and why."""
 
-    seqs: Annotated[list[Annotated[int, Meta(ge=1)]], Meta(min_length=1, max_length=MAX_EVENTS)]
+    seqs: Annotated[list[_Seq], Meta(min_length=1, max_length=MAX_EVENTS)]
     reason: GivenReason
 
 
@@ -61,4 +66,4 @@ async def heads(task_id: str) -> HeadsResponse:
     raises=(InvalidEvent, NotFound, Conflict),
 )
 async def erase(task_id: str, body: ErasureBody) -> ErasureResponse:
-    return ErasureResponse(await erase_events(task_id, body.seqs, body.reason))
+    return ErasureResponse(await erase_events(task_id, list(map(int, body.seqs)), body.reason))

@@ -12,7 +12,7 @@ from signalbox.store.sql import damaged, heartbeats, search, task_list
 from signalbox.store.sql.diagnosing import FAILURES, LAST_FAILURE
 from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.removal import PRESENT
-from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
+from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, events_with_identity_of, in_thread_if_long
 from signalbox.store.sql.views.base import Rows
 from signalbox.store.state import TaskState
 
@@ -60,7 +60,7 @@ class LogViews(Rows):
         where = f"event_id > ? AND {only} AND {within} AND {PRESENT} ORDER BY event_id LIMIT ?"
         sql = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE {where}"
         rows = await self._rows(sql, event_id, *ids, *values, limit)
-        return [event_with_identity_of(row) for row in rows]
+        return await in_thread_if_long(events_with_identity_of, rows)
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         below = 2**62 if before is None else before
