@@ -36,8 +36,8 @@ _KNOWN = frozenset(
         "maxItems",
         "minItems",
     }
-    | {"maxLength", "maxProperties", "maximum", "minLength", "minimum", "pattern", "properties", "propertyNames"}
-    | {"required", "title", "type"}
+    | {"maxLength", "maxProperties", "maximum", "minLength", "minimum", "multipleOf", "pattern"}
+    | {"properties", "propertyNames", "required", "title", "type"}
 )
 _text = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 ANYTHING = st.recursive(
