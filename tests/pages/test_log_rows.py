@@ -63,6 +63,14 @@ def test_the_first_row_of_each_day_names_the_day(server: Server, log_of_several_
     assert [day for day, _ in days(server.get(f"{log_of_several_days}/log?after=3").text)] == DAYS[2:]
 
 
+@pytest.mark.parametrize("path", ["", "/log?after=0"])
+def test_the_days_of_the_rows_are_those_of_the_viewers_zone(
+    server: Server, log_of_several_days: str, path: str
+) -> None:
+    in_new_york = server.get(log_of_several_days + path, cookies={"signalbox_zone": "America/New_York"}).text
+    assert days(in_new_york) == [(DAYS[0], "e1"), (DAYS[1], "e4")]
+
+
 def test_text_output_shows_the_day_of_each_line(server: Server, log_of_several_days: str) -> None:
     printed = signalbox("tail", "days", "--store", server.store_url).stdout.splitlines()
     assert [line for line in printed if "UTC" in line] == [f"── {day}, UTC" for day in DAYS]

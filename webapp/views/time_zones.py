@@ -35,7 +35,7 @@ _CLOCK = re.compile(r"(\d{4}-)?(\d\d-\d\d )?\d\d:\d\d:\d\d(\.\d{3})?")
 _ROW = re.compile(
     r'(<ol\b[^>]*\bclass="rows"[^>]*>)'
     r'|(<li id="[^"]*" class="row[^"]*"[^>]*>)(?:<span class="day"[^>]*>[^<]*</span>)?'
-    r'(?=<time\b[^>]*? datetime="([^"]+)"(?: data-appended="([^"]+)")?)'
+    r'(?=(?:<a class="turn[^>]*></a>)?<time\b[^>]*? datetime="([^"]+)"(?: data-appended="([^"]+)")?)'
 )
 
 
