@@ -102,8 +102,9 @@ async def test_an_index_that_cannot_be_made_does_not_stop_the_migration(path: Pa
     async with store.read() as view:
         assert len((await view.tasks(TaskQuery())).tasks) == 4
     await store.aclose()
-    messages = [finding.message for finding in examine(path) if finding.code == "no_index"]
-    assert messages == ["the index task_events_occurred is missing, so some pages are slow"]
+    messages = {finding.message for finding in examine(path) if finding.code == "no_index"}
+    indexes = ("task_events_occurred", "task_events_types")
+    assert messages == {f"the index {index} is missing, so some pages are slow" for index in indexes}
 
 
 def test_rows_of_a_lost_task_do_not_stop_the_migration(path: Path) -> None:
