@@ -42,13 +42,15 @@ def test_a_selected_zone_is_used_on_every_page(server: Server, page: Page) -> No
     server.emit("zoned-2", "hello")
     page.goto(f"{server.url}/help")
     page.get_by_label("Time zone").select_option("Pacific/Auckland")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Time zone")).to_have_value("Pacific/Auckland")
     page.goto(f"{server.url}/tasks/zoned-2")
     expect(page.locator("#e1 time")).to_have_attribute("title", server_time(server, "zoned-2"))
     page.goto(f"{server.url}/help")
     page.get_by_label("Time zone").select_option("As the browser says")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     expect(page.locator("[data-zone]")).not_to_have_text("Pacific/Auckland")
 
 

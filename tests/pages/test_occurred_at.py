@@ -36,10 +36,10 @@ def row(page: str, seq: int) -> str:
     return match[0]
 
 
-def test_a_row_shows_when_its_event_happened_and_was_appended(shared_server: Server) -> None:
-    stored = emit(shared_server, "rows", "log", "2026-11-20T13:00:00.25+01:00", payload={"message": "late"})
-    shared_server.emit("rows", "at once")
-    page = shared_server.get("/tasks/rows").text
+def test_a_row_shows_when_its_event_happened_and_was_appended(server: Server) -> None:
+    stored = emit(server, "rows", "log", "2026-11-20T13:00:00.25+01:00", payload={"message": "late"})
+    server.emit("rows", "at once")
+    page = server.get("/tasks/rows").text
     late, at_once = row(page, 1), row(page, 2)
     assert 'datetime="2026-11-20T12:00:00.250000Z"' in late
     assert f'data-appended="{stored["created_at"]}"' in late
@@ -47,34 +47,34 @@ def test_a_row_shows_when_its_event_happened_and_was_appended(shared_server: Ser
     assert "data-appended" not in at_once
     assert f'data-day="{str(stored["created_at"])[:10]}"' in late, "the day is that of the append"
     assert "data-day" not in at_once
-    assert shared_server.get("/tasks/rows/raw").text.startswith("2026-11-20T12:00:00.250000Z #1 ")
+    assert server.get("/tasks/rows/raw").text.startswith("2026-11-20T12:00:00.250000Z #1 ")
 
 
-def test_durations_on_pages_are_computed_from_occurred_at(shared_server: Server) -> None:
+def test_durations_on_pages_are_computed_from_occurred_at(server: Server) -> None:
     item = {"span_id": "w", "payload": {"work_item_id": "w"}}
-    emit(shared_server, "took", "work_item_start", "2026-11-20T12:00:00Z", **item)
-    emit(shared_server, "took", "work_item_complete", "2026-11-20T12:00:42Z", **item)
-    assert "42 s" in shared_server.get("/tasks/took/spans/w").text
-    emit(shared_server, "took", "runner_exit", "2026-11-20T12:01:00Z", payload={"exit_code": 0})
-    assert "1 m 00 s" in shared_server.get("/tasks/took").text
-    assert ",42.000000," in shared_server.get("/tasks/took/spans.csv").text
+    emit(server, "took", "work_item_start", "2026-11-20T12:00:00Z", **item)
+    emit(server, "took", "work_item_complete", "2026-11-20T12:00:42Z", **item)
+    assert "42 s" in server.get("/tasks/took/spans/w").text
+    emit(server, "took", "runner_exit", "2026-11-20T12:01:00Z", payload={"exit_code": 0})
+    assert "1 m 00 s" in server.get("/tasks/took").text
+    assert ",42.000000," in server.get("/tasks/took/spans.csv").text
 
 
 @pytest.mark.parametrize("occurred_at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
-def test_extreme_times_break_no_page(shared_server: Server, occurred_at: str) -> None:
+def test_extreme_times_break_no_page(server: Server, occurred_at: str) -> None:
     item = {"span_id": "w", "phase": "planning", "payload": {"work_item_id": "w"}}
-    emit(shared_server, "late", "work_item_start", occurred_at, **item)
-    emit(shared_server, "late", "checkpoint_commit", occurred_at, payload={"checkpoint_id": "c"})
+    emit(server, "late", "work_item_start", occurred_at, **item)
+    emit(server, "late", "checkpoint_commit", occurred_at, payload={"checkpoint_id": "c"})
     for path in PATHS:
-        assert shared_server.get(path).status_code == 200, path
+        assert server.get(path).status_code == 200, path
 
 
-def test_an_invalid_occurred_at_is_refused_by_the_api_and_the_command(shared_server: Server) -> None:
-    response = shared_server.post("/api/tasks/bad/events", json={"event_type": "log", "occurred_at": "noon"})
+def test_an_invalid_occurred_at_is_refused_by_the_api_and_the_command(server: Server) -> None:
+    response = server.post("/api/tasks/bad/events", json={"event_type": "log", "occurred_at": "noon"})
     assert response.status_code == 400
     assert "occurred_at must be a time with its zone, such as 2026-11-21T14:02:07Z" in response.text
-    assert shared_server.get("/api/tasks/bad").status_code == 404
-    for target in (["--store", shared_server.store_url], ["--server", shared_server.url]):
+    assert server.get("/api/tasks/bad").status_code == 404
+    for target in (["--store", server.store_url], ["--server", server.url]):
         done = signalbox("emit", "bad", "log", "--occurred-at", "noon", *target)
         assert done.returncode == 2
         assert "occurred_at must be a time with its zone" in done.stderr
