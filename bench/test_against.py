@@ -110,22 +110,23 @@ def test_the_bench_keeps_its_imports_where_the_package_signalbox_exists(tmp_path
     assert "from signalbox.store import NewEvent" in (tmp_path / "bench/emitter.py").read_text()
 
 
-def test_the_comparison_reads_the_results_that_the_bench_writes(tmp_path: Path) -> None:
-    python = tmp_path / ".venv/bin/python"
+def make_version(folder: Path, program: str = "") -> None:
+    """Make the checkout of a version whose Python runs a line of shell instead of the bench."""
+    python = folder / ".venv/bin/python"
     python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\n")
+    python.write_text(f"#!/bin/sh\n{program}\n")
     python.chmod(0o755)
-    (tmp_path / "bench").mkdir()
+    (folder / "bench").mkdir()
+
+
+def test_the_comparison_reads_the_results_that_the_bench_writes(tmp_path: Path) -> None:
+    make_version(tmp_path)
     write(tmp_path / "bench/results.json", {}, [Row(name="a page", measured="10 ms")])
     assert measure(tmp_path, "console", "brief") == {"a page": "10 ms"}
 
 
 def test_the_cpu_time_is_compared_where_a_row_has_it(tmp_path: Path) -> None:
-    python = tmp_path / ".venv/bin/python"
-    python.parent.mkdir(parents=True)
-    python.write_text('#!/bin/sh\n[ -z "$PYTHONDONTWRITEBYTECODE" ]\n')
-    python.chmod(0o755)
-    (tmp_path / "bench").mkdir()
+    make_version(tmp_path, '[ -z "$PYTHONDONTWRITEBYTECODE" ]')
     rows = [Row(name="a page", measured="10 ms", compared=f"{cpu(0.004)} for each"), Row(name="size", measured="2 MB")]
     write(tmp_path / "bench/results.json", {}, rows)
     with pytest.MonkeyPatch.context() as patch:
