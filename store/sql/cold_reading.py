@@ -59,8 +59,6 @@ def _routed(name: str) -> Any:
 
     async def read(self: RoutedView, task_id: str, *args: Any, **options: Any) -> Any:
         hot = self._hot
-        if hot.any_cold is False:
-            return await getattr(hot, name)(task_id, *args, **options)
         if hot.any_cold is None and hot.asks_for_cold:
             # Nearly all stores have no cold tasks: then one switch of threads is enough.
             found = await getattr(hot, name)(task_id, *args, **options)
