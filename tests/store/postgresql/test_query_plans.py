@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import psycopg
 import pytest
 
-from signalbox.store import Store, TaskQuery, open_store
+from signalbox.store import LogQuery, NewEvent, Store, TaskQuery, open_store
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import with_driver_placeholders
+from signalbox.store.postgresql.pool import PLANS
 from signalbox.store.postgresql.views import PostgresView
 from tests.support.every_read import reads_of_lists, reads_of_task, value_of
 from tests.support.shared_postgres import create_database
@@ -80,3 +81,34 @@ async def test_the_pages_of_the_task_list_are_read_in_the_order_of_an_index(view
         view.plans.clear()
         await view.tasks(query)
         assert not any("Sort" in plan for plan in view.plans), "\n\n".join(view.plans)
+
+
+async def test_a_query_for_types_reads_no_line_of_output(view: ExplainedView) -> None:
+    for query in (
+        view.search("t0", LogQuery(event_type="checkpoint_commit")),
+        view.events_of_types("t0", ["checkpoint_commit", "phase_enter"], 1000),
+        view.events_of_types("t0", ["checkpoint_commit"], 1000, naming="c"),
+    ):
+        view.plans.clear()
+        await query
+        steps = [line for line in view.plans[0].splitlines() if " on task_events" in line]
+        assert steps
+        assert all("task_events_types" in step for step in steps), view.plans[0]
+
+
+async def test_children_are_counted_with_an_index_when_most_spans_have_one_parent(url: str, store: Store) -> None:
+    log = [NewEvent(event_type="phase_enter", span_id="main", payload={"phase": "executing"})]
+    log += [
+        NewEvent(event_type="work_item_started", span_id=f"item-{n}", parent_span_id="main", payload={})
+        for n in range(600)
+    ]
+    store.append("wide", log)
+    connection = await Address(url).aconnect(10.0)
+    await connection.execute(PLANS)
+    await connection.execute("ANALYZE task_spans")
+    view = ExplainedView(connection)
+    view.plans.clear()
+    assert await view.child_counts("wide", ["main", "item-1", "item-2"]) == {"main": 600}
+    counted = [line for line in view.plans[0].splitlines() if "task_spans c" in line]
+    assert counted
+    assert all("task_spans_children" in line for line in counted), view.plans[0]
