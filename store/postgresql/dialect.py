@@ -12,9 +12,14 @@ def _among(column: str, values: Sequence[object]) -> Condition:
     return f"{column} = ANY(?)", [list(values)]
 
 
+def _contains(column: str, text: str) -> Condition:
+    # Takes half the time of ILIKE. The columns have the collation "C", so `lower` changes ASCII letters only. No
+    # searched text has a NUL, so a text with one must match nothing, and PostgreSQL refuses a NUL.
+    return f"strpos(lower({column}), ?) > 0", [text.replace("\0", "\U0010ffff").encode().lower().decode()]
+
+
 POSTGRESQL = Dialect(
-    # With the collation "C" it ignores the case of ASCII letters only.
-    like="ILIKE",
+    contains=_contains,
     stored=str,
     among=_among,
     json_text="json_text({0}, '{1}')".format,

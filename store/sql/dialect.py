@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 Condition = tuple[str, list[object]]
@@ -12,7 +12,7 @@ Condition = tuple[str, list[object]]
 class Dialect(NamedTuple):
     """The expressions of one kind of database.
 
-    - `like`: the operator that matches a pattern and ignores the case of ASCII letters only.
+    - `contains(column, text)`: the condition that a column contains a text. It ignores the case of ASCII letters only.
     - `stored(column)`: a text column exactly as it is stored, even if it is not valid text.
     - `among(column, values)`: the condition that a column has one of these values, of which there may be thousands.
     - `json_text(column, name)`: the field `name` of the JSON object in a column, as text, or NULL if there is none or
@@ -24,7 +24,7 @@ class Dialect(NamedTuple):
     - `full_key(name, stored, state)`: the id whose `stored_key` is `stored`, from the field `name` of the row's state.
     """
 
-    like: str
+    contains: Callable[[str, str], Condition]
     stored: Callable[[str], str]
     among: Callable[[str, Sequence[object]], Condition]
     json_text: Callable[[str, str], str]
@@ -43,6 +43,12 @@ def everything() -> Condition:
 def one_of(column: str, values: Sequence[object]) -> Condition:
     """Return the condition that a column has one of these few values."""
     return (f"{column} IN ({', '.join('?' * len(values))})", list(values)) if values else ("FALSE", [])
+
+
+def any_of(conditions: Iterable[Condition]) -> Condition:
+    """Return the condition that one of these conditions is fulfilled. There is at least one."""
+    alternatives = list(conditions)
+    return f"({' OR '.join(sql for sql, _ in alternatives)})", [value for _, values in alternatives for value in values]
 
 
 def pattern_of(text: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from signalbox.store.contract import LogQuery
 from signalbox.store.events import HEARTBEAT
-from signalbox.store.sql.dialect import Condition, Dialect, everything, one_of, pattern_of
+from signalbox.store.sql.dialect import Condition, Dialect, any_of, everything, one_of
 
 _HITS = """
 WITH page AS MATERIALIZED (SELECT seq FROM task_events WHERE {where} AND seq > ? ORDER BY seq LIMIT ?)
@@ -40,7 +40,7 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
 
     `failure_lines` are the seqs of the lines that count as failures although their events report none.
     """
-    like, payload, plain = dialect.like, dialect.text("payload"), dialect.text("plain")
+    payload, plain = dialect.text("payload"), dialect.text("plain")
     found = ["task_id = ?"]
     values: list[object] = [task_id]
     for name, column in _COLUMNS.items():
@@ -69,25 +69,25 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
     for name in _PAYLOAD_WORDS:
         wanted = getattr(query, name)
         if wanted:
-            # The cheap LIKE leaves few payloads to parse.
-            found.append(
-                rf"CASE WHEN {payload} {like} ? ESCAPE '\'"
-                f" THEN lower({dialect.json_text(payload, name)}) = lower(?) END"
-            )
-            values += [pattern_of(_in_json(wanted)), wanted]
+            # The cheap comparison leaves few payloads to parse.
+            contains, texts = dialect.contains(payload, _in_json(wanted))
+            found.append(f"CASE WHEN {contains} THEN lower({dialect.json_text(payload, name)}) = lower(?) END")
+            values += [*texts, wanted]
     if query.text:
-        matches, patterns = _matching(query.text, like)
+        in_plain, texts = _matching(plain, query.text, dialect)
+        in_payload, _ = _matching(payload, query.text, dialect)
+        in_type, types = dialect.contains("event_type", query.text)
         # Most events are lines, so compare the name of their type once.
         text_in_log = "TRUE" if query.text.lower() in LOG else "FALSE"
         may_match_escapes = _ESCAPE_CHARS.search(query.text)
         # `plain` is the payload without terminal escape sequences, or NULL if the payload has none.
         found.append(
-            f"(CASE WHEN plain IS NULL THEN {matches.format(text=payload)} ELSE {matches.format(text=plain)} END"
-            f" OR CASE WHEN {NO_LINES} THEN event_type {like} ? ESCAPE '\\' ELSE {text_in_log} END"
-            + (f" OR (plain IS NOT NULL AND {matches.format(text=payload)}))" if may_match_escapes else ")")
+            f"(CASE WHEN plain IS NULL THEN {in_payload} ELSE {in_plain} END"
+            f" OR CASE WHEN {NO_LINES} THEN {in_type} ELSE {text_in_log} END"
+            + (f" OR (plain IS NOT NULL AND {in_payload}))" if may_match_escapes else ")")
         )
-        values += [*patterns, *patterns, pattern_of(query.text)]
-        values += patterns if may_match_escapes else []
+        values += [*texts, *texts, *types]
+        values += texts if may_match_escapes else []
     return " AND ".join(found), values
 
 
@@ -110,14 +110,14 @@ def naming(word: str, dialect: Dialect) -> Condition:
     """Return the condition that a payload contains `word`, and its values. An empty word matches every payload."""
     if not word:
         return everything()
-    return rf"{dialect.text('payload')} {dialect.like} ? ESCAPE '\'", [pattern_of(_in_json(word))]
+    return dialect.contains(dialect.text("payload"), _in_json(word))
 
 
-def _matching(text: str, like: str) -> Condition:
-    """Return the condition that the JSON in `{text}` contains `text`, ignoring case, and its values.
+def _matching(json: str, text: str, dialect: Dialect) -> Condition:
+    """Return the condition that the JSON in an expression contains `text`, ignoring case, and its values.
 
-    LIKE ignores the case of ASCII letters only. A text with other letters is matched in several spellings, after a
-    match of its longest ASCII part, which leaves few payloads.
+    The database ignores the case of ASCII letters only. A text with other letters is matched in several spellings,
+    after a match of its longest ASCII part, which leaves few payloads.
     """
     spellings = [text]
     if not text.isascii():
@@ -125,11 +125,12 @@ def _matching(text: str, like: str) -> Condition:
         spellings = [unicodedata.normalize(form, one) for form in ("NFC", "NFD") for one in cased]
     # Match the text as typed, for JSON syntax, and as it is escaped within JSON strings, for quotes and line ends.
     written = list(dict.fromkeys(way for one in (text, *spellings) for way in (one, _in_json(one))))
-    condition = " OR ".join(rf"{{text}} {like} ? ESCAPE '\'" for _ in written)
+    condition, values = any_of(dialect.contains(json, way) for way in written)
     part = max(_ASCII.findall(text), key=len, default="")
     if len(written) < 3 or not part:
-        return f"({condition})", [pattern_of(way) for way in written]
-    return rf"({{text}} {like} ? ESCAPE '\' AND ({condition}))", [pattern_of(way) for way in (part, *written)]
+        return condition, values
+    contains_part, texts = dialect.contains(json, part)
+    return f"({contains_part} AND {condition})", [*texts, *values]
 
 
 def _in_json(text: str) -> str:

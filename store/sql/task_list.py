@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store.sql.damaged import hold_of
-from signalbox.store.sql.dialect import Condition, Dialect, everything, one_of, pattern_of
+from signalbox.store.sql.dialect import Condition, Dialect, any_of, everything, one_of
 from signalbox.store.sql.rows import stored_task
 from signalbox.store.sql.tags import newest_tagged, tagged
 from signalbox.store.state import Task
@@ -148,9 +148,9 @@ def _conditions(query: TaskQuery, dialect: Dialect) -> tuple[list[str], list[obj
         conditions.append(status)
         values += statuses
     if query.text:
-        matches = [rf"{column} {dialect.like} ? ESCAPE '\'" for column in ("task_id", "title", "kind")]
-        conditions.append(f"({' OR '.join(matches)})")
-        values += [pattern_of(query.text)] * 3
+        matches, texts = any_of(dialect.contains(column, query.text) for column in ("task_id", "title", "kind"))
+        conditions.append(matches)
+        values += texts
     if query.kind:
         conditions.append("kind = ?")
         values.append(query.kind)

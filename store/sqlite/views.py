@@ -11,7 +11,7 @@ import msgspec
 
 from signalbox.store.contract.reading.space import DatabaseSpace
 from signalbox.store.events import Event
-from signalbox.store.sql.dialect import Condition, Dialect
+from signalbox.store.sql.dialect import Condition, Dialect, pattern_of
 from signalbox.store.sql.heartbeats import SeqRange
 from signalbox.store.sql.rows import COLUMNS, decode, long_events_of
 from signalbox.store.sql.views import Views, window_sql
@@ -36,8 +36,13 @@ _JSON_TEXT = (
 )
 """`json_extract` alone returns true and false as 1 and 0."""
 
+
+def _contains(column: str, text: str) -> Condition:
+    return rf"{column} LIKE ? ESCAPE '\'", [pattern_of(text)]
+
+
 SQLITE = Dialect(
-    like="LIKE",
+    contains=_contains,
     stored="CAST({} AS BLOB)".format,
     among=_among,
     json_text=_JSON_TEXT.format,

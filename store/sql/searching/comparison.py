@@ -12,7 +12,7 @@ from signalbox.store.search import SearchQuery, folded
 from signalbox.store.search.documents import grams, wanted_terms
 from signalbox.store.search.matching import PayloadMatch
 from signalbox.store.sql import damaged
-from signalbox.store.sql.dialect import Dialect, one_of, pattern_of
+from signalbox.store.sql.dialect import Dialect, one_of
 from signalbox.store.sql.rows import LONG_CHARS
 from signalbox.store.task_query import bound_timestamp
 from signalbox.store.times import epoch_seconds
@@ -126,9 +126,10 @@ def _conditions(query: SearchQuery, dialect: Dialect) -> tuple[str, list[object]
             values.append(bound_timestamp(bound))
     if query.failures:
         found.append("(e.failure OR t.failure_lines IS NOT NULL)")
-    # A cheap LIKE leaves few payloads to decode. Only ASCII letters and digits are written in JSON as they are.
+    # A cheap comparison leaves few payloads to decode. Only ASCII letters and digits are written in JSON as they are.
     part = max(_ASCII.findall(query.text), key=len, default="")
     if part:
-        found.append(rf"{plain_payload(dialect)} {dialect.like} ? ESCAPE '\'")
-        values.append(pattern_of(part))
+        contains, texts = dialect.contains(plain_payload(dialect), part)
+        found.append(contains)
+        values += texts
     return " AND ".join(found), values

@@ -130,11 +130,9 @@ class LogViews(Rows):
         return await self._events(FAILURES, task_id, after, limit)
 
     async def error_output(self, task_id: str, before: int, limit: int, since: int = 0) -> list[Event]:
-        matches = f"{self.dialect.text('payload')} {self.dialect.like} ?"
+        matches, values = self.dialect.contains(self.dialect.text("payload"), '"stream":"stderr"')
         where = f"task_id = ? AND seq > ? AND seq < ? AND event_type = 'log' AND {matches}"
-        found = await self._events(
-            f"{where} ORDER BY seq DESC LIMIT ?", task_id, since, before, '%"stream":"stderr"%', limit
-        )
+        found = await self._events(f"{where} ORDER BY seq DESC LIMIT ?", task_id, since, before, *values, limit)
         return found[::-1]
 
     async def _failure_lines(self, task_id: str) -> list[int]:
