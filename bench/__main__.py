@@ -22,6 +22,7 @@ from bench.scenarios.fanout import fanout
 from bench.scenarios.history import history
 from bench.scenarios.latency import latency
 from bench.scenarios.logging import logging
+from bench.scenarios.pages_on_postgresql import pages_on_postgresql
 from bench.scenarios.payloads import payload_sizes
 from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
@@ -38,6 +39,7 @@ SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "append": append,
     "payloads": payload_sizes,
     "postgresql": postgresql,
+    "pages-on-postgresql": pages_on_postgresql,
     "record": record,
     "history": history,
     "search": search,

@@ -55,11 +55,11 @@ def console(scale: Scale) -> Iterator[Row]:
         store.close()
 
 
-def fill(store: Store) -> None:
-    """Create the long task."""
+def fill(store: Store, number: int = EVENTS, logs_per_span: int = LOGS_PER_SPAN) -> None:
+    """Create the long task with this number of events."""
     store.create_task(TASK, title="A long run", kind="bench")
-    events = run_events(EVENTS, LOGS_PER_SPAN)
-    for at in range(0, EVENTS, 10_000):
+    events = run_events(number, logs_per_span)
+    for at in range(0, number, 10_000):
         store.append(TASK, events[at : at + 10_000])
 
 

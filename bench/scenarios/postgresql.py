@@ -6,31 +6,27 @@ so that their ids are in commit order too.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from bench import raw
+from bench.clusters import temporary_cluster
 from bench.run_mix import logs
 from bench.scenarios import Scale
-from bench.supported import has
 from bench.table import Row, count
 from bench.together import PROCESSES, Gate, time_together
-from signalbox.store import NewEvent, UnknownStoreKind, open_store
+from signalbox.store import NewEvent, open_store
 
 if TYPE_CHECKING:
-    from tests.support import postgres
+    from tests.support.postgres import Cluster
 
 GROUPS = ((1, 1_000), (100, 10_000))
 EVENTS_EACH = 300
 TASK = "bench-0"
 LOCK = 1
 """Any key. The raw appends take an advisory lock because the appends of the store do."""
-DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "128MB"}
 
 POSITION = "SELECT last_event_id, last_seq FROM log_position, tasks WHERE task_id = %s"
 INSERT = (
@@ -40,40 +36,24 @@ INSERT = (
 
 
 def postgresql(scale: Scale) -> Iterator[Row]:
-    """Yield rows for one writer by group size, and for ten processes. None if there is no PostgreSQL.
-
-    Yield none either in an older version of Signalbox that has no such store.
-    """
-    if not has("tests.support.postgres"):
-        return
-    from tests.support import postgres
-
-    if postgres.programs() is None:
-        return
-    folder = Path(tempfile.gettempdir(), f"signalbox-bench-postgresql-{os.getpid()}")
-    cluster = postgres.Cluster(folder, **DURABLE)
-    try:
-        cluster.start()
-        try:
-            open_store(cluster.create_database()).close()
-        except UnknownStoreKind:
+    """Yield rows for one writer by group size, and for ten processes. None if there is no PostgreSQL."""
+    with temporary_cluster() as cluster:
+        if cluster is None:
             return
         for group, size in GROUPS:
             name = "one by one" if group == 1 else f"in groups of {group}"
             yield _one_writer(cluster, name, logs(size), group, scale)
         yield _ten_processes(cluster, scale)
-    finally:
-        cluster.close()
 
 
-def _one_writer(cluster: postgres.Cluster, name: str, events: Sequence[NewEvent], group: int, scale: Scale) -> Row:
+def _one_writer(cluster: Cluster, name: str, events: Sequence[NewEvent], group: int, scale: Scale) -> Row:
     parts = [events[at : at + group] for at in range(0, len(events), group)]
     raw_parts = [raw.rows_of(part) for part in parts]
     times = _in_turns(cluster, scale, lambda url: _append(url, parts), lambda url: _append_raw(url, raw_parts))
     return _row(f"append log events to PostgreSQL {name}", len(events), times)
 
 
-def _in_turns(cluster: postgres.Cluster, scale: Scale, *kinds: Callable[[str], float]) -> list[list[float]]:
+def _in_turns(cluster: Cluster, scale: Scale, *kinds: Callable[[str], float]) -> list[list[float]]:
     """Return the seconds of each kind, each time on a new database. Without baselines, measure only the first."""
     times: list[list[float]] = [[] for _ in (kinds if scale.baselines else kinds[:1])]
     for _ in range(scale.repeats):
@@ -119,7 +99,7 @@ def _insert(connection, rows: Sequence[raw.RawRow]) -> None:  # type: ignore[no-
         connection.execute("COMMIT")
 
 
-def _ten_processes(cluster: postgres.Cluster, scale: Scale) -> Row:
+def _ten_processes(cluster: Cluster, scale: Scale) -> Row:
     times = _in_turns(
         cluster, scale, lambda url: time_together(_appender, url)[0], lambda url: time_together(_raw_appender, url)[0]
     )
