@@ -1,6 +1,6 @@
 """Events of a block by their seqs, decoded without loading the block into the temporary database of its file.
 
-A block has hundreds of events or more, and a read of a stretch of the log needs few of them. Loading inserts every row
+A block has hundreds of events or more, and a read of a part of the log needs few of them. Loading inserts every row
 into a table with an index, which takes several times as long as decoding.
 """
 

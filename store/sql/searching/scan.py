@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 from signalbox.store.events import Event
 from signalbox.store.search import IndexProgress, SearchQuery
 from signalbox.store.search.documents import BLOCK_EVENTS, IndexedEvent, block_of
+from signalbox.store.sql.searching.block_ranges import BlockRanges, Range
 from signalbox.store.sql.searching.candidates import Blocks, CandidateViews
 from signalbox.store.sql.searching.comparison import EventComparison, Hit, wanted
-from signalbox.store.sql.searching.stretches import Range, Stretches
 
 FIRST_BATCH, GROWTH, LAST_BATCH = 16, 4, 512
 """Blocks of the first read, the factor of the next ones, and the most blocks of one read."""
@@ -82,16 +82,16 @@ class OtherLogs(Protocol):
 
 
 class SearchScope(NamedTuple):
-    """What the passes of one search have in common. `stretches` are the parts of the log to look at, or None."""
+    """What the passes of one search have in common. `ranges` are the parts of the log to look at, or None."""
 
     query: SearchQuery
     progress: IndexProgress
-    stretches: Stretches | None
+    ranges: BlockRanges | None
     cold: OtherLogs | None
 
     def parts(self, first: int, last: int) -> list[Range]:
         """Return the ranges of blocks to look at with first <= block < last, in order."""
-        parts = [(first, last)] if self.stretches is None else self.stretches.parts()
+        parts = [(first, last)] if self.ranges is None else self.ranges.parts()
         clipped = [(max(first, low), min(last, high)) for low, high in parts]
         return [(low, high) for low, high in clipped if low < high]
 
@@ -133,10 +133,10 @@ class ScanViews(CandidateViews):
 
     async def _to_read(self, search: SearchScope, parts: Sequence[Range], ascending: bool) -> AsyncIterator[Blocks]:
         """Yield the blocks of these parts of the log that may have hits, in the order of the pass."""
-        asked, stretches = wanted(search.query), search.stretches
+        asked, ranges = wanted(search.query), search.ranges
         for low, high in parts if ascending else reversed(parts):
             async for found in self._candidates(asked, search.progress, low, high, ascending):
-                yield found if stretches is None else found._replace(blocks=stretches.only(found.blocks))
+                yield found if ranges is None else found._replace(blocks=ranges.only(found.blocks))
 
     async def _compared(self, query: SearchQuery, blocks: Sequence[int], low: int, high: int) -> Compared:
         """Return the hits with low <= event id < high in these blocks."""

@@ -8,10 +8,10 @@ from contextlib import aclosing
 
 from signalbox.store.events import Event
 from signalbox.store.search import PERIODS, SEARCH_SECONDS, SearchCounts, SearchHit, SearchPage, SearchQuery
+from signalbox.store.sql.searching.block_ranges import BlockRanges, block_ranges_of, block_ranges_sql
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import Hit
 from signalbox.store.sql.searching.scan import OtherLogs, Scan, SearchScope
-from signalbox.store.sql.searching.stretches import Stretches, stretches_of, stretches_sql
 from signalbox.store.sql.views.search_index import SearchIndexViews
 from signalbox.store.times import epoch_seconds, now, timestamp
 
@@ -35,7 +35,7 @@ class SearchViews(SearchIndexViews):
         self, query: SearchQuery, *, seconds: float = SEARCH_SECONDS, cold: ColdLogs | None = None
     ) -> SearchPage:
         progress = await self._index_progress()
-        scan, search = Scan(seconds), SearchScope(query, progress, await self._stretches(query), cold)
+        scan, search = Scan(seconds), SearchScope(query, progress, await self._block_ranges(query), cold)
         if query.within == ():
             scan.ended = True
             return await self._page(search, [], scan, _counts([], more=False))
@@ -51,11 +51,11 @@ class SearchViews(SearchIndexViews):
         counted = await self._hits(search, counting, 1, progress.end, MAX_COUNTED)
         return await self._page(search, hits, scan, _counts(counted, more=not counting.ended))
 
-    async def _stretches(self, query: SearchQuery) -> Stretches | None:
+    async def _block_ranges(self, query: SearchQuery) -> BlockRanges | None:
         if not query.statuses or query.within == ():
             return None
-        sql, values = stretches_sql(query)
-        return stretches_of(await self._rows(sql, *values))
+        sql, values = block_ranges_sql(query)
+        return block_ranges_of(await self._rows(sql, *values))
 
     async def _hits(
         self, search: SearchScope, scan: Scan, low: int, high: int, limit: int, *, ascending: bool = False

@@ -56,7 +56,7 @@ def blocks(parts: Sequence[FilePart]) -> list[EventBlock]:
 
 
 @pytest.mark.parametrize("around", [3, 1500, EVENTS])
-async def test_a_stretch_of_the_log_decodes_the_blocks_that_it_touches(
+async def test_a_part_of_the_log_decodes_the_blocks_that_it_touches(
     cold: Store, parts: list[FilePart], monkeypatch: pytest.MonkeyPatch, around: int
 ) -> None:
     monkeypatch.setattr(CachedFile, "pin", None)

@@ -1,4 +1,4 @@
-"""The stretches of the log in which some tasks have events, for filters that the index does not know."""
+"""The ranges of the log in which some tasks have events, for filters that the index does not know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signalbox.store.search.documents import block_of
 from signalbox.store.sql.dialect import Condition, one_of
 
 MAX_TASKS = 1000
-"""With more tasks than this, a search reads the log without looking for stretches."""
+"""With more tasks than this, a search reads the log without looking for ranges."""
 
 MAX_PARTS = 4
 """The most parts of the log that a search asks the index for one by one."""
@@ -23,7 +23,7 @@ Range = tuple[int, int]
 """A range of blocks: the first one, and the one after the last."""
 
 
-class Stretches:
+class BlockRanges:
     """Disjoint ranges of blocks, in order."""
 
     def __init__(self, ranges: Iterable[Range]) -> None:
@@ -36,11 +36,11 @@ class Stretches:
         self._lows = [low for low, _ in self._ranges]
 
     def only(self, blocks: Sequence[int]) -> list[int]:
-        """Return those of these blocks that are in a stretch."""
+        """Return those of these blocks that are in a range."""
         return [block for block in blocks if self._has(block)]
 
     def parts(self) -> list[Range]:
-        """Return at most `MAX_PARTS` ranges that have all stretches, in order. The widest gaps are left out."""
+        """Return at most `MAX_PARTS` ranges that cover these, in order. The widest gaps are left out."""
         gaps = [(after[0] - before[1], place) for place, (before, after) in enumerate(pairwise(self._ranges))]
         cuts = sorted(place for _, place in sorted(gaps, reverse=True)[: MAX_PARTS - 1])
         begins, ends = [0, *(place + 1 for place in cuts)], [*cuts, len(self._ranges) - 1]
@@ -53,7 +53,7 @@ class Stretches:
         return place >= 0 and block < self._ranges[place][1]
 
 
-def stretches_sql(query: SearchQuery) -> Condition:
+def block_ranges_sql(query: SearchQuery) -> Condition:
     """Return a query for the first and the last event id of each task that the filters of `query` allow.
 
     It returns no row for more than `MAX_TASKS` + 1 tasks.
@@ -72,10 +72,10 @@ def stretches_sql(query: SearchQuery) -> Condition:
     return sql, [value for _, values in conditions for value in values]
 
 
-def stretches_of(rows: Sequence[tuple[int | None, int | None]]) -> Stretches | None:
-    """Return the stretches of the rows of `stretches_sql`, or None if there are too many tasks."""
+def block_ranges_of(rows: Sequence[tuple[int | None, int | None]]) -> BlockRanges | None:
+    """Return the ranges of the rows of `block_ranges_sql`, or None if there are too many tasks."""
     if len(rows) > MAX_TASKS:
         return None
-    return Stretches(
+    return BlockRanges(
         (block_of(first), block_of(last) + 1) for first, last in rows if first is not None and last is not None
     )
