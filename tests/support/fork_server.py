@@ -21,7 +21,9 @@ import uvloop  # noqa: F401 - a server imports it when it starts
 
 from signalbox.webapp import server
 from signalbox.webapp.cli import cli, main
+from signalbox.webapp.http import assets
 from signalbox.webapp.settings import Settings
+from signalbox.webapp.views import time_zones
 from tests.support.kept_compilations import keep_compilations
 from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
@@ -31,7 +33,10 @@ MAX_REQUEST_BYTES = 1 << 20
 
 
 def prepare() -> None:
-    """Do once what each process would repeat: import all commands and routes, compile the templates, and migrate."""
+    """Do once what each process would repeat: import all commands and routes, compile the templates, and migrate.
+
+    Also read the static files and the time zones, which each server does for its first page.
+    """
     use_copied_schema()
     use_quick_hashes()
     keep_compilations()
@@ -39,6 +44,9 @@ def prepare() -> None:
     environment = server.create_app(Settings()).extensions["fragments"]._environment
     for name in environment.list_templates():
         environment.get_template(name)
+    for path in (*assets.BUNDLES, *assets._files()):
+        assets.load(path)
+    time_zones.zone_names()
 
 
 class ForkServer:
