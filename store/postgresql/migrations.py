@@ -23,6 +23,12 @@ log = logging.getLogger("signalbox.store")
 
 MIGRATION_LOCK = WRITE_LOCK + 1
 
+NO_LIMITS = (
+    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+"""An index of a large table takes longer than most limits of a role. A migration that a limit ended would fail again at
+each start, and so would every process that waits for another one's migration."""
+
 _TIMELINE = (
     "CASE WHEN pg_is_in_recovery() THEN (SELECT to_hex(timeline_id) FROM pg_control_checkpoint())"
     " ELSE ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0') END"
@@ -72,6 +78,7 @@ def unknown_migrations(connection: psycopg.Connection) -> set[str]:
 
 def _apply(connection: psycopg.Connection, name: str, script: str) -> None:
     with connection.transaction():
+        connection.execute(NO_LIMITS)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         connection.execute(
             'CREATE TABLE IF NOT EXISTS migrations (name text COLLATE "C" PRIMARY KEY, applied_at text NOT NULL)'

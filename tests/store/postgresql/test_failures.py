@@ -13,6 +13,7 @@ import pytest
 
 from signalbox.store import NewEvent, SchemaTooNew, Store, StoreUnavailable, open_store
 from signalbox.store.errors import StoreFull
+from signalbox.store.postgresql import migrations
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
 from tests.support import postgres
 from tests.support.daemon import free_port
@@ -225,6 +226,15 @@ def test_an_append_that_exceeds_the_statement_timeout_writes_nothing(url: str, s
     hasty.append("run", line("second"))
     hasty.close()
     assert texts(store) == ["first", "second"]
+
+
+def test_no_limit_of_the_role_ends_a_long_migration(url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [*migrations.known(), ("998_slow", "-- compatible-from: 001_initial\nSELECT pg_sleep(0.5)")]
+    monkeypatch.setattr(migrations, "known", lambda: steps)
+    limited = f"{url}?options=-cstatement_timeout%3D200%20-clock_timeout%3D200"
+    with ThreadPoolExecutor(2) as threads:
+        for opened in [threads.submit(open_store, limited) for _ in range(2)]:
+            opened.result(30).close()
 
 
 def test_a_full_disk_is_reported_until_there_is_room(cluster: Cluster, url: str, store: Store) -> None:
