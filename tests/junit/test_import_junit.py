@@ -84,6 +84,8 @@ async def test_secrets_are_hidden_before_they_are_stored(tmp_path: Path, url: st
         ("<html/>", "it begins with <html>"),
         ("<testsuite>", "no element found"),
         ("", "no element found"),
+        ('<?xml version="1.0" encoding="shift_jis"?><testsuite/>', "multi-byte encodings are not supported"),
+        ('<?xml version="1.0" encoding="no-such"?><testsuite/>', "unknown encoding: no-such"),
     ],
 )
 def test_a_file_that_is_no_junit_xml_is_refused(content: str, reason: str, tmp_path: Path, url: str) -> None:

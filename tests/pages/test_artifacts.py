@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import httpx
@@ -9,7 +10,9 @@ import pytest
 
 from signalbox.store import NewEvent, open_task
 from signalbox.store.remote import RemoteLog
-from signalbox.webapp.junit.report import NotJUnit, junit_report
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.junit.report import MAX_TESTS, NotJUnit, junit_report, read_report
+from signalbox.webapp.views.artifact import artifact_view, with_report
 from tests.support.command import signalbox
 from tests.support.server import Server
 
@@ -210,3 +213,33 @@ def test_tests_are_read_from_junit_with_the_failures_first() -> None:
     for content in (b"", b"<a/>", b"<testsuite>", b"<!DOCTYPE a><testsuite/>"):
         with pytest.raises(NotJUnit):
             junit_report(content)
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "no-such-encoding", "rot13", "punycode"])
+def test_a_report_in_an_encoding_that_the_parser_does_not_know_is_shown_as_text(server: Server, encoding: str) -> None:
+    xml = f'<?xml version="1.0" encoding="{encoding}"?><testsuite><testcase name="a"/></testsuite>'
+    page = server.get(f"/tasks/run/artifacts/{put(server, 'report.xml', xml.encode(), 'application/xml')}")
+    assert (page.status_code, "testcase" in page.text) == (200, True)
+
+
+def test_of_countless_tests_only_those_that_a_page_shows_are_kept() -> None:
+    passed, failed = '<testcase name="a"/>', '<testcase name="b"><failure/></testcase>'
+    report = junit_report(f"<testsuite>{passed * (MAX_TESTS + 9)}{failed * 3}</testsuite>".encode())
+    assert report.totals == {"passed": MAX_TESTS + 9, "failed": 3}
+    assert [test.name for test in report.tests[:4]] == ["b", "b", "b", "a"]
+    assert len(report.tests) == MAX_TESTS
+    kept = read_report(f"<testsuite>{passed * 50}{failed * 3}</testsuite>".encode(), 10, 20)
+    assert (len(kept.tests), kept.total) == (23, 53)
+
+
+async def test_a_report_is_read_after_the_view_of_the_store_is_closed(store: SqliteStore) -> None:
+    """The largest report takes a second, so a thread reads it, and no connection of the store waits for it."""
+    task, _ = await store.acreate_task("run")
+    event = await store.aadd_artifact(task.task_id, BytesIO(JUNIT), name="report.xml", content_type="application/xml")
+    async with store.read() as view:
+        seen = await artifact_view(view, "run", event.seq)
+    assert (seen.kind, seen.report) == ("text", None)
+    shown = with_report(seen)
+    assert shown.kind == "junit"
+    assert shown.report is not None
+    assert shown.report.total == 3

@@ -16,7 +16,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.http.security import CONTENT_SECURITY_POLICY
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import html, layout
-from signalbox.webapp.views.artifact import ArtifactsView, artifact_of, artifact_view, artifacts_view
+from signalbox.webapp.views.artifact import ArtifactsView, artifact_of, artifact_view, artifacts_view, with_report
 
 blueprint = Blueprint("artifacts", __name__)
 
@@ -41,11 +41,14 @@ async def show(task_id: str, seq: int) -> Response:
     async with store().read() as view:
         seen = await artifact_view(view, task_id, seq)
     frame, path = await layout(), at_root(f"/tasks/{task_id}")
-    # Rendering a long text takes a while, so a thread does it and streams are not delayed.
     drawing = fragments()
-    page = await asyncio.to_thread(
-        lambda: drawing.plain_page("artifacts/show.html", frame, view=seen, task=seen.task, path=path)
-    )
+
+    def drawn() -> str:
+        shown = with_report(seen)
+        return drawing.plain_page("artifacts/show.html", frame, view=shown, task=shown.task, path=path)
+
+    # Reading a report and rendering a long text take a while, so a thread does it and streams are not delayed.
+    page = await asyncio.to_thread(drawn)
     response = html(page)
     if seen.kind == "html":
         response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from signalbox.store import NotFound, Reading, TaskReading
@@ -27,7 +27,7 @@ _TEXTS = frozenset(
 @dataclass(frozen=True, kw_only=True)
 class ArtifactView:
     """An artifact. `text` is the beginning of a text, `cut` says that there is more. `stored` is whether its content is
-    in this store: that of an imported artifact may be missing.
+    in this store: that of an imported artifact may be missing. `xml` may be JUnit XML, which `with_report` reads.
     """
 
     task: Task
@@ -37,6 +37,7 @@ class ArtifactView:
     text: str = ""
     cut: bool = False
     report: JUnitReport | None = None
+    xml: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +78,13 @@ async def artifact_view(view: Reading, task_id: str, seq: int) -> ArtifactView:
     if kind == "text/html":
         return ArtifactView(task=task, artifact=artifact, stored=True, kind="html")
     begin = await view.content_piece(task_id, artifact.sha256, 0) or b""
+    xml = None
     if kind in ("application/xml", "text/xml") and artifact.size <= MAX_JUNIT_BYTES and b"<testsuite" in begin:
         rest = range(1, ArtifactContent(artifact.sha256, artifact.size).pieces)
-        pieces = [await view.content_piece(task_id, artifact.sha256, number) or b"" for number in rest]
-        try:
-            report = junit_report(begin + b"".join(pieces))
-            return ArtifactView(task=task, artifact=artifact, stored=True, kind="junit", report=report)
-        except NotJUnit:
-            pass
+        xml = begin + b"".join([await view.content_piece(task_id, artifact.sha256, number) or b"" for number in rest])
     text = _text_in(begin, cut=artifact.size > len(begin))
     if text is None or not (kind.startswith("text/") or kind in _TEXTS or kind == UNKNOWN_TYPE):
-        return ArtifactView(task=task, artifact=artifact, stored=True, kind="none")
+        return ArtifactView(task=task, artifact=artifact, stored=True, kind="none", xml=xml)
     return ArtifactView(
         task=task,
         artifact=artifact,
@@ -95,7 +92,18 @@ async def artifact_view(view: Reading, task_id: str, seq: int) -> ArtifactView:
         kind="markdown" if kind == "text/markdown" else "text",
         text=text,
         cut=artifact.size > len(begin),
+        xml=xml,
     )
+
+
+def with_report(seen: ArtifactView) -> ArtifactView:
+    """Return the view with the tests of its file, or unchanged if the file is not JUnit XML. Runs in a thread."""
+    if seen.xml is None:
+        return seen
+    try:
+        return replace(seen, kind="junit", report=junit_report(seen.xml), text="", cut=False, xml=None)
+    except NotJUnit:
+        return seen
 
 
 def _text_in(content: bytes, *, cut: bool) -> str | None:
