@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.demo.audit import audit
+from signalbox.webapp.demo.audit import LibraryAudit, audit
 from signalbox.webapp.demo.examine import examine
-from signalbox.webapp.demo.survey import LARGEST_PACKAGE, find_modules, group_by_package, library
+from signalbox.webapp.demo.survey import LARGEST_PACKAGE, Package, find_modules, group_by_package, library
 from tests.support.command import start
 from tests.support.log import cancel, log_of, spans_of, task_of, types_of, wait_for_event
 
@@ -96,6 +96,24 @@ def test_the_audit_stops_on_a_cancel(store: SqliteStore) -> None:
     assert audit(store, task_id="t", jobs=2) == "stopped on request"
     cancelling.join()
     assert task_of(store, "t").status == "cancelled"
+
+
+def test_an_interrupt_while_the_work_is_handed_out_ends_the_audit_at_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_out, handed_out = LibraryAudit._damaged, list[Package]()
+
+    def interrupt(self: LibraryAudit, package: Package) -> Package:
+        if len(handed_out) == 4:
+            raise KeyboardInterrupt
+        handed_out.append(package)
+        return hand_out(self, package)
+
+    monkeypatch.setattr(LibraryAudit, "_damaged", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        audit(store, task_id="t", jobs=1)
+    assert task_of(store, "t").status == "cancelled"
+    assert types_of(store, "t").count("work_item_complete") < len(handed_out)
 
 
 def test_a_terminated_demo_is_recorded_as_cancelled(store: SqliteStore) -> None:

@@ -97,9 +97,14 @@ class LibraryAudit:
     def execute(self, packages: list[Package]) -> None:
         """Examine all packages in parallel. A package that fails is recovered from the last checkpoint."""
         with self._task.phase("executing") as executing, ThreadPoolExecutor(self._workers) as threads:
-            items = {package.name: executing.work_item(package.name, "package") for package in packages}
-            work = {threads.submit(self._examine, items[p.name], self._damaged(p)): p for p in packages}
-            broken = self._gather(executing, work)
+            try:
+                items = {package.name: executing.work_item(package.name, "package") for package in packages}
+                work = {threads.submit(self._examine, items[p.name], self._damaged(p)): p for p in packages}
+                broken = self._gather(executing, work)
+            except BaseException:
+                self._stopping.set()
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
             for package, error in broken:
                 self._recover(executing, package, items[package.name].span_id, error)
 
@@ -142,23 +147,17 @@ class LibraryAudit:
     ) -> list[tuple[Package, SyntaxError]]:
         broken: list[tuple[Package, SyntaxError]] = []
         finished: list[str] = []
-        try:
-            for number, future in enumerate(as_completed(work), 1):
-                error = future.exception()
-                if error is None:
-                    finished.append(work[future].name)
-                elif isinstance(error, SyntaxError):
-                    broken.append((work[future], error))
-                else:
-                    raise error
-                if number % CHECKPOINT_EVERY == 0 or number == len(work):
-                    self._checkpoint(executing, "packages", finished)
-                    finished = []
-        except BaseException:
-            self._stopping.set()
-            for future in work:
-                future.cancel()
-            raise
+        for number, future in enumerate(as_completed(work), 1):
+            error = future.exception()
+            if error is None:
+                finished.append(work[future].name)
+            elif isinstance(error, SyntaxError):
+                broken.append((work[future], error))
+            else:
+                raise error
+            if number % CHECKPOINT_EVERY == 0 or number == len(work):
+                self._checkpoint(executing, "packages", finished)
+                finished = []
         return broken
 
     def _examine(self, opening: WorkItemStep[Event], package: Package) -> None:
