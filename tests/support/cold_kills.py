@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import random
 import time
 from collections import Counter
@@ -22,10 +21,8 @@ from signalbox.store.cold.places.directory import ColdDirectory
 from signalbox.store.moving.tables import EVENTS
 from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.database_store import DatabaseStore
+from tests.support.forked_functions import processes
 from tests.support.varied_log import record, varied_log
-
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 TASKS = 4
 SIZE = 300

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import random
 import time
 from collections import Counter
@@ -31,10 +30,8 @@ from signalbox.webapp.retention import worker
 from signalbox.webapp.retention.applying import apply_rules
 from signalbox.webapp.retention.measuring import measure
 from signalbox.webapp.retention.worker import RetentionWorker
+from tests.support.forked_functions import processes
 from tests.support.varied_log import varied_log
-
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 SIZE = 150
 ROUND_SECONDS = 60.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import multiprocessing
 import threading
 from collections.abc import Callable
 
@@ -13,9 +12,9 @@ import pytest
 from signalbox.store import Event, NewEvent, Store, TaskRecord, UnknownTask, open_store
 from signalbox.store.contract import People
 from signalbox.store.remote import RemoteLog
+from tests.support.forked_functions import processes
 
 LOG = NewEvent(event_type="log")
-spawn = multiprocessing.get_context("spawn")
 
 
 def coroutines(kind: type) -> dict[str, Callable[..., object]]:
@@ -126,7 +125,7 @@ async def test_a_watch_reports_commits_of_other_processes(store: Store, url: str
     watch = store.watch(called.set)
     if watch is None:
         return  # Some kinds of stores and some systems have no watches; there, followers of the log poll.
-    other = spawn.Process(target=_append, args=(url,))
+    other = processes.Process(target=_append, args=(url,))
     other.start()
     async with asyncio.timeout(60):
         await called.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ import pytest
 from signalbox.store import Conflict, InvalidEvent, NotFound, Store, open_store
 from signalbox.store.people import Account, Token, digest_of
 from signalbox.store.times import now
+from tests.support.forked_functions import processes
 
 PAST, FUTURE = "2020-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"
 NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-spawn = multiprocessing.get_context("spawn")
 
 
 def add_account(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
@@ -257,7 +256,7 @@ def _add_people(url: str, name: str) -> None:
 
 async def test_writes_of_other_processes_are_visible_with_their_version(store: Store, url: str) -> None:
     before = await store.people.version()
-    others = [spawn.Process(target=_add_people, args=(url, name)) for name in ("ann", "bob")]
+    others = [processes.Process(target=_add_people, args=(url, name)) for name in ("ann", "bob")]
     for other in others:
         other.start()
     for other in others:

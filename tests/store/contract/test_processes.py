@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,11 +10,14 @@ import sys
 import threading
 import time
 
-from signalbox.store import NewEvent, Store, open_store
+import pytest
 
-processes = multiprocessing.get_context("forkserver")
-# A new process starts from a copy of one that has imported the stores, and shares nothing with the others.
-processes.set_forkserver_preload(["signalbox.store.sqlite", "signalbox.store.postgresql"])
+from signalbox.store import NewEvent, Store, open_store
+from tests.support.examples import examples
+from tests.support.forked_functions import processes
+
+EACH = examples(160)
+"""How many events each writer appends while another process reads them."""
 
 
 def _append_many(url: str, task_id: str, name: str, count: int) -> None:
@@ -27,7 +29,7 @@ def _append_many(url: str, task_id: str, name: str, count: int) -> None:
 
 def _appends_of_each(url: str) -> int:
     """Return how many events each process appends. A commit takes longer on a server than in a file."""
-    return 400 if url.startswith("sqlite:") else 150
+    return examples(120 if url.startswith("sqlite:") else 60)
 
 
 def _run_all(url: str, tasks: list[str]) -> None:
@@ -42,10 +44,11 @@ def _run_all(url: str, tasks: list[str]) -> None:
     assert [writer.exitcode for writer in writers] == [0] * len(writers)
 
 
+@pytest.mark.examples
 async def test_ten_processes_append_to_one_task_without_gaps_or_errors(store: Store, url: str) -> None:
     _run_all(url, ["run"] * 10)
     async with store.read() as view:
-        events = await view.events("run", 0, 20_000)
+        events = await view.events("run", 0, 1_000_000)
         task = await view.task("run")
     count = _appends_of_each(url)
     assert [event.seq for event in events] == list(range(1, 10 * count + 1))
@@ -56,11 +59,12 @@ async def test_ten_processes_append_to_one_task_without_gaps_or_errors(store: St
         assert [e.payload["n"] for e in events if e.actor == f"p{n}"] == list(range(count))
 
 
+@pytest.mark.examples
 async def test_ten_processes_append_to_ten_tasks(store: Store, url: str) -> None:
     _run_all(url, [f"run-{n}" for n in range(10)])
     async with store.read() as view:
         for n in range(10):
-            events = await view.events(f"run-{n}", 0, 2000)
+            events = await view.events(f"run-{n}", 0, 100_000)
             assert [event.seq for event in events] == list(range(1, _appends_of_each(url) + 1))
         assert await view.latest_event_id() >= 10 * _appends_of_each(url)
 
@@ -79,18 +83,18 @@ def _append_until_killed(url: str, seconds: float) -> int:
     """Start a process that appends pairs, kill it midway, and return the last seq that it acknowledged."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    process.stdout.readline()
+    acknowledged = process.stdout.readline()
     time.sleep(seconds)
     os.kill(process.pid, signal.SIGKILL)
-    rest = process.stdout.read().split("\n")
+    acknowledged += process.stdout.read()
     process.wait()
-    return int(rest[-2])
+    return int(acknowledged.split("\n")[-2])
 
 
 async def test_a_process_killed_during_appends_leaves_all_acknowledged_events_and_no_half_append(
     store: Store, url: str
 ) -> None:
-    for seconds in (0.1, 0.25, 0.4):
+    for seconds in (0.05, 0.1, 0.2):
         acknowledged = await asyncio.to_thread(_append_until_killed, url, seconds)
         async with store.read() as view:
             events = await view.events("run", 0, 1_000_000)
@@ -102,14 +106,15 @@ async def test_a_process_killed_during_appends_leaves_all_acknowledged_events_an
         assert store.append("run", [NewEvent(event_type="log")] * 2)[-1].seq == len(events) + 2
 
 
+@pytest.mark.examples
 async def test_a_reader_that_continues_after_its_last_event_id_misses_nothing(store: Store, url: str) -> None:
     """Event ids follow the order of the commits, although threads and processes write at the same time."""
-    others = [processes.Process(target=_append_many, args=(url, f"process-{n}", f"p{n}", 400)) for n in range(3)]
+    others = [processes.Process(target=_append_many, args=(url, f"process-{n}", f"p{n}", EACH)) for n in range(3)]
     threads = [threading.Thread(target=_append_groups, args=(store, f"thread-{n}")) for n in range(3)]
     for writer in (*others, *threads):
         writer.start()
     last, seen = 0, list[int]()
-    total = 3 * 400 + 3 * 400
+    total = 6 * EACH
     deadline = time.monotonic() + 60
     while len(seen) < total and time.monotonic() < deadline:
         async with store.glance() as view:
@@ -120,11 +125,11 @@ async def test_a_reader_that_continues_after_its_last_event_id_misses_nothing(st
     for writer in (*others, *threads):
         await asyncio.to_thread(writer.join, 60)
     async with store.read() as view:
-        stored = [event.event_id for event in await view.events_after(0, 10_000)]
+        stored = [event.event_id for event in await view.events_after(0, 2 * total)]
     assert len(stored) == total
     assert seen == stored
 
 
 def _append_groups(store: Store, task_id: str) -> None:
-    for n in range(0, 400, 8):
+    for n in range(0, EACH, 8):
         store.append(task_id, [NewEvent(event_type="log", payload={"n": n + m}) for m in range(8)])

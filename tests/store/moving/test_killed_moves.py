@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -15,10 +14,9 @@ from signalbox.store import NewEvent, Store, StoreError, StoreMoved, open_store
 from signalbox.store.moving import copying, switching
 from signalbox.store.moving.move import MoveProgress, move_store
 from tests.store.moving.conftest import OTHER_KINDS
+from tests.support.forked_functions import processes
 from tests.support.full_store import fill
 from tests.support.raw_rows import rows_of
-
-processes = multiprocessing.get_context("spawn")
 
 
 def move_and_die(source: str, target: str, phase: str) -> None:
