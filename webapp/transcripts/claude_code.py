@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from signalbox.webapp.transcripts.lines import Line, object_in, text_in, without
+from signalbox.webapp.transcripts.lines import Line, list_in, object_in, text_in, without
 from signalbox.webapp.transcripts.model_calls import TranscriptCall
 from signalbox.webapp.transcripts.sidechains import UNCALLED, Sidechains, is_sidechain
 from signalbox.webapp.transcripts.transcript_run import SESSION, Clock, TranscriptRun
@@ -34,7 +34,7 @@ KNOWN = frozenset(
     )
 )
 _KNOWN_IN_MESSAGE = frozenset({"id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"})
-_TAG = re.compile(r"<(command-name|command-args|command-message|local-command-stdout|bash-input)>(.*?)</\1>", re.DOTALL)
+_TAG = re.compile(r"<(command-name|command-args|command-message|local-command-stdout|bash-input)>")
 _INTERRUPTED = "[Request interrupted by user"
 _REFUSED = "The user doesn't want to"
 _SYNTHETIC = "<synthetic>"
@@ -135,7 +135,7 @@ class _Reader:
         extra = {"transcript": rest} if rest else {}
         if not said:
             return
-        if fields.get("isMeta") is True or _TAG.search(text) or text.startswith(_INTERRUPTED):
+        if fields.get("isMeta") is True or _tagged(text) or text.startswith(_INTERRUPTED):
             shown = {"message": _spoken(text), "level": "warning" if text.startswith(_INTERRUPTED) else "debug"}
             self.run.add("log", at, shown | extra, key=_key(line), span=parent)
         elif fields.get("isCompactSummary") is True:
@@ -174,7 +174,7 @@ def _blocks(content: Any) -> list[dict[str, Any]]:
     """Return the blocks of a message, without the bytes of its pictures."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
-    return [_without_bytes(block) for block in content or () if isinstance(block, dict)]
+    return [_without_bytes(block) for block in list_in(content) if isinstance(block, dict)]
 
 
 def _without_bytes(block: dict[str, Any]) -> dict[str, Any]:
@@ -188,13 +188,29 @@ def _plain(content: Any) -> str:
     """Return the text of blocks, or "" if there is none."""
     if isinstance(content, str):
         return content
-    texts = [block.get("text") for block in content or () if isinstance(block, dict) and block.get("type") == "text"]
+    blocks = [block for block in list_in(content) if isinstance(block, dict)]
+    texts = [block.get("text") for block in blocks if block.get("type") == "text"]
     return "\n\n".join(text for text in texts if isinstance(text, str))
+
+
+def _tagged(text: str) -> list[tuple[str, str]]:
+    """Return the tags of a note of the terminal, each with the text in it."""
+    found, at, unclosed = [], 0, set()
+    while tag := _TAG.search(text, at):
+        name, at = tag[1], tag.end()
+        # Each name is looked for only once in vain, so the time grows with the length of the text and no faster.
+        end = -1 if name in unclosed else text.find(f"</{name}>", at)
+        if end < 0:
+            unclosed.add(name)
+        else:
+            found.append((name, text[at:end]))
+            at = end + len(f"</{name}>")
+    return found
 
 
 def _spoken(text: str) -> str:
     """Return a note of the terminal without its tags: `/model opus` for a command, and what it printed."""
-    found = {name: inside.strip() for name, inside in _TAG.findall(text)}
+    found = {name: inside.strip() for name, inside in _tagged(text)}
     if "command-name" in found:
         return f"{found['command-name']} {found.get('command-args', '')}".strip()
     return "\n".join(filter(None, found.values())) or text

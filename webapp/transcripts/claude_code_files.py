@@ -7,7 +7,7 @@ from pathlib import Path
 
 from signalbox.store import InvalidEvent
 from signalbox.webapp.transcripts.claude_code import claude_code_run
-from signalbox.webapp.transcripts.lines import Line, Lines, read_file, text_in
+from signalbox.webapp.transcripts.lines import Line, Lines, files_in, read_file, text_in
 from signalbox.webapp.transcripts.transcript_run import TranscriptRun
 
 SUBAGENT_FILES = "agent-*.jsonl"
@@ -17,7 +17,7 @@ def claude_code_files(path: Path) -> list[Path]:
     """Return the files of the sessions in `path`: the file itself, or those in a folder and in its folders."""
     if path.is_file():
         return [path]
-    found = sorted(path.rglob("*.jsonl"))
+    found = files_in(path, "**/*.jsonl")
     return [file for file in found if not file.match(SUBAGENT_FILES)]
 
 
@@ -51,8 +51,8 @@ def _session_of(path: Path, lines: Lines) -> str:
 
 def _subagent_files(path: Path) -> Iterator[Path]:
     if not path.match(SUBAGENT_FILES):
-        yield from sorted(path.parent.glob(SUBAGENT_FILES))
-        yield from sorted((path.parent / path.stem / "subagents").glob(SUBAGENT_FILES))
+        yield from files_in(path.parent, SUBAGENT_FILES)
+        yield from files_in(path.parent / path.stem / "subagents", SUBAGENT_FILES)
 
 
 def _time_of(line: Line) -> str:

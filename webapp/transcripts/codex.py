@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from signalbox.webapp.transcripts.lines import Line, object_in, text_in, without
+from signalbox.webapp.transcripts.lines import Line, list_in, object_in, text_in, without
 from signalbox.webapp.transcripts.model_calls import TranscriptCall
 from signalbox.webapp.transcripts.transcript_run import SESSION, Clock, TranscriptRun
 
@@ -126,7 +126,7 @@ class _Reader:
         if kind == "message":
             self._message(line, item, at)
         elif kind == "reasoning":
-            summary = [text_in(part, "text") for part in item.get("summary") or () if isinstance(part, dict)]
+            summary = [text_in(part, "text") for part in list_in(item.get("summary")) if isinstance(part, dict)]
             thought = "\n\n".join(filter(None, summary)) or _text(item.get("content"))
             self._say({"type": "thinking", "thinking": thought}, item, at, line)
         elif kind in TOOL_CALLS:
@@ -247,7 +247,7 @@ def _is_old_head(fields: Mapping[str, Any]) -> bool:
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    return "\n\n".join(filter(None, (text_in(part, "text") for part in content or () if isinstance(part, dict))))
+    return "\n\n".join(filter(None, (text_in(part, "text") for part in list_in(content) if isinstance(part, dict))))
 
 
 def _decoded(value: Any) -> Any:

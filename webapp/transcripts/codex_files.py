@@ -6,7 +6,7 @@ from pathlib import Path
 
 from signalbox.store import InvalidEvent
 from signalbox.webapp.transcripts.codex import codex_run, is_codex, session_meta
-from signalbox.webapp.transcripts.lines import Line, Lines, read_file, read_lines, text_in
+from signalbox.webapp.transcripts.lines import Line, Lines, files_in, read_file, read_lines, text_in
 from signalbox.webapp.transcripts.transcript_run import TranscriptRun
 
 MAX_SIBLINGS = 1000
@@ -17,9 +17,9 @@ def codex_files(path: Path) -> list[Path]:
     """Return the files of the sessions in `path`, without those of subagents whose parent is there too."""
     if path.is_file():
         return [path]
-    found = sorted(path.rglob("*.jsonl"))
+    found = files_in(path, "**/*.jsonl")
     heads = {file: _head(file) for file in found}
-    known = {session for session, _ in heads.values()}
+    known = {session for session, _ in heads.values() if session}
     return [file for file in found if heads[file][1] not in known]
 
 
@@ -33,7 +33,7 @@ def read_codex(path: Path) -> tuple[TranscriptRun, Lines]:
     if not is_codex(lines.found) or not session_id:
         raise InvalidEvent(f"{path} is no transcript of Codex: no line is a session_meta with an id")
     subagents: dict[str, list[Line]] = {}
-    for file in sorted(path.parent.glob("*.jsonl"))[-MAX_SIBLINGS:]:
+    for file in files_in(path.parent, "*.jsonl")[-MAX_SIBLINGS:]:
         child, parent = _head(file) if file != path else ("", "")
         if child and parent == session_id:
             more = read_file(file)
@@ -46,8 +46,14 @@ def read_codex(path: Path) -> tuple[TranscriptRun, Lines]:
 
 
 def _head(path: Path) -> tuple[str, str]:
-    """Return the id of a session and that of its parent, from the first line of its file."""
-    with path.open("rb") as file:
-        meta = session_meta(read_lines([file.readline()]).found)
+    """Return the id of a session and that of its parent, from the first line of its file. They are empty if it fails.
+
+    A file that cannot be read is reported when it is imported.
+    """
+    try:
+        with path.open("rb") as file:
+            meta = session_meta(read_lines([file.readline()]).found)
+    except OSError:
+        return "", ""
     parent = text_in(meta, "source", "subagent", "thread_spawn", "parent_thread_id")
     return text_in(meta, "id"), parent or text_in(meta, "parent_thread_id")

@@ -71,6 +71,11 @@ def read_file(path: Path) -> Lines:
         return read_lines(file)
 
 
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match, with broken links. A pipe is none, because reading one waits for a writer."""
+    return [path for path in sorted(folder.glob(pattern)) if path.is_file() or not path.exists()]
+
+
 def text_in(fields: Any, *names: str) -> str:
     """Return the text that is at this path of nested objects, or ""."""
     for name in names:
@@ -83,6 +88,11 @@ def object_in(fields: Any, *names: str) -> Mapping[str, Any]:
     for name in names:
         fields = fields.get(name) if isinstance(fields, Mapping) else None
     return fields if isinstance(fields, Mapping) else {}
+
+
+def list_in(value: Any) -> list[Any]:
+    """Return `value` if it is a list, or an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def without(fields: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:

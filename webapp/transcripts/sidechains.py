@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from signalbox.webapp.transcripts.lines import Line, object_in, text_in
+from signalbox.webapp.transcripts.lines import Line, list_in, object_in, text_in
 
 UNCALLED = "subagent-"
 """The beginning of the span of a subagent whose tool call is not in the transcript."""
@@ -72,5 +72,5 @@ def _first_text(line: Line) -> str:
     content = object_in(line.fields, "message").get("content")
     if isinstance(content, str):
         return content.strip()
-    texts = [text_in(block, "text") for block in content or () if isinstance(block, dict)]
+    texts = [text_in(block, "text") for block in list_in(content) if isinstance(block, dict)]
     return "\n".join(filter(None, texts)).strip()
