@@ -145,6 +145,8 @@ class ColdMoves:
                 self._may_have_files = self.counts.tasks > 0
                 if finished.tasks or finished.files:
                     log.info("moves were finished", tasks=finished.tasks[:20], files=finished.files[:20])
+                if finished.failed:
+                    log.error("tasks cannot be restored", errors=list(finished.failed.items())[:20])
             finally:
                 self._checked = time.monotonic()
 

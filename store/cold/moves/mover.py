@@ -16,7 +16,7 @@ from signalbox.store.cold.moves.places import ColdPlaces, belongs_to
 from signalbox.store.cold.places import ColdPlace
 from signalbox.store.contract import ColdTask, Who
 from signalbox.store.contract.cold import ColdStorage, FinishedMoves
-from signalbox.store.errors import Conflict, StoreError, StoreUnavailable
+from signalbox.store.errors import Conflict, StoreDamaged, StoreError, StoreUnavailable
 from signalbox.store.events import new_id
 from signalbox.store.sql import audits
 from signalbox.store.sql.cold_tasks import moving, stages
@@ -194,11 +194,15 @@ class ColdMover(ColdStorage):
 
         self._begin_process()
         await asyncio.to_thread(remove_abandoned)
-        tasks = []
+        tasks, failed = [], {}
         move = Move(self._database, self._places, self._holder)
         for task_id, stage in await self._write(lambda db: stages.interrupted(db, INTERRUPTED_PER_READ)):
             if stage == "restoring":
-                await self.arestore(task_id)
+                try:
+                    await self.arestore(task_id)
+                except StoreDamaged as error:
+                    failed[task_id] = str(error)
+                    continue
             elif (cold := await self._write(partial(self._take, task_id=task_id, stage=stage))) is None:
                 continue
             elif stage == "clearing":
@@ -208,7 +212,7 @@ class ColdMover(ColdStorage):
                 await asyncio.to_thread(place.delete, cold.name)
                 await self._write(partial(moving.abandon, task_id=task_id, holder=self._holder))
             tasks.append(task_id)
-        return FinishedMoves(tasks, await self._delete_unnamed())
+        return FinishedMoves(tasks, await self._delete_unnamed(), failed)
 
     def _take(self, db: Database, task_id: str, stage: str) -> ColdTask | None:
         return stages.take(db, task_id, self._holder, stage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class ColdDirectory:
             return os.stat(self.path / name).st_size
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        with self._errors(name), open(self.path / name, "rb") as file:
+        with self._errors(name), open(self.path / name, "rb", opener=_opened) as file:
             file.seek(offset)
             return file.read(length)
 
@@ -69,6 +70,15 @@ class ColdDirectory:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StoreFull(f"there is no room for cold files in {self.url}") from error
             raise ColdPlaceUnavailable(f"cold files in {self.url}: {error.strerror or error}", 30.0) from error
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a file. Raises OSError for a pipe or a device, which would make the reader wait for ever."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return descriptor
 
 
 def _is_cold(name: str) -> bool:

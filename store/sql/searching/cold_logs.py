@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from signalbox.store.contract.values import ColdTask
 from signalbox.store.errors import ColdFileDamaged, StoreUnavailable
@@ -14,12 +15,14 @@ from signalbox.store.sql.searching.comparison import Hit
 from signalbox.store.sql.searching.scan import OneLog
 from signalbox.store.sql.views.cold import COLUMNS, ColdViews
 
+T = TypeVar("T")
+
 
 class ColdLogs:
-    """Opens the files of the tasks in cold storage that a search needs, one after the other.
+    """Reads the files of the tasks in cold storage that a search needs, one after the other.
 
     `view_of` returns the view of a file, and `release` closes it. `unread` are the ids of tasks whose file could not be
-    read: a missing file fails no search.
+    read: a missing or damaged file fails no search.
     """
 
     def __init__(
@@ -28,17 +31,21 @@ class ColdLogs:
         self._hot, self._view_of, self._release = hot, view_of, release
         self.unread: set[str] = set()
 
-    async def views(self, blocks: Sequence[int], query: SearchQuery | None = None) -> AsyncIterator[OneLog]:
-        """Yield the view of each task that may have events in these blocks and that the query may find."""
+    async def read(
+        self, blocks: Sequence[int], read: Callable[[OneLog], Awaitable[T]], query: SearchQuery | None = None
+    ) -> list[T]:
+        """Return what `read` returns for each task that may have events in these blocks and that the query may find."""
+        found = []
         for task in await self._tasks(blocks, query):
             if task.task_id in self.unread:
                 continue
             try:
-                yield await self._view_of(task)
+                found.append(await read(await self._view_of(task)))
             except (ColdFileDamaged, StoreUnavailable):
                 self.unread.add(task.task_id)
             finally:
                 self._release(task.task_id)
+        return found
 
     async def events(self, hits: Sequence[Hit]) -> list[Event]:
         """Return the events of those hits that are in cold storage."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from signalbox.store.events import Event
 from signalbox.store.search import IndexProgress, SearchQuery
@@ -21,6 +21,8 @@ BATCH_CHARS = 16_000_000
 
 COLD_BATCH = 64
 """Blocks that are read together when tasks are in cold storage, because their files take longer."""
+
+T = TypeVar("T")
 
 
 class Scan:
@@ -74,8 +76,10 @@ class OtherLogs(Protocol):
 
     unread: set[str]
 
-    def views(self, blocks: Sequence[int], query: SearchQuery | None = None) -> AsyncIterator[OneLog]:
-        """Yield the view of each task that may have events in these blocks."""
+    async def read(
+        self, blocks: Sequence[int], read: Callable[[OneLog], Awaitable[T]], query: SearchQuery | None = None
+    ) -> list[T]:
+        """Return what `read` returns for each task that may have events in these blocks."""
 
     async def events(self, hits: Sequence[Hit]) -> list[Event]:
         """Return the events of those hits that are not in the database."""
@@ -115,8 +119,7 @@ class ScanViews(CandidateViews):
                 part, waiting = waiting[:size], waiting[size:]
                 hits, chars = await self._compared(search.query, part, low, high)
                 if search.cold is not None:
-                    async for view in search.cold.views(part, search.query):
-                        more_hits, more_chars = await view._compared(search.query, part, low, high)
+                    for more_hits, more_chars in await _compared_in(search.cold, search.query, part, low, high):
                         hits, chars = hits + more_hits, chars + more_chars
                 yield sorted(hits, reverse=not ascending)
                 blocks_read, found_hits = blocks_read + len(part), found_hits + len(hits)
@@ -149,3 +152,9 @@ class ScanViews(CandidateViews):
             *(*values, low, high, *comparison.values),
         )
         return Compared(await comparison.hits(rows), comparison.size_of(rows))
+
+
+async def _compared_in(
+    cold: OtherLogs, query: SearchQuery, blocks: Sequence[int], low: int, high: int
+) -> list[Compared]:
+    return await cold.read(blocks, lambda view: view._compared(query, blocks, low, high), query)

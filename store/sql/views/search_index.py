@@ -66,8 +66,8 @@ class SearchIndexViews(ScanViews):
         )
         found = [_indexed(*row) for row in rows]
         if cold is not None:
-            async for view in cold.views(blocks):
-                found += await view.events_to_index(blocks)
+            for more in await cold.read(blocks, lambda view: view.events_to_index(blocks)):
+                found += more
         return sorted(found, key=lambda event: event.event_id)
 
     async def index_parts(self, first: int, limit: int) -> list[IndexPart]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from signalbox.store import NewEvent, Store, UnknownTask
-from signalbox.store.cold.errors import ColdFileMissing, NotAColdFile, TaskChanged
+from signalbox.store.cold.errors import ColdFileMissing, ColdPlaceUnavailable, NotAColdFile, TaskChanged
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.pack import pack
 from signalbox.store.cold.places.directory import ColdDirectory
@@ -139,3 +140,10 @@ def test_a_missing_file_is_an_error_that_names_the_place(place: ColdDirectory) -
     with pytest.raises(ColdFileMissing, match=f"the cold file one.cold is missing in {place.path}"):
         ColdFile.open(place, NAME)
     place.delete(NAME)
+
+
+def test_a_pipe_at_the_place_of_a_file_makes_nobody_wait(place: ColdDirectory) -> None:
+    place.path.mkdir()
+    os.mkfifo(place.path / NAME)
+    with pytest.raises(ColdPlaceUnavailable, match="not a regular file"):
+        place.read(NAME, 0, 10)

@@ -12,6 +12,7 @@ import pytest
 from signalbox.store import Conflict, NewEvent, Store, StoreDamaged, TaskQuery, UnknownTask, open_store
 from signalbox.store.cold.moves import move as moves
 from signalbox.store.cold.moves.places import new_name
+from signalbox.store.contract import ColdTask
 from signalbox.store.errors import TaskReplaced
 from signalbox.store.sql.cold_tasks.moving import TaskNotMovable
 from tests.store.contract.conftest import KINDS
@@ -210,7 +211,7 @@ async def test_a_missing_file_is_named_and_the_rest_goes_on(store: Store, files:
     await store.adelete_task("t0", actor="ann")
 
 
-async def _cold(store: Store) -> list[object]:
+async def _cold(store: Store) -> list[ColdTask]:
     async with store.read() as view:
         return list(await view.cold_tasks())
 
@@ -224,6 +225,24 @@ async def test_a_damaged_file_is_not_brought_back(store: Store, files: Path) -> 
         with pytest.raises(StoreDamaged, match="is damaged"):
             await call
     assert len(names_in(files)) == 1
+
+
+async def test_a_restore_that_cannot_be_finished_stops_nothing_else(store: Store, files: Path) -> None:
+    for task_id in ("t0", "t2"):
+        await store.cold.amove(task_id)
+    (name,) = [task.name for task in await _cold(store) if task.task_id == "t0"]
+    content = (files / name).read_bytes()
+    (files / name).write_bytes(content[:-20])
+    with pytest.raises(StoreDamaged):
+        await store.cold.arestore("t0")
+    left = new_name(store.epoch)
+    (files / left).write_bytes(b"x")
+    finished = await store.cold.afinish()
+    assert (finished.tasks, finished.files) == ([], [left])
+    assert "truncated" in finished.failed["t0"]
+    (files / name).write_bytes(content)
+    assert (await store.cold.afinish()).tasks == ["t0"]
+    assert (await store.aappend("t0", LINE))[0].seq == SIZE + 1
 
 
 async def test_a_task_in_the_database_cannot_be_verified(store: Store) -> None:

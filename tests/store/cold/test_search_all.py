@@ -134,3 +134,22 @@ async def test_a_missing_file_hides_only_its_own_task(store: Store, tmp_path: Pa
         page = await view.search_all(SearchQuery("needle 7", limit=200), seconds=30)
     assert page.unread == 1
     assert {hit.event.task_id for hit in page.hits} == {"t1", "t2", "t3"}
+
+
+async def test_a_damaged_file_hides_only_its_own_task(store: Store, tmp_path: Path) -> None:
+    """Its footer is whole, so the fault is found when a block is read."""
+    for number in range(2):
+        await store.cold.amove(f"t{number}")
+    async with store.read() as view:
+        task = await view.cold_task("t0")
+    assert task is not None
+    path = tmp_path / "cold" / task.name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(byte ^ 1 for byte in whole[100:1000]) + whole[1000:])
+    async with store.read() as view:
+        page = await view.search_all(SearchQuery("needle 7", limit=200), seconds=30)
+        indexed = await view.events_to_index(range((await view.index_work(1)).end_block))
+    assert page.unread == 1
+    assert {hit.event.task_id for hit in page.hits} == {"t1", "t2", "t3"}
+    assert "kind-0" not in {event.kind for event in indexed}
+    assert len(indexed) >= 2 * EVENTS
