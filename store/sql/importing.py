@@ -47,7 +47,8 @@ class Import:
         check_text(record.kind, "kind", optional=True)
         check_text(record.main_span_id or None, "main_span_id", optional=True)
         check_time(record.created_at, "created_at")
-        task = Task(**msgspec.structs.asdict(record), updated_at=record.created_at)
+        metadata = msgspec.json.decode(encode_payload(record.metadata, "metadata"))
+        task = Task(**msgspec.structs.asdict(record) | {"metadata": metadata}, updated_at=record.created_at)
         if is_reserved_kind(task.kind):
             # This server did not start the imported run, so the run must not count as one of its active runs.
             task.kind = f"{task.kind} (imported)"
@@ -147,3 +148,5 @@ def _checked(event: Event) -> bytes:
         return encode_payload(event.payload)
     except RecursionError:
         raise InvalidEvent("payload is nested too deeply", "payload") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidEvent(f"the payload of #{event.seq} cannot be read: {error}", "payload") from None

@@ -175,6 +175,23 @@ def test_an_import_never_overwrites_a_task(server: Server, secret: str, tmp_path
     assert log_of(server.store, "copy")[0].key == "spawn"
 
 
+def with_value(line: bytes, value: bytes) -> bytes:
+    return line.replace(b'"payload":{', b'"payload":{"value":' + value + b",")
+
+
+def with_metadata(line: bytes, value: object) -> bytes:
+    header = json.loads(line)
+    header["task"]["metadata"] = {"value": value}
+    return json.dumps(header).encode()
+
+
+def nested(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
@@ -184,6 +201,10 @@ def test_an_import_never_overwrites_a_task(server: Server, secret: str, tmp_path
         (lambda lines: [*lines, lines[-1]], "#3 where #4 must be"),
         (lambda lines: [lines[0], lines[1].replace(b'"runner_spawn"', b'""'), *lines[2:]], "event_type"),
         (lambda lines: [], "line 1"),
+        (lambda lines: [lines[0], with_value(lines[1], b'"\xff"'), *lines[2:]], "the payload of #1 cannot be read"),
+        (lambda lines: [lines[0], with_value(lines[1], b"1e999"), *lines[2:]], "the payload of #1 cannot be read"),
+        (lambda lines: [with_metadata(lines[0], "x" * 300_000), *lines[1:]], "metadata must be at most 262144 bytes"),
+        (lambda lines: [with_metadata(lines[0], nested(200)), *lines[1:]], "metadata must be nested at most 100"),
     ],
 )
 def test_a_damaged_file_is_refused_as_a_whole(
