@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -9,6 +10,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.json_density import check_density
 from tests.support.example_run import fill
 from tests.support.plain_client import PlainClient
 from tests.support.server import Server
@@ -178,3 +181,48 @@ def test_transfer_encodings_other_than_chunked_are_refused(server: Server, codin
         response = b"".join(iter(lambda: connection.recv(4096), b""))
     assert response.startswith(b"HTTP/1.1 " + status), response
     assert response.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"[" * 60_000 + b"{" * 60_000, None),
+        (b'["\\"' + b"[" * 200_000 + b'\\\\", "' + b"{" * 200_000 + b'"]', 1),
+        (b'"{""[" ' * 100_000 + b"[]" * 7, 7),
+        (b"[]," * 100_001, None),
+        (b"{}," * 99_999 + b'"[[["', 99_999),
+    ],
+    ids=["open", "in-texts", "adjacent", "lists", "allowed"],
+)
+def test_only_so_many_lists_and_objects_are_decoded(body: bytes, expected: int | None) -> None:
+    if expected is None:
+        with pytest.raises(BadRequest, match=r"at most 100,000 are allowed"):
+            check_density(body)
+        return
+    check_density(body)
+    check_density(body, expected)
+    with pytest.raises(BadRequest, match=f"has {expected:,} lists and objects; at most {expected - 1:,}"):
+        check_density(body, expected - 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "begin", "end"),
+    [
+        ("/api/tasks/dense/events", b'{"event_type":"log","payload":{"x":[', b"[]]}}"),
+        ("/api/tasks", b'{"metadata":{"x":[', b"[]]}}"),
+        ("/api/hooks/claude-code", b'{"session_id":"s","hook_event_name":"Stop","x":[', b"[]]}"),
+        ("/mcp", b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":[', b"[]]}}"),
+        ("/v1/traces", b'{"resourceSpans":[{"x":[', b"[]]}]}"),
+    ],
+)
+def test_a_body_of_countless_lists_is_refused(server: Server, path: str, begin: bytes, end: bytes) -> None:
+    body = gzip.compress(begin + b"[]," * 900_000 + end)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    refused = httpx.post(server.url + path, content=body, headers=headers)
+    assert (refused.status_code, "lists and objects; at most" in refused.text) == (400, True), refused.text
+
+
+def test_a_request_has_a_limited_number_of_events(server: Server) -> None:
+    refused = server.post("/api/tasks/dense/events", [{"event_type": "x"}] * 10_001)
+    assert refused.status_code == 400
+    assert "length <= 10000" in refused.text

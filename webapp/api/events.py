@@ -24,6 +24,12 @@ from signalbox.webapp.views.log_query import LogFilters, log_filters, log_query
 blueprint = Blueprint("api_events", __name__, url_prefix="/api")
 
 
+MAX_EVENTS = 10_000
+"""Maximum events of one request. They are one transaction, for which other writers wait."""
+
+NewEvents = Annotated[list[NewEvent], Meta(max_length=MAX_EVENTS)]
+
+
 class LogParameters(LogFilters, frozen=True, kw_only=True):
     """Which events to read."""
 
@@ -118,7 +124,7 @@ async def _search(task_id: str, query: LogQuery, since: int, limit: int) -> LogP
 @blueprint.post("/tasks/<task_id>/events")
 @needs("emit", may_create=True)
 @endpoint("Append one event or a list, all or nothing.", status=201, raises=(InvalidEvent, Conflict, UnknownTask))
-async def append(task_id: str, query: IdentityParameter, body: NewEvent | list[NewEvent]) -> Event | list[Event]:
+async def append(task_id: str, query: IdentityParameter, body: NewEvent | NewEvents) -> Event | list[Event]:
     """A task that does not exist is created, unless the request names an `identity`."""
     identity = task_identity()
     if creates_task():

@@ -10,6 +10,7 @@ from quart import Blueprint, Quart, Response, current_app, request
 
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.errors import error_response
+from signalbox.webapp.http.json_density import check_density
 from signalbox.webapp.live.stream import AsgiResponse
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ async def serve() -> Response:
     if find_spec("mcp") is None:
         return error_response(501, NEEDS_EXTRA, code="not_installed")
     mounted: MountedMcp = current_app.extensions["mcp"]
-    return AsgiResponse(await mounted.endpoint(), cast(bytes, await request.get_data()))
+    body = cast(bytes, await request.get_data())
+    check_density(body)
+    return AsgiResponse(await mounted.endpoint(), body)
 
 
 class MountedMcp:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from quart import Response, request
 
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.json_density import check_density
 from signalbox.webapp.http.refusals import UnsupportedMediaType
 
 T = TypeVar("T")
@@ -27,13 +28,14 @@ async def body_as(kind: type[T] | Any, *, required: bool = True) -> Any:
 
     Raises BadRequest, which names the field, and UnsupportedMediaType.
     """
-    data = await request.get_data(cache=False, as_text=False)
+    data = cast(bytes, await request.get_data(cache=False, as_text=False))
     if not data and not required:
         return None
     if request.mimetype and not _JSON.fullmatch(request.mimetype):
         raise UnsupportedMediaType(request.mimetype)
     if not data:
         raise BadRequest("the body must be JSON; it is empty")
+    check_density(data)
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:

@@ -8,6 +8,7 @@ import msgspec
 
 from signalbox.store.traces import LogRecord, Scope, SpanEvent, SpanLink, TraceSpan
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.json_density import check_density
 from signalbox.webapp.otlp.json_fields import (
     Object,
     any_value,
@@ -20,6 +21,9 @@ from signalbox.webapp.otlp.json_fields import (
     text,
 )
 from signalbox.webapp.otlp.received import Received, kind_of, resource_of, scope_of, status_of, without_zeros
+
+MAX_CONTAINERS = 800_000
+"""Maximum lists and objects in a request. Each attribute has two objects, in about 60 bytes."""
 
 
 def spans_in(body: bytes) -> Received:
@@ -49,6 +53,7 @@ def records_in(body: bytes) -> Received:
 def _decoded(body: bytes) -> Object:
     if not body:
         raise BadRequest("the body must be a JSON object; it is empty")
+    check_density(body, MAX_CONTAINERS)
     try:
         found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
