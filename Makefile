@@ -36,8 +36,8 @@ test: lint browser ## run all checks that must pass
 	echo $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); tests=$$?; \
 	wait $$types; types=$$?; echo $(BIN)/mypy; cat "$$report"; rm -f "$$report"; exit $$((tests ? tests : types))
 
-quick: venv ## run the unit and API tests that start no programs
-	$(BIN)/pytest tests -m "not soak and not browsers and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)
+quick: venv ## run the unit and API tests that start no programs and are not long
+	$(BIN)/pytest tests -m "not soak and not browsers and not programs and not long" $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
 lint: venv ## check style and format with ruff
 	$(BIN)/ruff check .

@@ -83,8 +83,14 @@ def _without_skips(report: R) -> R:
     return report
 
 
-STARTERS = frozenset(f"tests.support.{name}" for name in ("agent_server", "command", "daemon", "terminal"))
-STARTERS |= {f"tests.support.{name}" for name in ("nginx", "postgres", "proxies", "redis", "shared_postgres")}
+STARTERS = frozenset(
+    f"tests.support.{name}"
+    for name in (
+        *("agent_server", "cold_kills", "command", "daemon", "deletion_kills", "nginx", "postgres", "proxies", "redis"),
+        *("reporting", "shared_postgres", "terminal", "workers"),
+    )
+)
+"""Modules whose functions start programs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,7 +101,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = set()
     for item in items:
         module = vars(item.module) if isinstance(item, pytest.Function) else {}
-        starts = "subprocess" in module or any(getattr(v, "__module__", None) in STARTERS for v in module.values())
+        starts = {"subprocess", "processes"} & set(module)
+        starts = starts or any(getattr(value, "__module__", None) in STARTERS for value in module.values())
         if starts or {"start_server", "page", "browser"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("programs")
             slow.add(item.path)

@@ -271,6 +271,7 @@ HUGE: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_payloads_are_rendered_in_bounded_size_and_time(name: str) -> None:
     for view in VIEWS:

@@ -54,6 +54,7 @@ def leaves_prefix(page: str, address: str) -> bool:
     return not target.path.startswith(f"{ROOT}/")
 
 
+@pytest.mark.long
 def test_no_page_links_outside_the_prefix(server_below_prefix: Server) -> None:
     origin = server_below_prefix.url.removesuffix(ROOT)
     waiting, seen = (

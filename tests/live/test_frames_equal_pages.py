@@ -59,6 +59,7 @@ def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setattr(task_views, name, 1)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("windows")
 @pytest.mark.examples
 @settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

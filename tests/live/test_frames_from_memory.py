@@ -165,6 +165,7 @@ def perform(store: Store, task_id: str, action: Action) -> bool:
     return not isinstance(action, str) or action in ("interrupt", "answer")
 
 
+@pytest.mark.long
 @pytest.mark.examples
 @settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(given_actions=["archive", [log("one")], "restore", "show progress", "mark stale", [log("two")], ENDED])
@@ -197,6 +198,7 @@ async def test_a_frame_from_memory_equals_a_frame_from_the_store(
     await watcher.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_whole_run_is_followed_with_one_read(store: Store, seed: int) -> None:
     whole = list(run(seed, 150))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
+import pytest
+
 from signalbox.store import NewEvent
 from tests.support.dom import Node, parse
 from tests.support.server import Server
@@ -60,6 +62,7 @@ def main_of(html: str) -> Node:
     return found
 
 
+@pytest.mark.long
 def test_any_open_log_page_equals_a_fresh_load_of_its_address(server: Server) -> None:
     rng = random.Random(1)
     task = "left-open"

@@ -82,6 +82,7 @@ def event_lane(store: Store, lanes: Lanes, task_id: str) -> Lane:
     return lanes.event_lane(task_id, json_event, 10, 0.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("viewers", [10, 300, pytest.param(1000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("lane_of", [page_lane, event_lane], ids=["pages", "JSON streams"])
 async def test_viewers_of_a_task_each_cause_no_query(

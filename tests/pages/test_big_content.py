@@ -64,6 +64,7 @@ def client(filled: Server) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "path",
     [
@@ -146,6 +147,7 @@ def test_omitted_content_is_counted_and_linked(client: httpx.Client) -> None:
     assert "1,480 more" in client.get("/tasks/checkpoints").text
 
 
+@pytest.mark.long
 def test_api_responses_are_bounded_in_bytes_and_continue(client: httpx.Client) -> None:
     seqs: list[int] = []
     more, since = True, 0

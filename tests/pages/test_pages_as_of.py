@@ -28,6 +28,7 @@ def content(server: Server, path: str) -> list[str]:
     return [re.sub(r"[?&]at=\d+", "", without_identity(line)) for line in lines]
 
 
+@pytest.mark.long
 @pytest.mark.examples
 @pytest.mark.parametrize("seed", range(examples(1)))
 def test_the_page_as_of_each_seq_equals_the_page_at_that_time(server: Server, seed: int) -> None:
@@ -67,6 +68,7 @@ def short_run() -> Iterator[NewEvent]:
     yield NewEvent(event_type="runner_exit", span_id="main")
 
 
+@pytest.mark.long
 def test_links_of_a_past_page_keep_its_seq(server: Server) -> None:
     recorded: dict[tuple[int, str], list[str] | None] = {}
     for seq, event in enumerate(short_run(), 1):

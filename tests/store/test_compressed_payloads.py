@@ -45,6 +45,7 @@ def rows(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return db.execute(sql, values).fetchall()
 
 
+@pytest.mark.long
 async def test_every_read_is_the_same_as_without_compression(
     tmp_path: Path, store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

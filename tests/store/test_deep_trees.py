@@ -51,6 +51,7 @@ def work_item(number: int, parent: int | None) -> NewEvent:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("event", [model_call, work_item])
 @pytest.mark.parametrize("parent", [chain, wide])
 @pytest.mark.parametrize("order", ["parents first", "children first"])
@@ -87,6 +88,7 @@ def test_the_work_of_the_end_of_a_run_does_not_grow_with_the_spans_that_have_end
 shuffled = st.randoms(use_true_random=False)
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(1, 12), order=shuffled, group=st.integers(1, 8))
 async def test_usage_is_summed_up_the_tree_whatever_the_order(

@@ -130,6 +130,7 @@ async def test_a_main_span_is_an_ordinary_span_before_the_run_names_it(store: Sq
     assert visible(await state_at(store, History(), "t", 2)) == before
 
 
+@pytest.mark.long
 async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "STEP", 2000)
     log = list(run(3, 3 * history.STEP))

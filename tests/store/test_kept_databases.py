@@ -54,6 +54,7 @@ def test_the_newest_schema_has_a_kept_database() -> None:
     )
 
 
+@pytest.mark.long
 async def test_a_database_of_each_version_becomes_like_one_of_the_newest(path: Path) -> None:
     before = applied(path)
     app = create_app(Settings(store=f"sqlite:///{path}"), only_caller=LOCAL)

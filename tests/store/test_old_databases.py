@@ -71,6 +71,7 @@ async def test_a_database_is_migrated_once(path: Path) -> None:
         assert db.execute(applied).fetchall() == before
 
 
+@pytest.mark.long
 def test_a_damaged_old_database_is_migrated_or_left_as_it_is(path: Path, tmp_path: Path) -> None:
     sound, damaged = path.read_bytes(), tmp_path / "damaged.db"
     refused = 0

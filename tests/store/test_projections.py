@@ -72,6 +72,7 @@ events = st.builds(
 ).filter(lambda event: event.span_id is None or event.span_id != event.parent_span_id)
 
 
+@pytest.mark.long
 @pytest.mark.examples
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=6), min_size=1, max_size=12))

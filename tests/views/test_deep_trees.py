@@ -83,6 +83,7 @@ def tree(shape: str, size: int, *, ended: bool) -> list[NewEvent]:
     return events
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("shape", "ended"), [("chain", False), ("chain", True), ("wide", False), ("wide", True)])
 async def test_the_work_of_a_page_does_not_grow_with_the_tree(
     shape: str, ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -66,6 +66,7 @@ def test_many_changes_among_equal_lines_are_found() -> None:
     assert size(found) == 1200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["unique", "repeated", "two lines", "shuffled", "periodic"])
 def test_thirty_thousand_lines_of_any_kind_take_seconds_at_most(kind: str) -> None:
     chance = random.Random(3)

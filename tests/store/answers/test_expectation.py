@@ -137,6 +137,7 @@ def test_a_schema_that_requests_may_not_use_is_refused_and_the_request_can_only_
     assert reason in (expectation_of(asked(response_schema=schema)).fault or "")
 
 
+@pytest.mark.long
 def test_a_small_schema_cannot_make_a_check_long() -> None:
     names = [f"d{n}" for n in range(40)]
     both = {name: {"anyOf": [{"$ref": f"#/$defs/{after}"}] * 2} for name, after in pairwise(names)}

@@ -68,6 +68,7 @@ def changed_log(tmp_path: Path) -> Iterator[ChangedLog]:
     found.db.close()
 
 
+@pytest.mark.long
 def test_random_changes_to_a_log_are_detected(changed_log: ChangedLog) -> None:
     assert changed_log.undetected(60) == []
 

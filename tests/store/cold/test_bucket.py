@@ -41,6 +41,7 @@ def endpoint(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     boto3.client("s3").create_bucket(Bucket="runs")
 
 
+@pytest.mark.long
 def test_a_bucket_keeps_files_as_a_directory_does(tmp_path: Path) -> None:
     place = open_place(URL)
     (tmp_path / "x").write_bytes(b"0123456789")

@@ -50,6 +50,7 @@ def compared(name: str, value: str) -> str:
     return re.sub(r'"cold_since": "[^"]*"', '"cold_since": null', value)
 
 
+@pytest.mark.long
 async def test_every_read_returns_the_same_values(store: Store) -> None:
     task_ids = [f"t{number}" for number in range(len(SIZES))]
     reads = [

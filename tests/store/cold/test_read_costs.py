@@ -95,6 +95,7 @@ async def test_the_task_page_fetches_a_part_of_the_file(
     assert sum(sizes) == TAIL + sum(part.length for part in parts)
 
 
+@pytest.mark.long
 async def test_time_travel_folds_at_most_one_step(
     cold: Store, parts: list[FilePart], monkeypatch: pytest.MonkeyPatch
 ) -> None:

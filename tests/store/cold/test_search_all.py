@@ -89,6 +89,7 @@ async def wait_for_removal(store: Store) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 async def test_the_answers_stay_the_same(store: Store) -> None:
     expected = await answers(store)
     assert [len(page.hits) for page in expected].count(0) == 2

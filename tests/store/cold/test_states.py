@@ -74,6 +74,7 @@ async def test_a_state_has_only_the_parts_that_change_later(store: Store, tmp_pa
     assert not any(state.checkpoints for state in states)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["", OTHER_VALUE, UNREADABLE])
 async def test_a_stored_state_equals_a_fold_whatever_the_rows_say(store: Store, tmp_path: Path, change: str) -> None:
     expected = await states(store)

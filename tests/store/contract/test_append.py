@@ -125,6 +125,7 @@ def test_creating_a_task_twice_returns_the_existing_task(store: Store) -> None:
     assert re.fullmatch(r"[0-9A-Z]{26}", unnamed.task_id)
 
 
+@pytest.mark.long
 async def test_concurrent_threads_and_coroutines_append_without_gaps(store: Store) -> None:
     threads = [
         threading.Thread(target=lambda n=n: [store.append("run", log(f"{n}.{i}")) for i in range(50)]) for n in range(4)

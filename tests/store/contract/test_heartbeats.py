@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 
+import pytest
+
 from signalbox.store import LogQuery, NewEvent, Store
 
 BEAT = NewEvent(event_type="runner_heartbeat")
@@ -55,6 +57,7 @@ async def test_a_search_finds_heartbeats_only_on_request(store: Store) -> None:
         assert await view.next_failure("run", 0) == 4
 
 
+@pytest.mark.long
 async def test_heartbeats_do_not_slow_paging(store: Store) -> None:
     for task_id, between in (("quiet", [BEAT] * 30_000), ("short", [])):
         store.append(task_id, [*lines(300), *between, *lines(1)])

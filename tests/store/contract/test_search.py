@@ -194,6 +194,7 @@ async def test_a_time_finds_late_events_by_when_they_happened(store: Store) -> N
         assert await view.first_seq_at("run", "2999-01-01T00:00:00.000000Z") is None
 
 
+@pytest.mark.long
 async def test_a_log_of_a_hundred_thousand_events_is_searched_fast(store: Store) -> None:
     # CPU time, so that a busy machine does not make the search look slow.
     words = "the quick brown fox jumps over the lazy dog and comes back for another round of the very same thing"

@@ -139,6 +139,7 @@ async def test_pages_in_both_directions_meet(store: Store, prepared: Any) -> Non
     assert [hit.event for hit in newest.hits] == [hit.event for hit in first.hits]
 
 
+@pytest.mark.long
 async def test_a_page_of_long_events_ends_early_and_the_next_one_continues(store: Store, prepared: Any) -> None:
     for _ in range(6):
         store.append("big", [log("needle", data="x" * 250_000) for _ in range(10)])

@@ -217,6 +217,7 @@ def test_a_target_with_content_is_refused(kind: str, new_url: Url) -> None:
         store.append("t1", LINE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_the_store_that_came_from_a_moved_one_moves_back_into_it(kind: str, new_url: Url) -> None:
     first, second, third = new_url("sqlite"), new_url(kind), new_url("sqlite")
