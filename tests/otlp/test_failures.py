@@ -31,7 +31,7 @@ async def client(tmp_path: Path) -> AsyncIterator[TestClientProtocol]:
 async def test_without_the_extra_protobuf_is_answered_501_and_json_works(
     client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch, signal: str, module: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, f"opentelemetry.proto.collector.{module}.v1.{module}_service_pb2", None)
+    monkeypatch.setitem(sys.modules, f"opentelemetry.proto.{module}.v1.{module}_pb2", None)
     response = await client.post(f"/v1/{signal}", data=b"", headers=PROTOBUF)
     status = Status.FromString(await response.get_data(as_text=False))
     assert (response.status_code, status.code) == (501, 12)

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from signalbox.store.traces import SpanLink
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.otlp import json_format, protobuf_format
+from signalbox.webapp.otlp import json_format, protobuf_format, protobuf_pieces
 from signalbox.webapp.otlp.received import Received
 
 TRACE, SPAN, PARENT = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "eee19b7ec3c1b173"
@@ -248,6 +248,64 @@ def test_values_nested_too_deeply_are_refused() -> None:
 @pytest.mark.parametrize("body", [b"\xff\xff\xff", b"{}", b"\x0a\x7f", b'{"resourceSpans":[]}'])
 def test_a_body_that_is_no_protobuf_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="protobuf"):
+        protobuf_format.spans_in(body)
+
+
+def sized(number: int, content: bytes) -> bytes:
+    """Return a field with this content in protobuf."""
+    size, left = [], len(content)
+    while left > 127:
+        size.append(left & 127 | 128)
+        left >>= 7
+    return bytes([number << 3 | 2, *size, left]) + content
+
+
+SPAN_START = sized(1, b"t" * 16) + sized(2, b"s" * 8) + sized(5, b"name")
+
+
+@pytest.mark.parametrize("inner", [9, 11, 13])
+def test_a_span_with_countless_fields_is_rejected_and_the_others_are_kept(inner: int) -> None:
+    spans = sized(2, SPAN_START) + sized(2, SPAN_START + sized(inner, b"") * 100_000)
+    received = protobuf_format.spans_in(sized(1, sized(2, spans)))
+    assert (len(received.spans), received.rejected) == (1, 1)
+    assert received.message == "a span may have at most 100,000 fields, with those in it"
+
+
+def test_a_long_value_is_no_reason_to_reject_a_span() -> None:
+    text = sized(9, sized(1, b"key") + sized(2, sized(1, b"\x0a\x00" * 200_000)))
+    (span,) = protobuf_format.spans_in(sized(1, sized(2, sized(2, SPAN_START + text)))).spans
+    assert len(span.attributes["key"]) == 400_000
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_a_request_of_countless_empty_messages_is_refused_before_it_is_decoded(
+    levels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protobuf_pieces, "MAX_FIELDS", 1000)
+    body = (b"\x0a\x00", b"\x12\x00", b"\x12\x00")[levels] * 1001
+    for number in (1, 2)[:levels][::-1]:
+        body = sized(number, body)
+    with pytest.raises(BadRequest, match="more than 1,000 spans or log records"):
+        protobuf_format.spans_in(body)
+
+
+@pytest.mark.parametrize("of", [1, 2])
+def test_a_resource_and_a_scope_have_a_limited_number_of_fields(of: int) -> None:
+    many = sized(1, sized(1, b"") * 100_001) if of == 1 else sized(2, sized(1, sized(3, b"") * 100_001))
+    with pytest.raises(BadRequest, match="may have at most 100,000 fields"):
+        protobuf_format.spans_in(sized(1, many))
+
+
+def test_a_resource_in_two_parts_is_one_resource() -> None:
+    """Protobuf joins the parts of a message that occurs twice."""
+    pairs = [sized(1, sized(1, sized(1, name) + sized(2, sized(1, b"x")))) for name in (b"a", b"b")]
+    (span,) = protobuf_format.spans_in(sized(1, b"".join(pairs) + sized(2, sized(2, SPAN_START)))).spans
+    assert span.resource == {"a": "x", "b": "x"}
+
+
+@pytest.mark.parametrize("body", [b"\x0a\x05\x12\x7f", b"\x0b", b"\x09\x00", b"\x08" + b"\xff" * 11, b"\x0a"])
+def test_a_truncated_message_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="truncated"):
         protobuf_format.spans_in(body)
 
 

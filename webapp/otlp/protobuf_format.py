@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from signalbox.store.traces import LogRecord, Scope, SpanEvent, SpanLink, TraceSpan
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import ExtraMissing
+from signalbox.webapp.otlp.protobuf_pieces import MAX_FIELDS_OF_ONE, RECORD, RESOURCE, SCOPE, SPAN, RequestPieces, Shape
 from signalbox.webapp.otlp.received import Received, kind_of, resource_of, scope_of, status_of, without_zeros
 
 
@@ -25,42 +26,65 @@ class ProtobufMissing(ExtraMissing):
 def spans_in(body: bytes) -> Received:
     """Return the spans of an `ExportTraceServiceRequest`. Raises BadRequest and ProtobufMissing."""
     try:
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+        from opentelemetry.proto.trace.v1.trace_pb2 import Span
     except ImportError:
         raise ProtobufMissing from None
     received = Received()
-    for of_resource in _parsed(ExportTraceServiceRequest, body).resource_spans:
-        resource = resource_of(_attributes(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_spans:
-            scope = scope_of(of_scope.scope.name, of_scope.scope.version)
-            for span in of_scope.spans:
-                received.add_span(_span(span, resource, scope))
+    for message, resource, scope in _messages("ExportTraceServiceRequest", body, SPAN, received, "span"):
+        received.add_span(_span(_parsed(Span, message), resource, scope))
     return received
 
 
 def records_in(body: bytes) -> Received:
     """Return the log records of an `ExportLogsServiceRequest`. Raises BadRequest and ProtobufMissing."""
     try:
-        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+        from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as Record
     except ImportError:
         raise ProtobufMissing from None
     received = Received()
-    for of_resource in _parsed(ExportLogsServiceRequest, body).resource_logs:
-        resource = resource_of(_attributes(of_resource.resource.attributes))
-        for of_scope in of_resource.scope_logs:
-            scope = scope_of(of_scope.scope.name, of_scope.scope.version)
-            for record in of_scope.log_records:
-                received.add_record(_record(record, resource, scope))
+    for message, resource, scope in _messages("ExportLogsServiceRequest", body, RECORD, received, "log record"):
+        received.add_record(_record(_parsed(Record, message), resource, scope))
     return received
 
 
-def _parsed(kind: Any, body: bytes) -> Any:
+def _messages(
+    name: str, body: bytes, shape: Shape, received: Received, what: str
+) -> Iterator[tuple[memoryview, dict[str, Any], Scope]]:
+    """Yield each span or log record of a request with its resource and scope. Those with too many fields are rejected.
+
+    The requests of both kinds have the same numbers of fields: 1 is the list of resources, in which 1 is the resource
+    and 2 the list of scopes, in which 1 is the scope and 2 the list of spans or log records.
+    """
+    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+    pieces = RequestPieces(name)
+    for of_resource in pieces.inside(memoryview(body), 1):
+        found = _checked(pieces, pieces.joined(of_resource, 1), RESOURCE, Resource)
+        resource = resource_of(_attributes(found.attributes))
+        for of_scope in pieces.inside(of_resource, 2):
+            found = _checked(pieces, pieces.joined(of_scope, 1), SCOPE, InstrumentationScope)
+            scope = scope_of(found.name, found.version)
+            for message in pieces.inside(of_scope, 2):
+                if pieces.is_bounded(message, shape):
+                    yield message, resource, scope
+                else:
+                    received.reject(f"a {what} may have at most {MAX_FIELDS_OF_ONE:,} fields, with those in it")
+
+
+def _checked(pieces: RequestPieces, message: memoryview, shape: Shape, kind: Any) -> Any:
+    if not pieces.is_bounded(message, shape):
+        raise BadRequest(f"a {kind.__name__} may have at most {MAX_FIELDS_OF_ONE:,} fields, with those in it")
+    return _parsed(kind, message)
+
+
+def _parsed(kind: Any, message: memoryview) -> Any:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
-        return kind.FromString(body)
+        return kind.FromString(bytes(message))
     except DecodeError as error:
-        raise BadRequest(f"the body is no valid {kind.__name__} in protobuf: {error}") from None
+        raise BadRequest(f"the body has no valid {kind.__name__} in protobuf: {error}") from None
 
 
 def _span(span: Any, resource: dict[str, Any], scope: Scope) -> TraceSpan:
