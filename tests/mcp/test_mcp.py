@@ -349,3 +349,20 @@ async def test_a_server_without_the_extra_says_so(url: str, monkeypatch: pytest.
         answer = await running.test_client().post("/mcp", json={}, headers={"Host": "localhost"})
     assert answer.status_code == 501
     assert "pip install 'signalbox-console[mcp]'" in (await answer.get_json())["error"]["message"]
+
+
+async def test_a_database_that_cannot_be_opened_is_a_clear_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from signalbox.store.redaction.rules import Redaction
+    from signalbox.webapp.cli.mcp import StoreApp
+    from signalbox.webapp.cli.target import target
+    from signalbox.webapp.mcp import consoles, tools
+
+    (tmp_path / "junk.db").write_bytes(b"junk" * 5000)
+    app = StoreApp(target(f"sqlite:///{tmp_path}/junk.db", None, None), one_caller=True)
+    make = consoles.of_app(app, Redaction(""))
+    result = await tools.call("list_runs", {}, make(None, None))  # type: ignore[arg-type]
+    assert result.is_error
+    assert "not a database" in result.content[0].text  # type: ignore[union-attr]
+    assert "signalbox.mcp" not in [record.name for record in caplog.records]

@@ -11,6 +11,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from pydantic import BaseModel, ValidationError
 
+from signalbox.store import StoreError
 from signalbox.webapp.mcp.acting import answer_permission, cancel_run, list_projects, send_message, start_run
 from signalbox.webapp.mcp.console import Console
 from signalbox.webapp.mcp.log import read_log
@@ -80,6 +81,9 @@ async def call(name: str, arguments: dict[str, Any], console: Console) -> types.
     except ToolError as error:
         if isinstance(error.__cause__, ValidationError):
             return _failed(_wrong_arguments(error.__cause__))
+        if isinstance(error.__cause__, StoreError):
+            # The database of `signalbox mcp --store` cannot be opened.
+            return _failed(str(error.__cause__))
         if not isinstance(error.__cause__, ToolError):
             logger.exception("a tool failed: %s", name)
         return _failed(str(error).removeprefix(f"Error executing tool {name}: "))
