@@ -18,7 +18,7 @@ from tests.support.server import Server
 
 PAGES = {
     "/tasks": "status q kind project created_since created_until stale archived sort cursor limit",
-    "/live/tasks": "status q sort cursor limit since epoch lastEventId",
+    "/live/tasks": "status q sort cursor limit since epoch shown lastEventId",
     "/permissions": "task after",
     "/live/permissions": "task after since epoch lastEventId",
     "/audits": "before",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -19,8 +20,10 @@ from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http.assets import asset
 from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.views.list_query import list_url
+from signalbox.webapp.views.task_list import task_list_view
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
+from tests.support.sse import open_stream
 from tests.support.waiting import wait_until
 
 
@@ -130,18 +133,39 @@ async def test_a_task_that_becomes_too_old_leaves_the_list_without_an_event(
     clock = [now()]
     monkeypatch.setattr(task_query, "now", lambda: clock[0])
     store.create_task("aging")
-    render = TaskListFrames(store, Fragments(asset), TaskQuery(since="1h", archived=False))
+    query = TaskQuery(since="1h", archived=False)
+    renderer = TaskListFrames(store, Fragments(asset), query)
     async with store.read() as view:
-        position = await view.latest_event_id()
-    assert await render(position) is None
-    assert await render(position) is None
+        page = await task_list_view(view, query)
+    assert await renderer.from_state(page.event_id, page.state) is None
     clock[0] = timestamp(epoch_seconds(clock[0]) + 3700)
-    chunk = await render(position)
+    chunk = await renderer.from_state(page.event_id, page.state)
     assert chunk is not None
     frame = chunk.body.decode()
-    assert f'data-from="{position}" data-to="{position}"' in frame
+    assert f'data-from="{page.event_id}" data-to="{page.event_id}"' in frame
     assert "aging" not in frame
-    assert await render(position) is None
+    assert await renderer.from_state(page.event_id, chunk.shown) is None
+
+
+def shown(page: str) -> str:
+    """Return the name of the state that a page or a frame of the list shows."""
+    (name,) = re.findall(r'data-shown="(\w+)"', page)
+    return str(name)
+
+
+def test_a_list_that_changed_before_its_stream_began_is_brought_up_to_date(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server()
+    (event,) = server.emit("run", "hello")
+    loaded = server.get("/tasks").text
+    server.store.people.add_project("web", "The web site")
+    for _ in range(2):
+        # The second stream finds that the server has already sent the new state to another one.
+        with open_stream(f"{server.url}/live/tasks?since={event.event_id}&shown={shown(loaded)}") as stream:
+            frame = next(message.data for message in stream if "data-shown" in message.data)
+        assert 'aria-label="Project"' in frame
+    assert shown(frame) == shown(server.get("/tasks").text) != shown(loaded)
 
 
 def test_the_project_filter_is_shown_only_with_several_projects(start_server: Callable[..., Server]) -> None:

@@ -37,7 +37,7 @@ class AguiRun:
     def __init__(self, store: Store, task_id: str, identity: str, thread_id: str, run_id: str) -> None:
         self._store, self._task_id, self._identity = store, task_id, identity
         self._ids = {"threadId": thread_id, "runId": run_id}
-        self._kept: Kept[tuple[Narration, dict[str, Any]]] = Kept(KEPT)
+        self._kept: Kept[int, tuple[Narration, dict[str, Any]]] = Kept(KEPT)
 
     async def opening(self, cursor: int, parent_run_id: str | None) -> bytes:
         """Return the events at the start of a run that continues after `cursor`: its state, and the open steps."""

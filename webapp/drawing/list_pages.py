@@ -71,9 +71,10 @@ class ListPages(Templates):
         return position(since, view.event_id) + swap(ids.TASK_LIST, "outerMorph", self.list_panel(view))
 
     def list_frame_rows(self, view: TaskListView, since: int, changed: dict[str, str]) -> str:
-        """Return the same if only some rows differ; `changed` has their HTML by task id."""
+        """Return the same if at most some rows differ; `changed` has their HTML by task id."""
         rows = (swap(ids.task(task_id), "outerMorph", row) for task_id, row in changed.items())
-        return position(since, view.event_id) + "\n".join(rows)
+        state = swap(ids.TASK_LIST_STATE, "outerHTML", self._render("tasks/_list_state.html", view=view))
+        return position(since, view.event_id) + "\n".join([*rows, state])
 
     def watch_tiles(self, tiles: Iterable[Tile]) -> dict[str, str]:
         """Return the tiles of runs that are watched together, by DOM id."""

@@ -18,9 +18,10 @@ KEPT_STATES = 4
 
 
 class TaskListFrames:
-    """Renders the frames of one page of the task list.
+    """Renders the frames of one page of the task list. It is a `StateRenderer`.
 
-    The page can change without an event: a task leaves "last hour". Such a frame has the position of the previous one.
+    The page can change without an event: a task leaves "last hour", a project gets another name, a view is saved. Such
+    a frame has the position of the previous one.
     """
 
     def __init__(self, store: Store, fragments: Fragments, query: TaskQuery, *, manages: bool = True) -> None:
@@ -28,22 +29,22 @@ class TaskListFrames:
         self._fragments = fragments
         self._query = query
         self._manages = manages
-        self._kept: Kept[tuple[tuple[object, ...], dict[str, str]]] = Kept(KEPT_STATES)
+        self._kept: Kept[str, tuple[tuple[object, ...], dict[str, str]]] = Kept(KEPT_STATES)
 
-    async def __call__(self, cursor: int) -> Chunk | None:
+    async def from_state(self, cursor: int, shown: str) -> Chunk | None:
         async with self._store.read() as view:
             seen = await task_list_view(view, self._query, manages=self._manages)
-        rows = dict(self._fragments.list_rows(seen))
-        before = self._kept.get(cursor)
-        self._kept.put(seen.event_id, (seen.outside_rows, rows))
-        if seen.event_id < cursor or (seen.event_id == cursor and before in (None, (seen.outside_rows, rows))):
+        if seen.event_id < cursor or (seen.event_id == cursor and seen.state == shown):
             return None
+        rows = dict(self._fragments.list_rows(seen))
+        before = self._kept.get(shown)
+        self._kept.put(seen.state, (seen.outside_rows, rows))
         if before and before[0] == seen.outside_rows and list(before[1]) == list(rows):
             changed = {task_id: row for task_id, row in rows.items() if before[1][task_id] != row}
             html = self._fragments.list_frame_rows(seen, cursor, changed)
         else:
             html = self._fragments.list_frame(seen, cursor)
-        return Chunk(sse.html_message(seen.event_id, html), seen.event_id, 1)
+        return Chunk(sse.html_message(seen.event_id, html), seen.event_id, 1, shown=seen.state)
 
 
 class ComparisonFrames:
@@ -63,7 +64,7 @@ class ComparisonFrames:
         self._fragments = fragments
         self._tasks = tasks
         self._draw = draw
-        self._kept: Kept[dict[str, int]] = Kept(KEPT_STATES)
+        self._kept: Kept[int, dict[str, int]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
@@ -87,7 +88,7 @@ class BoardFrames:
         self._store = store
         self._fragments = fragments
         self._draw = draw
-        self._kept: Kept[dict[str, str]] = Kept(KEPT_STATES)
+        self._kept: Kept[int, dict[str, str]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
@@ -124,7 +125,7 @@ class InboxFrames:
         self._answered = answered
         self._task_id = task_id
         self._after = after
-        self._kept: Kept[tuple[object, ...]] = Kept(KEPT_STATES)
+        self._kept: Kept[int, tuple[object, ...]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:

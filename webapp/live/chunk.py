@@ -9,13 +9,21 @@ class Chunk:
     """The bytes of `events` events after a cursor, up to `to_seq`. The stream ends after a `last` chunk.
 
     `flags`: the flags (`Task.flags`) that a frame of the task page shows; None for other chunks.
+    `shown`: the name of the state that the page has after a frame, if its renderer names states: see `StateRenderer`.
     `framed` is the body in HTTP/1.1's chunked coding, computed once for all streams.
     """
 
-    __slots__ = ("_encoded", "body", "events", "flags", "framed", "last", "to_seq")
+    __slots__ = ("_encoded", "body", "events", "flags", "framed", "last", "shown", "to_seq")
 
     def __init__(
-        self, body: bytes, to_seq: int, events: int, *, last: bool = False, flags: tuple[bool, ...] | None = None
+        self,
+        body: bytes,
+        to_seq: int,
+        events: int,
+        *,
+        last: bool = False,
+        flags: tuple[bool, ...] | None = None,
+        shown: str = "",
     ) -> None:
         self.body = body
         self.framed = framing(body)
@@ -23,6 +31,7 @@ class Chunk:
         self.events = events
         self.last = last
         self.flags = flags
+        self.shown = shown
         self._encoded: dict[str, bytes] = {}
 
     def encoded(self, encoding: str, encode: Callable[[bytes], bytes]) -> bytes:

@@ -16,19 +16,27 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
 from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.renderer import MemoryRenderer, NotInMemory, Renderer
+from signalbox.webapp.live.renderer import MemoryRenderer, NotInMemory, Renderer, StateRenderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 
 logger = structlog.get_logger("signalbox.live")
 
+Place = tuple[int, str]
+"""The cursor of a stream, and the name of the state that its page shows, or ""."""
+
 
 class FrameLane(Lane):
     """The streams that `renderer` serves."""
 
     def __init__(
-        self, ring: Ring, pace: Pace, stats: Stats, renderer: Renderer, control_messages: ControlMessages
+        self,
+        ring: Ring,
+        pace: Pace,
+        stats: Stats,
+        renderer: Renderer | StateRenderer,
+        control_messages: ControlMessages,
     ) -> None:
         super().__init__(ring, pace, stats, control_messages)
         self._renderer = renderer
@@ -63,32 +71,32 @@ class FrameLane(Lane):
             self._task.cancel()
 
     def _flush(self, started: float) -> None:
-        behind: dict[int, list[Subscriber]] = {}
+        behind: dict[Place, list[Subscriber]] = {}
         for subscriber in list(self.live):
             if subscriber.busy:
                 # `Subscriber` calls `join` when its reader has taken the waiting bytes.
                 self.live.discard(subscriber)
             elif subscriber in self._to_render or subscriber.cursor < self.ring.head:
-                behind.setdefault(subscriber.cursor, []).append(subscriber)
+                behind.setdefault((subscriber.cursor, subscriber.shown), []).append(subscriber)
         # A change during rendering may be missing from the frame; `recheck` then adds these subscribers again.
         self._to_render.difference_update(*behind.values())
-        for cursor in list(behind):
+        for place in list(behind):
             try:
-                chunk = self._from_memory(cursor)
+                chunk = self._from_memory(place[0])
             except NotInMemory:
                 continue
-            self._deliver(behind.pop(cursor), cursor, chunk)
+            self._deliver(behind.pop(place), place, chunk)
         if behind:
             self._task = asyncio.create_task(self._read(behind, started))
         else:
             self._flushed(started, again=bool(self._to_render))
 
-    async def _read(self, behind: dict[int, list[Subscriber]], started: float) -> None:
-        """Serve these subscribers, by cursor, with frames that need a read."""
+    async def _read(self, behind: dict[Place, list[Subscriber]], started: float) -> None:
+        """Serve these subscribers, by place, with frames that need a read."""
         failed = False
-        for cursor, subscribers in behind.items():
+        for place, subscribers in behind.items():
             try:
-                self._deliver(subscribers, cursor, await self._renderer(cursor))
+                self._deliver(subscribers, place, await self._render(*place))
             except UnknownTask:
                 self._end_all()
                 break
@@ -97,7 +105,7 @@ class FrameLane(Lane):
                 for subscriber in subscribers:
                     subscriber.disconnect("damaged", DAMAGED_RETRY_MS)
             except Exception as error:
-                # These streams keep their state until a retry; streams at other cursors get their frames.
+                # These streams keep their state until a retry; streams at other places get their frames.
                 expected = isinstance(error, StoreError)
                 logger.warning("a frame could not be rendered", error=str(error), exc_info=None if expected else error)
                 self._to_render |= self.live & set(subscribers)
@@ -108,11 +116,17 @@ class FrameLane(Lane):
             return
         self._flushed(started, again=bool(self._to_render))
 
-    def _deliver(self, subscribers: list[Subscriber], cursor: int, chunk: Chunk | None) -> None:
+    async def _render(self, cursor: int, shown: str) -> Chunk | None:
+        if isinstance(self._renderer, StateRenderer):
+            return await self._renderer.from_state(cursor, shown)
+        return await self._renderer(cursor)
+
+    def _deliver(self, subscribers: list[Subscriber], place: Place, chunk: Chunk | None) -> None:
         if chunk is not None and chunk.flags is not None:
             self.shown_flags.add(chunk.flags)
         for subscriber in subscribers:
-            if chunk is None or subscriber.ending or subscriber.cursor != cursor or subscriber not in self.live:
+            moved = (subscriber.cursor, subscriber.shown) != place
+            if chunk is None or subscriber.ending or moved or subscriber not in self.live:
                 continue
             if subscriber.busy:
                 self.live.discard(subscriber)

@@ -105,9 +105,20 @@ class Hub:
             raise TooManyStreams(None if full else limit)
 
     async def run(
-        self, lane: Lane, cursor: int, send: Send, opening: bytes, stream_encoding: StreamEncoding, ticket: Ticket
+        self,
+        lane: Lane,
+        cursor: int,
+        send: Send,
+        opening: bytes,
+        stream_encoding: StreamEncoding,
+        ticket: Ticket,
+        *,
+        shown: str = "",
     ) -> bytes:
-        """Serve a stream until it ends. Return the final bytes, which the caller must write."""
+        """Serve a stream until it ends. Return the final bytes, which the caller must write.
+
+        `shown` is as in `Subscriber`.
+        """
         life, limit = self._limits() if lane.control_messages.limited else (math.inf, sys.maxsize)
         subscriber = Subscriber(
             lane,
@@ -117,6 +128,7 @@ class Hub:
             ticket,
             max_events=limit,
             deadline=self._loop.time() + life,
+            shown=shown,
         )
         if self.closing:
             return subscriber.control_messages.farewell(cursor, "shutdown", _wait_after_shutdown())

@@ -16,7 +16,7 @@ from signalbox.webapp.live.forecasts import Forecasts
 from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.renderer import Renderer
+from signalbox.webapp.live.renderer import Renderer, StateRenderer
 from signalbox.webapp.live.ring import Encode, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.tail_pause import TailPause
@@ -105,7 +105,7 @@ class Lanes:
     def board_lane(
         self,
         key: object,
-        renderer: Renderer,
+        renderer: Renderer | StateRenderer,
         pace: Pace | None = None,
         control_messages: ControlMessages | None = None,
     ) -> Lane:
@@ -187,7 +187,7 @@ class Lanes:
             self.reset()
 
     def _new_frame_lane(
-        self, ring: Ring, renderer: Renderer, pace: Pace | None, control_messages: ControlMessages
+        self, ring: Ring, renderer: Renderer | StateRenderer, pace: Pace | None, control_messages: ControlMessages
     ) -> FrameLane:
         pace = pace or Pace(self._settings.flush_interval, self._settings.batch_size)
         lane = FrameLane(ring, pace, self._stats, renderer, control_messages)

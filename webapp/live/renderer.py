@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from signalbox.webapp.live.chunk import Chunk
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -28,19 +29,32 @@ class MemoryRenderer(Renderer, Protocol):
         """Return the same as a call of the renderer. Raises NotInMemory if that needs a read."""
 
 
-class Kept(Generic[T]):
-    """The last `size` states that a renderer has sent, by position, so that a frame can omit unchanged parts."""
+@runtime_checkable
+class StateRenderer(Protocol):
+    """A renderer of a page that can change without a new position, for instance because time has passed.
+
+    It names each state of the page. A page tells the name of the state that it shows when it opens a stream, so it gets
+    a frame if that state has changed since it was loaded.
+    """
+
+    async def from_state(self, cursor: int, shown: str) -> Chunk | None:
+        """Return the chunk for a stream at `cursor` whose page shows a state, or None if nothing changed."""
+
+
+class Kept(Generic[K, T]):
+    """The last `size` states that a renderer has sent, by position or name. A frame omits unchanged parts."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._states: dict[int, T] = {}
+        self._states: dict[K, T] = {}
 
-    def get(self, position: int) -> T | None:
-        """Return the state at a position; None if no frame ended there, or if it is no longer kept."""
-        return self._states.get(position)
+    def get(self, key: K) -> T | None:
+        """Return a state; None if no frame ended there, or if it is no longer kept."""
+        return self._states.get(key)
 
-    def put(self, position: int, state: T) -> None:
-        """Keep a state. If there are too many, drop the one with the lowest position."""
-        self._states[position] = state
+    def put(self, key: K, state: T) -> None:
+        """Keep a state. If there are too many, drop the one that was put first."""
+        self._states.pop(key, None)
+        self._states[key] = state
         if len(self._states) > self._size:
-            del self._states[min(self._states)]
+            del self._states[next(iter(self._states))]

@@ -75,8 +75,12 @@ class AsgiResponse(Response):
         await self._app(scope, receive, send_with_headers)
 
 
-def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
+def subscribe(
+    hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: bytes = b"", *, shown: str = ""
+) -> StreamResponse:
     """Return a stream of `opening` and of everything after `cursor`. `lane` is called when the stream begins.
+
+    `shown` is as in `Subscriber`.
 
     Raises TooManyStreams.
     """
@@ -88,7 +92,7 @@ def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: byt
         # Send the opening alone: Caddy's `encode` buffers a stream whose first bytes are long enough to compress.
         await send({"type": "http.response.body", "body": stream_encoding.encode(OPENING), "more_body": True})
         await asyncio.sleep(OPENING_PAUSE_S)
-        return await hub.run(lane(hub.lanes), cursor, send, opening, stream_encoding, reader)
+        return await hub.run(lane(hub.lanes), cursor, send, opening, stream_encoding, reader, shown=shown)
 
     return StreamResponse(serve, stream_encoding)
 

@@ -38,7 +38,8 @@ class Subscriber:
     """One open stream of the caller that `ticket` names.
 
     `deadline` is on the loop's clock. `events_left` is how many more events the stream may get. `last_write` is its
-    lane's tick at the last write to it. `ending` says that the stream is being ended. While the subscriber is in a
+    lane's tick at the last write to it. `shown` names the state that the page at the other end shows, apart from its
+    position; "" if that is unknown. `ending` says that the stream is being ended. While the subscriber is in a
     cursor group, the group has its cursor and `events_left`; `ends_at` is the seq at which no event is left.
     """
 
@@ -55,6 +56,7 @@ class Subscriber:
         "events_left",
         "lane",
         "last_write",
+        "shown",
         "sink",
         "stream_encoding",
         "ticket",
@@ -70,6 +72,7 @@ class Subscriber:
         *,
         max_events: int,
         deadline: float,
+        shown: str = "",
     ) -> None:
         self.lane = lane
         self.ticket = ticket
@@ -79,6 +82,7 @@ class Subscriber:
         self.events_left = max_events
         self.ends_at = 0
         self.deadline = deadline
+        self.shown = shown
         self.busy = False
         self.last_write = lane.tick
         self.catching_up: asyncio.Task[None] | None = None
@@ -91,6 +95,8 @@ class Subscriber:
         """Write a chunk. The subscriber is busy until its reader has taken all of it."""
         self.cursor = chunk.to_seq
         self.events_left -= chunk.events
+        if chunk.shown:
+            self.shown = chunk.shown
         if chunk.body:
             self.last_write = self.lane.tick
             self.busy = not self._write_chunk(chunk)

@@ -144,7 +144,7 @@ class PartFrames(Generic[V]):
         self._read = read
         self._draw = draw
         self._identity = identity
-        self._kept: Kept[dict[str, str]] = Kept(KEPT_STATES)
+        self._kept: Kept[int, dict[str, str]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:

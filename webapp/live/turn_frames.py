@@ -34,7 +34,7 @@ class TurnFrames:
         self._read = read
         self._draw = draw
         self._identity = identity
-        self._kept: Kept[Drawn] = Kept(KEPT_STATES)
+        self._kept: Kept[int, Drawn] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:

@@ -39,6 +39,9 @@ from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
 blueprint = Blueprint("tasks", __name__)
 
+MAX_STATE_CHARS = 100
+"""The characters of a state's name that are kept with a stream. All names are shorter."""
+
 
 def _list_query() -> TaskQuery:
     """Return the query that the parameters of a list mean. Raises BadRequest."""
@@ -82,7 +85,8 @@ async def index_stream() -> Response:
         return reset_stream(newest)
     manages = answerable_projects() != ()
     renderer = TaskListFrames(store(), fragments(), query, manages=manages)
-    return subscribe(hub(), lambda lanes: lanes.board_lane((query, manages), renderer), cursor)
+    shown = request.args.get("shown", "")[:MAX_STATE_CHARS]
+    return subscribe(hub(), lambda lanes: lanes.board_lane((query, manages), renderer), cursor, shown=shown)
 
 
 @blueprint.get("/tasks/<task_id>")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+
+import msgspec
 
 from signalbox.store import Reading, SavedView, TaskQuery
 from signalbox.store.contract import Facets
@@ -62,6 +66,12 @@ class TaskListView:
     def outside_rows(self) -> tuple[object, ...]:
         """Everything that the page shows outside its rows."""
         return self.facets, self.archived, self.projects, self.saved, self.cursor, self.has_usage
+
+    @cached_property
+    def state(self) -> str:
+        """The name of what the page shows. It can change without an event, so the position does not tell it."""
+        content = msgspec.json.encode((self.outside_rows, self.tasks, self.last_lines))
+        return blake2b(content, digest_size=8).hexdigest()
 
 
 def _chosen_first(counts: dict[str, int], chosen: str | None) -> dict[str, int]:
