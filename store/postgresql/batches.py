@@ -30,6 +30,15 @@ class Batches(psycopg.Pipeline):
         yield from super()._fetch_gen(flush=True)
 
 
+def forget_prepared(connection: psycopg.Connection[Any]) -> None:
+    """Let the driver prepare all statements of a connection again. Call it after a pipeline with an error.
+
+    After an error the server skips the rest of a pipeline. If the driver meant to prepare a statement there, it believes
+    that the statement is prepared, because psycopg does not look at its result, and every later use fails.
+    """
+    connection._prepared.clear()
+
+
 @contextmanager
 def batches(connection: psycopg.Connection[Any]) -> Iterator[Batches]:
     """Switch a connection that has no pipeline to one that collects, as `connection.pipeline()` does."""

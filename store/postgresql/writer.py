@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from signalbox.store.errors import OutcomeUnknown, StoreError, StoreFull
-from signalbox.store.postgresql.batches import batches
+from signalbox.store.postgresql.batches import batches, forget_prepared
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
 from signalbox.store.postgresql.moved import is_refusal
@@ -174,6 +174,7 @@ class PostgresWriter(GroupCommit):
         """End the transaction after an error. A connection in an unclear state is closed."""
         if self._connection.closed:
             return
+        forget_prepared(self._connection)
         if self._connection.info.transaction_status == TransactionStatus.UNKNOWN:
             self._connection.close()
         elif self._in_transaction():

@@ -228,6 +228,24 @@ def test_an_append_that_exceeds_the_statement_timeout_writes_nothing(url: str, s
     assert texts(store) == ["first", "second"]
 
 
+@pytest.mark.parametrize("refused", [(0, between) for between in range(5, 9)])
+def test_appends_go_on_after_failures(url: str, store: Store, refused: tuple[int, ...]) -> None:
+    # The driver prepares a statement when it is used for the sixth time. A failure keeps the server from doing so.
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF NEW.payload LIKE '%refused%' THEN RAISE read_only_sql_transaction; END IF; RETURN NEW; END $$"
+        )
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON task_events FOR EACH ROW EXECUTE FUNCTION refuse()")
+    for number in range(12):
+        if number in refused:
+            with pytest.raises(StoreUnavailable, match="only reads"):
+                store.append("run", line("refused"))
+        else:
+            store.append("run", line(str(number)))
+    assert texts(store) == [str(number) for number in range(12) if number not in refused]
+
+
 def test_no_limit_of_the_role_ends_a_long_migration(url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [*migrations.known(), ("998_slow", "-- compatible-from: 001_initial\nSELECT pg_sleep(0.5)")]
     monkeypatch.setattr(migrations, "known", lambda: steps)
