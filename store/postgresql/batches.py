@@ -33,8 +33,8 @@ class Batches(psycopg.Pipeline):
 def forget_prepared(connection: psycopg.Connection[Any]) -> None:
     """Let the driver prepare all statements of a connection again. Call it after a pipeline with an error.
 
-    After an error the server skips the rest of a pipeline. If the driver meant to prepare a statement there, it believes
-    that the statement is prepared, because psycopg does not look at its result, and every later use fails.
+    After an error the server skips the rest of a pipeline. If the driver meant to prepare a statement there, it takes
+    the statement for prepared, because psycopg does not look at its result, and every later use fails.
     """
     connection._prepared.clear()
 
