@@ -31,6 +31,8 @@ FAST = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "autovacuum": "off",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
 }
