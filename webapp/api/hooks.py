@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from ipaddress import ip_address
 from typing import Annotated, Any, cast
 
@@ -146,12 +147,14 @@ def _waiting(recorded: Recorded, seconds: float) -> Response:
         try:
             # It counts as a stream, so that no caller takes the places of the others.
             with streams.waiting(caller, ()):
-                async for part in answer():
-                    yield part
+                # Close it at once when the caller hangs up: only then is the question withdrawn.
+                async with aclosing(answer()) as parts:
+                    async for part in parts:
+                        yield part
         except TooManyStreams:
             yield msgspec.json.encode(hook_answer(recorded.call, HookOutcome(asked=True)))
 
-    async def answer() -> AsyncIterator[bytes]:
+    async def answer() -> AsyncGenerator[bytes]:
         task = asyncio.create_task(hooks.ask(recorded, seconds), name="signalbox-agent-question")
         try:
             while not task.done() and not streams.closing:
