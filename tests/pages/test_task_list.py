@@ -127,6 +127,21 @@ def test_activity_bars_show_small_counts_beside_a_burst() -> None:
     assert bars([100_000, 1]).endswith("M1 12v-1h.8v1z")
 
 
+async def test_the_first_frame_after_a_page_was_loaded_has_only_the_row_that_changed(store: SqliteStore) -> None:
+    for name in ("changing", "resting"):
+        store.append(name, NewEvent(event_type="log", payload={"message": "hello"}))
+    renderer = TaskListFrames(store, Fragments(asset), TaskQuery(archived=False))
+    async with store.read() as view:
+        page = await task_list_view(view, TaskQuery(archived=False))
+    assert await renderer.from_state(page.event_id, page.state) is None
+    store.append("changing", NewEvent(event_type="log", payload={"message": "changed"}))
+    chunk = await renderer.from_state(page.event_id, page.state)
+    assert chunk is not None
+    frame = chunk.body.decode()
+    assert "changed" in frame
+    assert "resting" not in frame
+
+
 async def test_a_task_that_becomes_too_old_leaves_the_list_without_an_event(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

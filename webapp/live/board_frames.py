@@ -34,11 +34,15 @@ class TaskListFrames:
     async def from_state(self, cursor: int, shown: str) -> Chunk | None:
         async with self._store.read() as view:
             seen = await task_list_view(view, self._query, manages=self._manages)
-        if seen.event_id < cursor or (seen.event_id == cursor and seen.state == shown):
+        before = self._kept.get(shown)
+        unchanged = seen.event_id == cursor and seen.state == shown
+        if seen.event_id < cursor or (unchanged and before is not None):
             return None
         rows = dict(self._fragments.list_rows(seen))
-        before = self._kept.get(shown)
         self._kept.put(seen.state, (seen.outside_rows, rows))
+        if unchanged:
+            # Kept for the next frame, which then has only the rows that differ.
+            return None
         if before and before[0] == seen.outside_rows and list(before[1]) == list(rows):
             changed = {task_id: row for task_id, row in rows.items() if before[1][task_id] != row}
             html = self._fragments.list_frame_rows(seen, cursor, changed)
