@@ -85,8 +85,9 @@ class AgentQuestions:
             payload=payload,
             key=request.key,
         )
+        append = asyncio.ensure_future(self._store.aappend(task_id, asked, identity=identity))
         try:
-            await self._store.aappend(task_id, asked, identity=identity)
+            await asyncio.shield(append)
             while True:
                 woken.clear()
                 permission = await self._read(task_id, request_id)
@@ -102,9 +103,14 @@ class AgentQuestions:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), min(left, CHECK_SECONDS))
         except asyncio.CancelledError:
-            said = "the agent no longer waits for an answer here"
-            self._in_background(self.close_request(task_id, request_id, span_id, ANSWERED_ELSEWHERE, said))
+            self._in_background(self._withdraw(append, task_id, request_id, span_id))
             raise
+
+    async def _withdraw(self, append: asyncio.Future[Any], task_id: str, request_id: str, span_id: str) -> None:
+        # An append that has begun cannot be taken back, and until it ends there is nothing to close.
+        await asyncio.wait({append})
+        said = "the agent no longer waits for an answer here"
+        await self.close_request(task_id, request_id, span_id, ANSWERED_ELSEWHERE, said)
 
     async def _is_cancelled(self, task_id: str) -> bool:
         async with self._store.glance() as view:

@@ -1,0 +1,42 @@
+"""Questions of coding agents to people."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from signalbox.store import NewEvent, open_store
+from signalbox.webapp.acts.agent_questions import AgentQuestions
+from tests.support.waiting import wait_until
+
+REQUEST = NewEvent(event_type="permission_request", span_id="call", payload={"request_id": "q", "explanation": "make"})
+
+
+async def test_a_question_is_withdrawn_although_the_agent_hung_up_before_it_was_stored(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    store = open_store(f"sqlite:///{database}")
+    task, _ = await store.acreate_task("session")
+    questions = AgentQuestions(store)
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asking = asyncio.create_task(questions.ask("session", REQUEST, 60, identity=task.identity))
+        for _ in range(10):
+            await asyncio.sleep(0)  # The append begins, and waits for the lock.
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        # A withdrawal that looked now would find no question.
+        await asyncio.sleep(0.1)
+        other.rollback()
+
+    def withdrawn() -> bool:
+        with closing(sqlite3.connect(database)) as connection:
+            found = connection.execute("SELECT open FROM task_permissions").fetchall()
+        return found == [(0,)]
+
+    await asyncio.to_thread(wait_until, withdrawn)
+    await store.aclose()
