@@ -124,13 +124,18 @@ async def test_the_answers_stay_the_same(store: Store) -> None:
     await indexer.stop()
 
 
-async def test_a_missing_file_hides_only_its_own_task(store: Store, tmp_path: Path) -> None:
+async def move_two(store: Store, folder: Path) -> Path:
+    """Move `t0` and `t1` to cold storage, and return the path of the file of `t0`."""
     for number in range(2):
         await store.cold.amove(f"t{number}")
     async with store.read() as view:
         task = await view.cold_task("t0")
     assert task is not None
-    (tmp_path / "cold" / task.name).unlink()
+    return folder / "cold" / task.name
+
+
+async def test_a_missing_file_hides_only_its_own_task(store: Store, tmp_path: Path) -> None:
+    (await move_two(store, tmp_path)).unlink()
     async with store.read() as view:
         page = await view.search_all(SearchQuery("needle 7", limit=200), seconds=30)
     assert page.unread == 1
@@ -139,12 +144,7 @@ async def test_a_missing_file_hides_only_its_own_task(store: Store, tmp_path: Pa
 
 async def test_a_damaged_file_hides_only_its_own_task(store: Store, tmp_path: Path) -> None:
     """Its footer is whole, so the fault is found when a block is read."""
-    for number in range(2):
-        await store.cold.amove(f"t{number}")
-    async with store.read() as view:
-        task = await view.cold_task("t0")
-    assert task is not None
-    path = tmp_path / "cold" / task.name
+    path = await move_two(store, tmp_path)
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + bytes(byte ^ 1 for byte in whole[100:1000]) + whole[1000:])
     async with store.read() as view:
