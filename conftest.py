@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
+from tests.support.constants import Constants, changed, constants
 from tests.support.kept_compilations import keep_compilations
 from tests.support.paths import ROOT
 from tests.support.quick_passwords import use_quick_hashes
@@ -35,6 +37,10 @@ atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 keep_compilations()
 use_copied_schema()
 use_quick_hashes()
+
+# Random values may take long on a busy machine, and in a new checkout, which has no table of characters yet.
+settings.register_profile("tests", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 # Keep test databases in memory: tests kill processes, never the machine. Many containers have a tiny /dev/shm.
 MEMORY = Path("/dev/shm")
@@ -107,6 +113,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("programs")
             slow.add(item.path)
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session")
+def first_constants() -> Constants:
+    """Return the constants of the product before the first test of this process."""
+    return constants()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def constants_stay(first_constants: Constants) -> Iterator[None]:
+    """Fail if the tests of a module leave a constant of the product changed."""
+    yield
+    assert changed(first_constants) == []
 
 
 @pytest.fixture(scope="module")

@@ -189,11 +189,11 @@ def create_app(
         )
         hub.on_erasure = forget_erased
         await tail.start()
-        health.watch(partial(loop_problems, loops))
         health.watch(lambda: [Problem(code, message) for code, message in store.problems])
         health.warn(lambda: [Problem(code, message) for code, message in store.warnings])
         health.warn(lambda: [Problem("hook_rules_invalid", text) for text in filter(None, [hooks.rules_file.problem])])
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
+        health.watch(partial(loop_problems, loops))  # after the store, whose problems make loops fail
         app.extensions["file_check"] = FileCheck(store, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, mcp=MountedMcp(app))
         app.extensions["output_comparisons"] = OutputComparisons(store)

@@ -44,7 +44,6 @@ pytestmark = pytest.mark.examples
 few_examples = settings(
     max_examples=examples(5),
     derandomize=True,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.store.terminal_escapes import ESCAPE
@@ -132,7 +132,6 @@ ADDRESSES = st.sampled_from(["https://", "a.b", "/c", "\x1b[1m", "\x1b]8;;https:
 
 
 @given(st.lists(ADDRESSES, max_size=12))
-@settings(deadline=None)
 def test_links_never_contain_links_and_never_change_the_text(parts: list[str]) -> None:
     line = "".join(parts)
     tree = parse(str(render(line)))
@@ -141,7 +140,6 @@ def test_links_never_contain_links_and_never_change_the_text(parts: list[str]) -
 
 
 @given(st.text(st.sampled_from("\x1b[]0123456789;:mKP\\\x07\x9b\x9d<>&\"'ab h \r\n\x00"), max_size=60))
-@settings(deadline=None)
 def test_no_line_produces_foreign_markup_or_keeps_an_escape_sequence(line: str) -> None:
     html = str(render(line))
     tree = parse(html)

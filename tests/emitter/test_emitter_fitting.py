@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.store import AsyncEmitter, Emitter, InvalidEvent, open_task
@@ -149,7 +149,6 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(st.text(max_size=5), ANYTHING, max_size=4), ANYTHING, st.integers(1, 2000))
 def test_any_value_becomes_a_valid_event(payload: dict[str, Any], text: Any, limit: int) -> None:
     event = NewEvent(

@@ -62,7 +62,7 @@ def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.long
 @pytest.mark.usefixtures("windows")
 @pytest.mark.examples
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(batches=[[ITEM], [NewEvent(event_type="span_start", span_id="a", parent_span_id="b")], [SPAWN]])
 @example(batches=[[span("a", "b")], [span("b", "a")], [span("c", "a")]])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=5), min_size=1, max_size=7))

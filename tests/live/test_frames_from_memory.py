@@ -167,7 +167,7 @@ def perform(store: Store, task_id: str, action: Action) -> bool:
 
 @pytest.mark.long
 @pytest.mark.examples
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(given_actions=["archive", [log("one")], "restore", "show progress", "mark stale", [log("two")], ENDED])
 @example(given_actions=[QUESTION, "answer", QUESTION, "interrupt", [log("alive")], "show progress", ENDED, RESTARTED])
 @example(given_actions=["show progress", [*RESTARTED, *ENDED, *RESTARTED], ENDED])

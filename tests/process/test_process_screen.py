@@ -90,7 +90,7 @@ PIECES = st.one_of(
 
 
 @pytest.mark.examples
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(30))
 @given(st.lists(st.lists(PIECES, max_size=6), min_size=1, max_size=5), st.data())
 def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st.DataObject) -> None:
     output = "\n".join("".join(row) for row in rows)
@@ -161,7 +161,7 @@ def test_the_unfinished_line_is_available() -> None:
 
 
 @pytest.mark.examples
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(20))
 @given(st.lists(st.one_of(st.binary(max_size=30), st.from_regex(rb"\x1b\[[0-9;?]{0,4}[A-Za-z@`]", fullmatch=True))))
 def test_any_bytes_are_accepted(chunks: list[bytes]) -> None:
     for columns in (WIDTH, None):

@@ -89,7 +89,7 @@ shuffled = st.randoms(use_true_random=False)
 
 
 @pytest.mark.long
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(1, 12), order=shuffled, group=st.integers(1, 8))
 async def test_usage_is_summed_up_the_tree_whatever_the_order(
     size: int, order: random.Random, group: int, store: SqliteStore

@@ -41,7 +41,7 @@ def visible(state: TaskState) -> TaskState:
 
 
 @pytest.mark.examples
-@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=st.lists(events.filter(lambda e: e.event_type != "permission_response"), min_size=1, max_size=25))
 async def test_the_state_at_every_seq_equals_the_tables_at_that_seq(log: list[NewEvent], store: SqliteStore) -> None:
     task, _ = store.create_task()
@@ -68,7 +68,7 @@ log_events = st.builds(
 
 
 @pytest.mark.examples
-@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.tuples(log_events, st.integers(0, 50)), min_size=1, max_size=40))
 async def test_the_state_at_every_seq_equals_a_full_fold_also_with_erratic_clocks(
     lines: list[tuple[NewEvent, int]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch

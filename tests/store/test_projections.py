@@ -74,7 +74,7 @@ events = st.builds(
 
 @pytest.mark.long
 @pytest.mark.examples
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=6), min_size=1, max_size=12))
 async def test_tables_equal_the_fold_of_any_log(batches: list[list[NewEvent]], store: SqliteStore) -> None:
     start, _ = store.create_task()

@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from signalbox.store import NewEvent, UnknownTask, indexing, open_store
 from signalbox.store.artifacts import PIECE_BYTES
 from signalbox.store.cold.file import ColdFile
@@ -96,11 +98,13 @@ def work(url: str, files: str, seed: int, report: Connection) -> None:
 class DeletionKills:
     """A store whose processes are killed while they delete tasks."""
 
-    def __init__(self, url: str, files: Path, seed: int) -> None:
+    def __init__(self, url: str, files: Path, seed: int, patch: pytest.MonkeyPatch) -> None:
         self.url, self.files, self._choose = url, files, random.Random(seed)
         self.done: Counter[str] = Counter()
         self.left: Counter[str] = Counter()
-        stages.HOLD_SECONDS = -1.0  # This process takes over at once what a killed one held.
+        patch.setattr(stages, "HOLD_SECONDS", -1.0)  # This process takes over at once what a killed one held.
+        for module, name in ((worker, "TICK"), (indexing, "GATHERING"), (indexing, "SWEEP_PAUSE")):
+            patch.setattr(module, name, 0.02)
         self._expected: dict[str, dict[str, Any]] = {}
         self._deletions: Counter[str] = Counter()
         self._begun: set[str] = set()
@@ -287,7 +291,6 @@ def _own_content(task_id: str) -> bytes:
 
 async def _next_round(store: DatabaseStore, is_done: Callable[[], Awaitable[bool]]) -> None:
     """Start the background work of a server, with cold storage off, and wait until it has done everything."""
-    worker.TICK = indexing.GATHERING = indexing.SWEEP_PAUSE = 0.02
     loops = Loops()
     started = (
         RetentionWorker(store, RetentionFile(), loops),

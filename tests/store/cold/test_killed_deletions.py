@@ -19,16 +19,18 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return create(tmp_path)
 
 
-def test_a_killed_deletion_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
-    kills = DeletionKills(url, tmp_path / "files", seed=14)
+def test_a_killed_deletion_leaves_nothing_behind(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kills = DeletionKills(url, tmp_path / "files", seed=14, patch=monkeypatch)
     for _ in range(3):
         kills.kill_one()
 
 
 @pytest.mark.soak
-def test_a_hundred_killed_deletions_leave_nothing_behind(url: str, tmp_path: Path) -> None:
+def test_a_hundred_killed_deletions_leave_nothing_behind(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seed = int(os.environ.get("SIGNALBOX_KILLS_SEED") or random.randrange(2**32))
-    kills = DeletionKills(url, tmp_path / "files", seed)
+    kills = DeletionKills(url, tmp_path / "files", seed, monkeypatch)
     for number in range(100):
         try:
             kills.kill_one()

@@ -39,7 +39,7 @@ def test_a_span_that_sums_up_the_calls_below_it_counts_once_in_any_order(order: 
 
 
 @pytest.mark.examples
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(
     size=st.integers(1, 14),
     seed=st.integers(0, 10**6),
