@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, cast
 
 import msgspec
 
@@ -25,6 +26,27 @@ LIMITS = ((MAX_TEXT_CHARS, 10_000), (2000, 1000), (200, 100), (100, 10))
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _INTEGERS = range(-(2**63), 2**64)
+
+
+class _TooManyValues(Exception):
+    """A payload has more values than fit in its limit of bytes."""
+
+
+class _Allowance:
+    """How many values may be converted. `items` is the number of values to keep of each collection, None for all."""
+
+    def __init__(self, values: int, items: int | None = None) -> None:
+        self.left = values
+        self.items = items
+
+    def first(self, values: Iterable[Any], count: int) -> Iterable[Any]:
+        """Return the values of a collection to convert. Raises _TooManyValues."""
+        if self.items is not None and count > self.items:
+            values, count = islice(values, self.items), self.items
+        self.left -= count
+        if self.left < 0:
+            raise _TooManyValues
+        return values
 
 
 def fitting(event: NewEvent, limit: int = MAX_PAYLOAD_BYTES) -> NewEvent:
@@ -56,7 +78,37 @@ def fitting(event: NewEvent, limit: int = MAX_PAYLOAD_BYTES) -> NewEvent:
 
 def fitting_object(value: Any, limit: int = MAX_PAYLOAD_BYTES) -> dict[str, Any]:
     """Return `value` as a JSON object of at most `limit` bytes."""
-    return _sized(plain(value if isinstance(value, Mapping) else {"value": value}), limit)
+    given: Any = value if isinstance(value, Mapping) else {"value": value}
+    # A value has at least two bytes with its comma or bracket. Larger payloads are cut before they are converted:
+    # millions of numbers would take half a second.
+    values = limit // 2
+    try:
+        given = plain(given, allowance=_Allowance(values))
+    except _TooManyValues:
+        size = _size_of(given)
+    else:
+        size = _size_of(given)
+        if size <= limit:
+            return cast(dict[str, Any], given)
+    message = given.get("message")
+    for characters, items in LIMITS:
+        try:
+            cut = _cut_object(plain(given, allowance=_Allowance(values, items)), characters, items)
+        except _TooManyValues:
+            continue
+        long = isinstance(message, str) and len(message) > characters
+        cut["truncated"] = len(message) if isinstance(message, str) and long else size
+        if len(msgspec.json.encode(cut)) <= limit:
+            return cut
+    return {"truncated": size}
+
+
+def _size_of(value: Any) -> int:
+    """Return the bytes of a value as JSON."""
+    try:
+        return len(msgspec.json.encode(value))
+    except Exception:
+        return len(msgspec.json.encode(plain(value)))
 
 
 def word(value: Any, limit: int = MAX_FIELD_CHARS) -> str | None:
@@ -98,7 +150,7 @@ def text_of(value: Any) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
+def plain(value: Any, depth: int = MAX_DEPTH, allowance: _Allowance | None = None) -> Any:
     """Return `value` as JSON types. Other types become text, and a number that is not finite becomes null."""
     kind = type(value)
     if value is None or kind is bool:
@@ -113,11 +165,18 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
         return "…"
     try:
         if isinstance(value, Mapping):
-            return {text_of(key): plain(item, depth - 1) for key, item in list(value.items())}
+            pairs: Iterable[Any] = list(value.items())
+            pairs = allowance.first(pairs, len(value)) if allowance else pairs
+            return {text_of(key): plain(item, depth - 1, allowance) for key, item in pairs}
         if isinstance(value, list | tuple | set | frozenset):
-            return [plain(item, depth - 1) for item in list(value)]
+            items: Iterable[Any] = list(value)
+            items = allowance.first(items, len(value)) if allowance else items
+            found = [plain(item, depth - 1, allowance) for item in items]
+            return found if len(found) == len(value) else [*found, "…"]
         # msgspec encodes times, enums and data classes here in the same way as in a payload without faults.
         return msgspec.json.decode(msgspec.json.encode(value))
+    except _TooManyValues:
+        raise
     except Exception:
         return text_of(value)
 
@@ -127,20 +186,6 @@ def _digits(value: int) -> str:
         return str(value)
     except ValueError:  # more digits than Python converts
         return hex(value)
-
-
-def _sized(payload: dict[str, Any], limit: int) -> dict[str, Any]:
-    size = len(msgspec.json.encode(payload))
-    if size <= limit:
-        return payload
-    message = payload.get("message")
-    for characters, items in LIMITS:
-        cut = _cut_object(payload, characters, items)
-        long = isinstance(message, str) and len(message) > characters
-        cut["truncated"] = len(message) if isinstance(message, str) and long else size
-        if len(msgspec.json.encode(cut)) <= limit:
-            return cut
-    return {"truncated": size}
 
 
 def _cut(value: Any, characters: int, items: int) -> Any:

@@ -9,12 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.store import AsyncEmitter, Emitter, InvalidEvent, open_task
-from signalbox.store.emitter.fit_payload import fitting
+from signalbox.store.emitter import fit_payload
+from signalbox.store.emitter.fit_payload import fitting, fitting_object
 from signalbox.store.events import NewEvent, check_event
 from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore
@@ -137,6 +139,34 @@ async def test_an_asyncio_run_over_http_cuts_long_lines_too(tmp_path: Path) -> N
         assert (await asyncio.to_thread(log_of, server.store, "t"))[1].payload["truncated"] == 300_000
     finally:
         server.close()
+
+
+def test_values_that_do_not_fit_anyway_are_not_converted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a million numbers from one caller must not stop a server."""
+    converted, convert = 0, fit_payload.plain
+
+    def counting(*arguments: Any, **named: Any) -> Any:
+        nonlocal converted
+        converted += 1
+        return convert(*arguments, **named)
+
+    monkeypatch.setattr(fit_payload, "plain", counting)
+    rows = [[number] * 20 for number in range(25_000)]
+    found = fitting_object({"message": "m", "values": [0] * 500_000, "rows": rows}, 200_000)
+    assert found == {
+        "message": "m",
+        "values": [0] * 1000 + ["…"],
+        "rows": [*rows[:1000], "…"],
+        "truncated": len(msgspec.json.encode({"message": "m", "values": [0] * 500_000, "rows": rows})),
+    }
+    assert converted < 250_000
+
+
+@pytest.mark.parametrize("limit", [100, 1000, 21_000, 300_000])
+def test_a_payload_of_many_values_is_cut_to_its_limit(limit: int) -> None:
+    found = fitting_object({"values": [{"a": 1}, {1, 2}, "x" * 50] * 50_000}, limit)
+    assert len(msgspec.json.encode(found)) <= limit
+    assert found["truncated"] == 3_350_012
 
 
 ANYTHING = st.recursive(

@@ -13,6 +13,7 @@ import pytest
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.json_density import check_density
 from tests.support.example_run import fill
+from tests.support.log import log_of
 from tests.support.plain_client import PlainClient
 from tests.support.server import Server
 
@@ -203,6 +204,26 @@ def test_only_so_many_lists_and_objects_are_decoded(body: bytes, expected: int |
     check_density(body, expected)
     with pytest.raises(BadRequest, match=f"has {expected:,} lists and objects; at most {expected - 1:,}"):
         check_density(body, expected - 1)
+
+
+def test_only_so_many_names_and_commas_are_decoded() -> None:
+    text = b'"a:b,c:":"' + b":," * 400_000 + b'"'
+    check_density(b"{" + text + b',"x":0' * 249_999 + b"}")
+    with pytest.raises(BadRequest, match="has 250,001 names of fields; at most 250,000"):
+        check_density(b"{" + text + b',"x":0' * 250_000 + b"}")
+    check_density(b"[" + text + b",0" * 9 + b"]", most_commas=9)
+    with pytest.raises(BadRequest, match="has 10 commas between values; at most 9"):
+        check_density(b"[" + text + b",0" * 10 + b"]", most_commas=9)
+
+
+def test_a_large_list_of_numbers_is_accepted(server: Server) -> None:
+    numbers = b"[" + b"0.12345," * 125_000 + b"0]"
+    call = b'{"session_id":"n","hook_event_name":"PreToolUse","tool_name":"Embed","tool_input":{"vector":%s}}' % numbers
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{server.url}/api/hooks/claude-code", content=call, headers=headers)
+    assert answer.status_code == 200, answer.text
+    (started,) = [event for event in log_of(server.store, "claude-code-n") if "arguments" in event.payload]
+    assert len(started.payload["arguments"]["vector"]) == 10_001
 
 
 @pytest.mark.parametrize(

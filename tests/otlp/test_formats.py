@@ -14,7 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from signalbox.store.traces import SpanLink
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.otlp import json_format, protobuf_format, protobuf_pieces
+from signalbox.webapp.otlp import json_format, json_pieces, protobuf_format, protobuf_pieces
+from signalbox.webapp.otlp import received as received_items
 from signalbox.webapp.otlp.received import Received
 
 TRACE, SPAN, PARENT = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174", "eee19b7ec3c1b173"
@@ -269,6 +270,55 @@ def test_a_span_with_countless_fields_is_rejected_and_the_others_are_kept(inner:
     received = protobuf_format.spans_in(sized(1, sized(2, spans)))
     assert (len(received.spans), received.rejected) == (1, 1)
     assert received.message == "a span may have at most 100,000 fields, with those in it"
+
+
+def test_a_span_with_countless_names_in_json_is_rejected_and_the_others_are_kept() -> None:
+    document = with_span(**{str(number): 0 for number in range(100_000)})
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"].append(
+        TRACES["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    )
+    received = read(document)
+    assert (len(received.spans), received.rejected) == (1, 1)
+    assert received.message == "a span may have at most 100,000 fields, with those in it"
+
+
+@pytest.mark.parametrize("place", ["resource", "scope"])
+def test_a_resource_and_a_scope_in_json_have_a_limited_number_of_fields(place: str) -> None:
+    of_resource = {"resource": {}, "scopeSpans": [{"scope": {}, "spans": []}]}
+    inside: Any = of_resource if place == "resource" else of_resource["scopeSpans"][0]  # type: ignore[index]
+    inside[place] = {str(number): 0 for number in range(100_001)}
+    with pytest.raises(BadRequest, match="at most 100,000 are allowed"):
+        read({"resourceSpans": [of_resource]})
+
+
+def test_fields_that_nobody_reads_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name in a request is decoded only inside of a span, a resource or a scope."""
+    junk = {str(number): [0] * 10 for number in range(1000)}
+    of_scope = {"spans": [with_span()["resourceSpans"][0]["scopeSpans"][0]["spans"][0]], "junk": junk}
+    document = {"resourceSpans": [{"scopeSpans": [of_scope], "junk": junk}], "junk": junk}
+    decoded: list[int] = []
+
+    def counting(value: msgspec.Raw, path: str, **named: Any) -> Any:
+        decoded.append(len(bytes(value)))
+        return json_pieces.object_of(value, path, **named)
+
+    monkeypatch.setattr(json_format, "object_of", counting)
+    assert len(read(document).spans) == 1
+    assert max(decoded) < 2000
+
+
+@pytest.mark.parametrize("encoding", ["json", "protobuf"])
+@pytest.mark.parametrize("count", [20, 21])
+def test_a_request_has_a_limited_number_of_spans(count: int, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(received_items, "MAX_ITEMS", 20)
+    document = {"resourceSpans": TRACES["resourceSpans"] * count}
+    body = to_protobuf(ExportTraceServiceRequest, document) if encoding == "protobuf" else json.dumps(document).encode()
+    reading = protobuf_format.spans_in if encoding == "protobuf" else json_format.spans_in
+    if count == 20:
+        assert len(reading(body).spans) == 20
+        return
+    with pytest.raises(BadRequest, match="more than 20 spans or log records: send several requests"):
+        reading(body)
 
 
 def test_a_long_value_is_no_reason_to_reject_a_span() -> None:

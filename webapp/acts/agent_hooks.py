@@ -119,7 +119,7 @@ class AgentHooks:
         if context.branch and task.tags.get("branch") != context.branch:
             payload = {"tags": {"branch": context.branch[:200]}}
             events.append(NewEvent(event_type="tags_changed", payload=payload, key=f"{key}:branch"))
-        await self._store.aappend(task.task_id, _kept(events), identity=task.identity)
+        await self._store.aappend(task.task_id, await asyncio.to_thread(_kept, events), identity=task.identity)
         if task.permissions_open:
             await self._close_answered(task, call, span)
         if context.kept:
@@ -180,9 +180,9 @@ class AgentHooks:
         form = question_form(call.arguments) if call.tool == TOOL else None
         if call.tool == TOOL and form is None:
             return recorded
-        return msgspec.structs.replace(recorded, question=self._question(recorded, verdict, form))
+        return msgspec.structs.replace(recorded, question=await self._question(recorded, verdict, form))
 
-    def _question(self, recorded: Recorded, verdict: Verdict | None, form: dict[str, Any] | None) -> NewEvent:
+    async def _question(self, recorded: Recorded, verdict: Verdict | None, form: dict[str, Any] | None) -> NewEvent:
         call, agent = recorded.call, AGENTS[recorded.call.agent]
         editable = form is None and call.event in agent.edits and isinstance(call.arguments, dict)
         described = call.arguments.get("description") if isinstance(call.arguments, dict) else None
@@ -201,7 +201,7 @@ class AgentHooks:
             payload=_given(payload),
             key=f"{recorded.key}:ask",
         )
-        (kept,) = _kept([event])
+        (kept,) = await asyncio.to_thread(_kept, [event])
         if editable and kept.payload.get("arguments") != call.arguments:
             # What a person cannot see in full must not be sent back as their change.
             kept = msgspec.structs.replace(kept, payload={n: v for n, v in kept.payload.items() if n != "editable"})
@@ -271,7 +271,7 @@ def _outcome(permission: Permission | None, call: HookCall, question: NewEvent) 
 
 
 def _kept(events: list[NewEvent]) -> list[NewEvent]:
-    """Return events without secrets, if the server redacts, and cut to the size of an event."""
+    """Return events without secrets, if the server redacts, and cut to the size of an event. May be slow."""
     return [_fitting(event) for event in redaction_on_write().events(events)]
 
 

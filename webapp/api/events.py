@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -133,7 +134,10 @@ async def append(task_id: str, query: IdentityParameter, body: NewEvent | NewEve
         identity = task.identity
     await may_write_to(task_id)
     count_events(len(body) if isinstance(body, list) else 1)
-    events = redaction_on_write().events(body if isinstance(body, list) else [body])
+    events = body if isinstance(body, list) else [body]
+    if (hide := redaction_on_write()).active:
+        # In a thread, because it looks at each value: a large request would stop the server meanwhile.
+        events = await asyncio.to_thread(hide.events, events)
     stored = await store().aappend(task_id, events, identity=identity)
     return stored if isinstance(body, list) else stored[0]
 

@@ -18,7 +18,7 @@ from signalbox.webapp.acts.agent_hooks import HookContext, Recorded, agent_hooks
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, ticket
 from signalbox.webapp.auth.quota_guard import count_events
-from signalbox.webapp.coding_agents.agents import AGENTS, Agent, HookOutcome
+from signalbox.webapp.coding_agents.agents import AGENTS, HookOutcome
 from signalbox.webapp.coding_agents.hook_answers import hook_answer
 from signalbox.webapp.coding_agents.hook_call import HookCall, InvalidCall
 from signalbox.webapp.current import hub, settings
@@ -83,7 +83,8 @@ async def receive(agent: str, query: HookParameters, body: HookBody) -> Result[d
     """An empty object means that the agent decides by itself. If a person is asked, the answer takes up to the setting
     `hook_wait`; until then the response consists of spaces.
     """
-    call, context = _call(_agent(agent), body), await _context(agent, query, body)
+    call = await _call(agent, body)
+    context = await _context(call, query)
     count_events(1)
     recorded = await agent_hooks().record(call, context)
     if recorded.question is None:
@@ -97,7 +98,8 @@ async def receive(agent: str, query: HookParameters, body: HookBody) -> Result[d
 @needs("emit")
 @endpoint("Try the rules for a call of a hook, without recording it.", raises=(UnknownAgent, UnknownProject))
 async def test(agent: str, query: HookParameters, body: HookBody) -> Decided:
-    call, context = _call(_agent(agent), body), await _context(agent, query, body)
+    call = await _call(agent, body)
+    context = await _context(call, query)
     project_id = await project_for_new(query.project)
     verdict = await asyncio.to_thread(agent_hooks().verdict, call, project_id or DEFAULT_PROJECT, context)
     if verdict is None:
@@ -105,20 +107,17 @@ async def test(agent: str, query: HookParameters, body: HookBody) -> Decided:
     return Decided(decision=verdict.decision, number=verdict.number, rule=verdict.words, reason=verdict.rule.reason)
 
 
-def _agent(name: str) -> Agent:
-    if name not in AGENTS:
-        raise UnknownAgent(name, list(AGENTS))
-    return AGENTS[name]
-
-
-def _call(agent: Agent, body: dict[str, Any]) -> HookCall:
+async def _call(agent: str, body: dict[str, Any]) -> HookCall:
+    if agent not in AGENTS:
+        raise UnknownAgent(agent, list(AGENTS))
     try:
-        return agent.read(body)
+        # In a thread, like all that looks at each value of a call: a large one would stop the server meanwhile.
+        return await asyncio.to_thread(AGENTS[agent].read, body)
     except InvalidCall as error:
         raise BadRequest(str(error), error.field) from None
 
 
-async def _context(agent: str, query: HookParameters, body: dict[str, Any]) -> HookContext:
+async def _context(call: HookCall, query: HookParameters) -> HookContext:
     context = HookContext(
         project=query.project,
         branch=query.branch,
@@ -129,7 +128,7 @@ async def _context(agent: str, query: HookParameters, body: dict[str, Any]) -> H
     )
     if not _is_local(request.remote_addr):
         return context
-    return await asyncio.to_thread(context_on_this_machine, _call(_agent(agent), body), context)
+    return await asyncio.to_thread(context_on_this_machine, call, context)
 
 
 def _is_local(address: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -166,7 +167,7 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
         body.task_id,
         title=hide.text(body.title),
         kind=body.kind,
-        metadata=hide.value(metadata),
+        metadata=await asyncio.to_thread(hide.value, metadata) if hide.active else metadata,
         project_id=project_id,
     )
     if not new:

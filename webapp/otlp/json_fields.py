@@ -26,11 +26,11 @@ def objects(parent: Object, name: str, path: str) -> list[tuple[Object, str]]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _wrong(f"{path}{name}", "a list", value)
+        raise wrong(f"{path}{name}", "a list", value)
     found = []
     for place, one in enumerate(value):
         if not isinstance(one, dict):
-            raise _wrong(f"{path}{name}[{place}]", "an object", one)
+            raise wrong(f"{path}{name}[{place}]", "an object", one)
         found.append((one, f"{path}{name}[{place}]."))
     return found
 
@@ -41,7 +41,7 @@ def object_in(parent: Object, name: str, path: str) -> Object:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _wrong(f"{path}{name}", "an object", value)
+        raise wrong(f"{path}{name}", "an object", value)
     return value
 
 
@@ -51,7 +51,7 @@ def text(parent: Object, name: str, path: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _wrong(f"{path}{name}", "text", value)
+        raise wrong(f"{path}{name}", "text", value)
     return value
 
 
@@ -84,7 +84,7 @@ def integer_of(value: object, path: str, low: int, high: int) -> int:
     elif (isinstance(value, float) and value.is_integer()) or (isinstance(value, str) and _DIGITS.fullmatch(value)):
         number = int(value)
     if number is None or not low <= number <= high:
-        raise _wrong(path, f"an integer from {low} to {high}", value)
+        raise wrong(path, f"an integer from {low} to {high}", value)
     return number
 
 
@@ -109,7 +109,7 @@ def any_value(value: Object, path: str, depth: int = 0) -> Any:
             return integer_of(inner, f"{path}{kind}", -(2**63), 2**63 - 1)
         if kind == "boolValue":
             if not isinstance(inner, bool):
-                raise _wrong(f"{path}{kind}", "true or false", inner)
+                raise wrong(f"{path}{kind}", "true or false", inner)
             return inner
         if kind == "doubleValue":
             return _double(inner, f"{path}{kind}")
@@ -131,10 +131,11 @@ def _double(value: object, path: str) -> float | str:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _wrong(path, "a number", value)
+        raise wrong(path, "a number", value)
     return number
 
 
-def _wrong(path: str, wanted: str, value: object) -> BadRequest:
+def wrong(path: str, wanted: str, value: object) -> BadRequest:
+    """Return the error of a value that is not what is wanted at this path."""
     shown = "true" if value is True else "false" if value is False else repr(value)
     return BadRequest(f"{path} must be {wanted}, not {shown[:60]}", path)

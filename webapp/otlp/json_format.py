@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from signalbox.store.traces import LogRecord, Scope, SpanEvent, SpanLink, TraceSpan
-from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.json_density import check_density
+from signalbox.webapp.http.json_density import TooDense
 from signalbox.webapp.otlp.json_fields import (
     Object,
     any_value,
@@ -20,20 +20,18 @@ from signalbox.webapp.otlp.json_fields import (
     objects,
     text,
 )
+from signalbox.webapp.otlp.json_pieces import Parts, object_of, parts_in, parts_of, values_in
 from signalbox.webapp.otlp.received import Received, kind_of, resource_of, scope_of, status_of, without_zeros
-
-MAX_CONTAINERS = 800_000
-"""Maximum lists and objects in a request. Each attribute has two objects, in about 60 bytes."""
 
 
 def spans_in(body: bytes) -> Received:
     """Return the spans of an `ExportTraceServiceRequest`. Raises BadRequest."""
     received = Received()
-    for of_resource, path in objects(_decoded(body), "resourceSpans", ""):
+    for of_resource, path in parts_in(parts_of(body).resource_spans, "resourceSpans"):
         resource = _resource(of_resource, path)
-        for of_scope, scope_path in objects(of_resource, "scopeSpans", path):
+        for of_scope, scope_path in parts_in(of_resource.scope_spans, f"{path}scopeSpans"):
             scope = _scope(of_scope, scope_path)
-            for span, span_path in objects(of_scope, "spans", scope_path):
+            for span, span_path in _objects(received, of_scope.spans, f"{scope_path}spans", "span"):
                 received.add_span(_span(span, span_path, resource, scope))
     return received
 
@@ -41,36 +39,36 @@ def spans_in(body: bytes) -> Received:
 def records_in(body: bytes) -> Received:
     """Return the log records of an `ExportLogsServiceRequest`. Raises BadRequest."""
     received = Received()
-    for of_resource, path in objects(_decoded(body), "resourceLogs", ""):
+    for of_resource, path in parts_in(parts_of(body).resource_logs, "resourceLogs"):
         resource = _resource(of_resource, path)
-        for of_scope, scope_path in objects(of_resource, "scopeLogs", path):
+        for of_scope, scope_path in parts_in(of_resource.scope_logs, f"{path}scopeLogs"):
             scope = _scope(of_scope, scope_path)
-            for record, record_path in objects(of_scope, "logRecords", scope_path):
+            for record, record_path in _objects(
+                received, of_scope.log_records, f"{scope_path}logRecords", "log record"
+            ):
                 received.add_record(_record(record, record_path, resource, scope))
     return received
 
 
-def _decoded(body: bytes) -> Object:
-    if not body:
-        raise BadRequest("the body must be a JSON object; it is empty")
-    check_density(body, MAX_CONTAINERS)
-    try:
-        found: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not valid JSON: {error}") from None
-    except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
-    if not isinstance(found, dict):
-        raise BadRequest(f"the body must be a JSON object, not {type(found).__name__}")
-    return found
+def _objects(received: Received, value: msgspec.Raw, path: str, what: str) -> Iterator[tuple[Object, str]]:
+    """Yield the spans or log records in a list, without those that have too many fields."""
+    values = values_in(value, path)
+    received.expect(len(values))
+    for place, one in enumerate(values):
+        where = f"{path}[{place}]"
+        try:
+            yield object_of(one, where), f"{where}."
+        except TooDense:
+            received.reject_dense(what)
 
 
-def _resource(parent: Object, path: str) -> dict[str, Any]:
-    return resource_of(attributes(object_in(parent, "resource", path), "attributes", f"{path}resource."))
+def _resource(parent: Parts, path: str) -> dict[str, Any]:
+    resource = object_of(parent.resource, f"{path}resource", optional=True)
+    return resource_of(attributes(resource, "attributes", f"{path}resource."))
 
 
-def _scope(parent: Object, path: str) -> Scope:
-    scope, inside = object_in(parent, "scope", path), f"{path}scope."
+def _scope(parent: Parts, path: str) -> Scope:
+    scope, inside = object_of(parent.scope, f"{path}scope", optional=True), f"{path}scope."
     return scope_of(text(scope, "name", inside), text(scope, "version", inside))
 
 

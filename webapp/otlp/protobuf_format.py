@@ -9,8 +9,16 @@ from typing import Any
 from signalbox.store.traces import LogRecord, Scope, SpanEvent, SpanLink, TraceSpan
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import ExtraMissing
-from signalbox.webapp.otlp.protobuf_pieces import MAX_FIELDS_OF_ONE, RECORD, RESOURCE, SCOPE, SPAN, RequestPieces, Shape
-from signalbox.webapp.otlp.received import Received, kind_of, resource_of, scope_of, status_of, without_zeros
+from signalbox.webapp.otlp.protobuf_pieces import RECORD, RESOURCE, SCOPE, SPAN, RequestPieces, Shape
+from signalbox.webapp.otlp.received import (
+    MAX_FIELDS_OF_ONE,
+    Received,
+    kind_of,
+    resource_of,
+    scope_of,
+    status_of,
+    without_zeros,
+)
 
 
 class ProtobufMissing(ExtraMissing):
@@ -66,10 +74,11 @@ def _messages(
             found = _checked(pieces, pieces.joined(of_scope, 1), SCOPE, InstrumentationScope)
             scope = scope_of(found.name, found.version)
             for message in pieces.inside(of_scope, 2):
+                received.expect()
                 if pieces.is_bounded(message, shape):
                     yield message, resource, scope
                 else:
-                    received.reject(f"a {what} may have at most {MAX_FIELDS_OF_ONE:,} fields, with those in it")
+                    received.reject_dense(what)
 
 
 def _checked(pieces: RequestPieces, message: memoryview, shape: Shape, kind: Any) -> Any:

@@ -10,15 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.otlp.received import MAX_FIELDS_OF_ONE, SMALL
 
 MAX_FIELDS = 800_000
 """Fields of a request down to its spans or log records."""
-
-MAX_FIELDS_OF_ONE = 100_000
-"""Fields of one span, log record, resource or scope, with those of its attributes, events and links."""
-
-SMALL = 64 * 1024
-"""Bytes of a message whose fields need not be counted."""
 
 Shape = Mapping[int, Any]
 """The fields of a message that are messages, by their numbers, each with its own shape."""

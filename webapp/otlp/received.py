@@ -11,6 +11,7 @@ import msgspec
 from signalbox.store.emitter.fit_payload import fitting_object, word
 from signalbox.store.traces import LogRecord, Scope, TraceSpan
 from signalbox.store.traces.values import SpanKind, StatusCode
+from signalbox.webapp.http.bad_request import BadRequest
 
 KINDS: tuple[SpanKind, ...] = ("internal", "internal", "server", "client", "producer", "consumer")
 """The span kinds by their numbers in the protocol. 0 is unspecified."""
@@ -23,17 +24,30 @@ MAX_REASONS = 3
 MAX_RESOURCE_BYTES = 4096
 """Bytes of a resource as JSON. A request has it once, but each of its spans is stored with a copy."""
 
+MAX_ITEMS = 20_000
+"""Spans or log records of one request. Collectors send 8,192 by default, and SDKs 512."""
+
+MAX_FIELDS_OF_ONE = 100_000
+"""Fields of one span, log record, resource or scope, with those of its attributes, events and links."""
+
+SMALL = 64 * 1024
+"""Bytes of a message whose fields need not be counted."""
+
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
 
 
 class Received(msgspec.Struct):
-    """What a request contains: `spans` and `records` that can be stored, and why `rejected` others cannot."""
+    """What a request contains: `spans` and `records` that can be stored, and why `rejected` others cannot.
+
+    `expected` is the number of spans or records that were found so far.
+    """
 
     spans: list[TraceSpan] = []
     records: list[LogRecord] = []
     rejected: int = 0
     reasons: list[str] = []
+    expected: int = 0
 
     @property
     def message(self) -> str:
@@ -45,6 +59,19 @@ class Received(msgspec.Struct):
         self.rejected += count
         if reason not in self.reasons and len(self.reasons) < MAX_REASONS:
             self.reasons.append(reason)
+
+    def expect(self, more: int = 1) -> None:
+        """Raise BadRequest if the request has too many spans or log records with `more` ones."""
+        self.expected += more
+        if self.expected > MAX_ITEMS:
+            raise BadRequest(
+                f"the request has more than {MAX_ITEMS:,} spans or log records: send several requests. Batch processors"
+                " of OpenTelemetry have a setting for it, such as OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+            )
+
+    def reject_dense(self, what: str) -> None:
+        """Reject a span or log record that has too many fields."""
+        self.reject(f"a {what} may have at most {MAX_FIELDS_OF_ONE:,} fields, with those in it")
 
     def add_span(self, span: TraceSpan) -> None:
         """Add a span if its ids are valid."""
