@@ -13,7 +13,8 @@ import pytest
 
 from signalbox.store import Conflict, InvalidEvent, open_store
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.agents import Agents, AgentUnavailable, agent_of, agent_runs
+from signalbox.store.state import Task
+from signalbox.webapp.agents import Agents, AgentUnavailable, adoption, agent_of, agent_runs
 from signalbox.webapp.process import detached_run
 from tests.support.agents import lines_of, project, wait_for_task, wait_until_ended
 from tests.support.log import cancel, wait_for_event
@@ -177,6 +178,38 @@ async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
     agents.resume()
     task = await wait_until_ended(store, "r1")
     assert (task.status, task.error) == ("failed", "the server stopped before the command was started")
+
+
+@pytest.mark.parametrize("is_same_process", [True, False])
+async def test_a_run_that_is_being_started_is_followed_by_its_own_process_alone(
+    store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch, is_same_process: bool
+) -> None:
+    searched = asyncio.Event()
+
+    async def search(unfinished: list[Task]) -> None:
+        await adopt(unfinished)
+        searched.set()
+
+    async def start_late(*given: Any) -> None:
+        for _ in range(3):
+            searched.clear()
+            await searched.wait()
+        await start_command(*given)
+
+    others = agents if is_same_process else Agents(store)
+    adopt, start_command = others._adopt, agents._start_command
+    monkeypatch.setattr(others, "_adopt", search)
+    monkeypatch.setattr(agents, "_start_command", start_late)
+    monkeypatch.setattr(adoption, "SCAN_SECONDS", 0.005)
+    monkeypatch.setattr(agent_runs, "START_SECONDS", 0.0)
+    # Another active run, so that each search finds one.
+    store.create_task("active", kind="agent", project_id=project(store, None, "other").project_id)
+    others.resume()
+    await agents.start(project(store, python("print('once')")), "r1")
+    assert (await wait_until_ended(store, "r1")).status == "done"
+    await agents.stop()
+    await others.stop()
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("signalbox-agent")] == []
 
 
 async def test_stopping_ends_all_agent_tasks_whatever_their_run_ids(store: SqliteStore, agents: Agents) -> None:

@@ -7,12 +7,14 @@ by the process that follows it. So the process that looks waits for the leases o
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from signalbox.store import Store, TaskQuery
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loop
 from signalbox.store.state import ACTIVE_STATUSES, Status, Task
+from signalbox.store.times import epoch_seconds
 
 KIND = "agent"
 UNFINISHED = (*ACTIVE_STATUSES, "interrupted")
@@ -22,6 +24,9 @@ LEASE = "signalbox:agents"
 
 SCAN_SECONDS = 5.0
 """Seconds between two searches."""
+
+OWN_SECONDS = 2.0
+"""Age in seconds below which a queued run belongs to the process that created it and takes its lease next."""
 
 
 def run_lease(store: Store, task: Task) -> Leadership:
@@ -57,8 +62,12 @@ class Adoption:
             await leadership.acquire(self._loop.record_success)
             # Also find the runs that were already interrupted because their process ended.
             found = [task async for task in self._runs(UNFINISHED)]
-        await self._adopt(found)
+        await self._adopt([task for task in found if not self._is_new(task)])
         self._statuses = ACTIVE_STATUSES
+
+    def _is_new(self, task: Task) -> bool:
+        age = time.time() + self._store.clock_offset - epoch_seconds(task.created_at)
+        return task.status == "queued" and 0 <= age < OWN_SECONDS
 
     async def _runs(self, statuses: tuple[Status, ...]) -> AsyncIterator[Task]:
         before: str | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -46,6 +46,7 @@ class Agents:
         self._loop = (loops or Loops()).loop("agents")
         self._health = AgentHealth()
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._starting: list[str] = []
 
     def resume(self) -> None:
         """Follow, in the background, the active runs whose process has ended, now and whenever one ends."""
@@ -74,20 +75,22 @@ class Agents:
         chosen = agent.chosen(command) if isinstance(agent, CommandAgent) else agent
         await self._health.check(chosen)
         command_line = None if isinstance(chosen, UpstreamAgent) else readable_command(chosen.argv)
-        task, new = await self._store.acreate_task(
-            run_id or new_id(),
-            title=title or f"{project.name}: {command or KIND}",
-            kind=KIND,
-            metadata={"agent": "command", "command": command_line} if command_line else {"agent": "upstream"},
-            project_id=project.project_id,
-            alone=True,
-        )
-        if not new:
-            return _checked_task(task, project, run_id), False
-        if isinstance(chosen, UpstreamAgent):
-            self._start_job(task.task_id, self._relay(task, chosen))
-        else:
-            await self._start_command(task, chosen)
+        new_run = run_id or new_id()
+        with self._own(new_run):
+            task, new = await self._store.acreate_task(
+                new_run,
+                title=title or f"{project.name}: {command or KIND}",
+                kind=KIND,
+                metadata={"agent": "command", "command": command_line} if command_line else {"agent": "upstream"},
+                project_id=project.project_id,
+                alone=True,
+            )
+            if not new:
+                return _checked_task(task, project, run_id), False
+            if isinstance(chosen, UpstreamAgent):
+                self._start_job(task.task_id, self._relay(task, chosen))
+            else:
+                await self._start_command(task, chosen)
         return task, True
 
     async def active_run(self, project: Project) -> Task | None:
@@ -126,6 +129,15 @@ class Agents:
                 async with self._store.glance() as view:
                     return await view.task(run_id)
         return await self.active_run(project)
+
+    @contextmanager
+    def _own(self, run_id: str) -> Iterator[None]:
+        """Keep the adoption in this process away from a run that is being created."""
+        self._starting.append(run_id)
+        try:
+            yield
+        finally:
+            self._starting.remove(run_id)
 
     def _start_job(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._run_job(name, work), name=f"signalbox-agent-{name}")
@@ -179,6 +191,8 @@ class Agents:
             # While this process holds the lease, no other one concludes that the command was never started.
             lease = await holding.enter_async_context(run_lease(self._store, task))
             await lease.acquire()
+            if not await self._is_queued(task):
+                raise AgentUnavailable("the run was ended before its command could be started")
             try:
                 exit_code = await commands.start(command, self._store, task)
             except AgentUnavailable as error:
@@ -205,7 +219,7 @@ class Agents:
         """Follow these runs when their processes have ended."""
         agents = await self._agents_of_projects()
         for task in unfinished:
-            if task.task_id in self._jobs:
+            if task.task_id in self._jobs or task.task_id in self._starting:
                 continue
             agent = agents.get(task.project_id)
             if task.metadata.get("agent") == "upstream" and isinstance(agent, UpstreamAgent):
