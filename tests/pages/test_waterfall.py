@@ -11,6 +11,7 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.store.contract import TaskRecord
 from signalbox.store.events import Event
+from signalbox.store.times import timestamp
 from signalbox.webapp.drawing import ids
 from tests.support.dom import Node, parse
 from tests.support.server import Server
@@ -31,14 +32,16 @@ def elements_with_class(node: Node, name: str) -> list[Node]:
 
 
 def emit_paused_run(server: Server, task: str) -> None:
-    """Emit a run that works for 0.1 s, pauses for 0.5 s, and works again."""
-    server.emit(task, NewEvent(event_type="runner_spawn", span_id="main"), item("start", "a", work_item_id="first"))
-    time.sleep(0.1)
-    server.emit(task, item("complete", "a"))
-    time.sleep(0.5)
-    server.emit(task, item("start", "b", work_item_id="second"))
-    time.sleep(0.1)
-    server.emit(task, item("failed", "b", message="broken"), item("start", "c", "b", work_item_id="below"))
+    """Emit a run that worked for 0.1 s, paused for 0.5 s, and worked again until now."""
+    began = time.time() - 0.7
+
+    def emit(seconds: float, *events: NewEvent) -> None:
+        server.emit(task, *(msgspec.structs.replace(event, occurred_at=timestamp(began + seconds)) for event in events))
+
+    emit(0.0, NewEvent(event_type="runner_spawn", span_id="main"), item("start", "a", work_item_id="first"))
+    emit(0.1, item("complete", "a"))
+    emit(0.6, item("start", "b", work_item_id="second"))
+    emit(0.7, item("failed", "b", message="broken"), item("start", "c", "b", work_item_id="below"))
 
 
 def test_each_span_is_a_bar_that_links_to_its_page(server: Server) -> None:
