@@ -90,4 +90,4 @@ async def content(task_id: str, seq: int) -> Response:
     async with store().read() as view:
         artifact = await artifact_of(view, task_id, seq)
         stored = await view.has_content(task_id, artifact.sha256)
-    return artifact_response(store(), task_id, artifact, stored, download=True)
+    return await artifact_response(store(), task_id, artifact, stored, download=True)

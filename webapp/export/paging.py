@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from signalbox.store import Event, Reading, Store
+from signalbox.store import Event, Reading, Store, StoreDamaged
 from signalbox.store.contract.reading.links import StoredLink
 from signalbox.store.identity import check_identity
 from signalbox.store.span_pages import span_page
@@ -50,7 +50,7 @@ async def _pages(store: Store, task: Task, *, with_links: bool) -> AsyncIterator
             page = await view.events(task_id, after, min(step, last_seq - after))
             links = await view.links(task_id, after, page[-1].seq) if with_links and page else {}
         if not page:
-            return
+            raise StoreDamaged(f"events of {task_id} after #{after} are missing")
         yield LinkedPage(page, links)
         after = page[-1].seq
         size = sum(memoryview(event.payload_json).nbytes for event in page)

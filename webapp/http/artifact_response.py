@@ -10,6 +10,7 @@ from quart import Response
 from signalbox.store import NotFound, Store, StoreDamaged
 from signalbox.store.artifacts import UNKNOWN_TYPE, ArtifactContent
 from signalbox.store.state import Artifact
+from signalbox.webapp.http.begun import begun
 
 SAFE_POLICY = "default-src 'none'; sandbox"
 """For content that is shown alone: no scripts, no requests, no access to the site."""
@@ -22,14 +23,17 @@ HTML_POLICY = (
 _INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"})
 
 
-def artifact_response(store: Store, task_id: str, artifact: Artifact, stored: bool, *, download: bool) -> Response:
+async def artifact_response(
+    store: Store, task_id: str, artifact: Artifact, stored: bool, *, download: bool
+) -> Response:
     """Return the content, piece by piece. Without `download`, types that a browser shows safely are shown.
 
     Raises NotFound if the content is not `stored`.
     """
     if not stored:
         raise NotFound(f"the content of {artifact.name} is not in this store: it belongs to an imported log")
-    response = Response(_pieces(store, task_id, artifact), content_type=UNKNOWN_TYPE if download else _type(artifact))
+    pieces = await begun(_pieces(store, task_id, artifact))
+    response = Response(pieces, content_type=UNKNOWN_TYPE if download else _type(artifact))
     response.timeout = None
     headers = response.headers
     headers["Content-Length"] = str(artifact.size)

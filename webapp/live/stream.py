@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from quart import Quart, Request, Response, Websocket, request
 from quart.asgi import ASGIHTTPConnection, ASGIWebsocketConnection
 
+from signalbox.store import StoreError
 from signalbox.webapp.auth.guard import ticket
 from signalbox.webapp.http.body_limits import BoundedBody, BoundedRequest
 from signalbox.webapp.http.well_formed import complaint_about, refuse
@@ -19,6 +21,8 @@ from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding
+
+log = structlog.get_logger("signalbox.live")
 
 FINAL_WRITE_TIMEOUT_S = 1.5
 """Seconds for writing the final bytes of a stream. After that the connection is closed without them."""
@@ -161,7 +165,11 @@ class StreamingConnection(CheckedConnection, ASGIHTTPConnection):
             await response.serve(self.scope, send)
             return
         if not isinstance(response, StreamResponse):
-            await super()._send_response(send, response)
+            try:
+                await super()._send_response(send, response)
+            except StoreError as error:
+                # Its end is missing, so the server closes the connection: no client may take the response for whole.
+                log.error("a response was cut off", path=self.scope["path"], error=str(error))
             return
         hub: Hub = self.app.extensions["hub"]
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers]

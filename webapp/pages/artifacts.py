@@ -61,4 +61,4 @@ async def raw(task_id: str, seq: int) -> Response:
     async with store().read() as view:
         artifact = await artifact_of(view, task_id, seq)
         stored = await view.has_content(task_id, artifact.sha256)
-    return artifact_response(store(), task_id, artifact, stored, download=flag_parameter("download"))
+    return await artifact_response(store(), task_id, artifact, stored, download=flag_parameter("download"))

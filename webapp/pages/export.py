@@ -19,6 +19,7 @@ from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
 from signalbox.webapp.export.paging import LinkedPage, event_pages, linked_pages, span_pages
 from signalbox.webapp.export.raw import raw_details, raw_line
+from signalbox.webapp.http.begun import begun
 from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.views.heads import all_heads
 from signalbox.webapp.views.run_report import redacted, run_report
@@ -57,7 +58,7 @@ class NdjsonParameters(ExportParameters, frozen=True, kw_only=True):
 @endpoint("Read the log as plain text, one line per event, or all values with `full=1`.", media_type=TEXT)
 async def raw(task_id: str, query: RawParameters) -> Response:
     task, ansi, heartbeats = await _task(task_id), query.ansi, query.heartbeats
-    pages, redaction = event_pages(store(), task), _redaction()
+    pages, redaction = await begun(event_pages(store(), task)), _redaction()
 
     def lines(page: list[Event]) -> str:
         if not query.full:
@@ -82,7 +83,7 @@ async def events(task_id: str, query: NdjsonParameters) -> Response:
     async with store().read() as view:
         task = await view.task(task_id)
         claims, heads = await view.log_claims(task_id), await all_heads(view, task_id)
-    pages = linked_pages(store(), task)
+    pages = await begun(linked_pages(store(), task))
 
     def lines(page: LinkedPage) -> bytes:
         shown = [redaction.event(event) for event in page.events] if redaction else None
@@ -102,7 +103,7 @@ async def events(task_id: str, query: NdjsonParameters) -> Response:
 @needs("read")
 @endpoint("Export the spans of a task as CSV.", media_type=CSV)
 async def spans(task_id: str, query: ExportParameters) -> Response:
-    redaction, pages = _redaction(), span_pages(store(), await _task(task_id))
+    redaction, pages = _redaction(), await begun(span_pages(store(), await _task(task_id)))
 
     def rows(page: list[Span]) -> bytes:
         return spans_csv.span_rows([redaction.struct(span) for span in page]).encode()
