@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
 
 from e2e.browser import launch
+from e2e.kept_profile import OPTIONS, KeptProfile
 from e2e.stream_page import FOLLOW
 from e2e.stream_stub import StubServer, running
 from e2e.visitor import Visitor
@@ -51,14 +52,12 @@ def expect_console() -> list[str]:
 
 
 @pytest.fixture
-def new_context(browser: Browser, expect_console: list[str]) -> Iterator[Callable[..., BrowserContext]]:
-    """Return a function that opens a new browser profile: `new_context(java_script_enabled=False)`.
+def watch_errors(expect_console: list[str]) -> Iterator[Callable[[BrowserContext], None]]:
+    """Return a function that watches the pages of a context.
 
-    It takes Playwright's options. Pages show no animation by default, because drawing it costs a tenth of a core per
-    page. All contexts are closed at the end of the test. The test fails if a page threw or logged an error that
-    matches no pattern of `expect_console`.
+    The test fails if a page threw or logged an error that matches no pattern of `expect_console`.
     """
-    contexts: list[BrowserContext] = []
+    watched: list[BrowserContext] = []
     errors: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
@@ -68,26 +67,59 @@ def new_context(browser: Browser, expect_console: list[str]) -> Iterator[Callabl
     def on_page_error(error: WebError) -> None:
         errors.append(error.error.stack or error.error.message)
 
-    def open_context(**options: object) -> BrowserContext:
-        context = browser.new_context(**{"reduced_motion": "reduce", **options})  # type: ignore[arg-type]
+    def watch(context: BrowserContext) -> None:
         context.set_default_timeout(TIMEOUT_MS)
         context.on("console", on_console)
         context.on("weberror", on_page_error)
-        contexts.append(context)
-        return context
+        watched.append(context)
 
-    yield open_context
+    yield watch
 
-    for context in contexts:
-        context.close()
+    for context in watched:
+        context.remove_listener("console", on_console)
+        context.remove_listener("weberror", on_page_error)
     unexpected = [e for e in errors if not any(re.search(pattern, e) for pattern in expect_console)]
     if unexpected:
         pytest.fail("The pages reported errors:\n" + "\n".join(unexpected), pytrace=False)
 
 
 @pytest.fixture
-def context(new_context: Callable[..., BrowserContext]) -> BrowserContext:
-    return new_context()
+def new_context(
+    browser: Browser, watch_errors: Callable[[BrowserContext], None]
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a function that opens a new browser profile: `new_context(java_script_enabled=False)`.
+
+    It takes Playwright's options. All contexts are closed at the end of the test.
+    """
+    contexts: list[BrowserContext] = []
+
+    def open_context(**options: object) -> BrowserContext:
+        contexts.append(browser.new_context(**{**OPTIONS, **options}))  # type: ignore[arg-type]
+        watch_errors(contexts[-1])
+        return contexts[-1]
+
+    yield open_context
+
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def kept_profile(browser: Browser) -> KeptProfile:
+    return KeptProfile(browser)
+
+
+@pytest.fixture
+def context(request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """Return the profile that tests use one after the other, empty, or a new one for a test marked `own_profile`."""
+    if request.node.get_closest_marker("own_profile"):
+        open_context: Callable[..., BrowserContext] = request.getfixturevalue("new_context")
+        yield open_context()
+        return
+    kept: KeptProfile = request.getfixturevalue("kept_profile")
+    request.getfixturevalue("watch_errors")(kept.context)
+    yield kept.context
+    kept.clean()
 
 
 @pytest.fixture

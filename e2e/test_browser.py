@@ -1,8 +1,11 @@
-"""Test the fixtures: an error in a page fails the test."""
+"""Test the fixtures: an error in a page fails the test, and nothing remains from one test to the next."""
 
 from pathlib import Path
 
 import pytest
+
+from e2e.kept_profile import KeptProfile
+from tests.support.server import Server
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
@@ -32,3 +35,25 @@ def test_an_error_in_a_page_fails_the_test_unless_expected(
             page.set_content(BREAKS)
     """)
     pytester.runpytest_subprocess("-p", "e2e.conftest").assert_outcomes(passed=4, errors=2)
+
+
+def test_the_kept_profile_is_empty_for_each_test(shared_server: Server, kept_profile: KeptProfile) -> None:
+    context, address = kept_profile.context, f"{shared_server.url}/help"
+    left = "[document.cookie, localStorage.length, document.documentElement.dataset.theme ?? '', innerWidth]"
+    try:
+        page = context.new_page()
+        page.goto(address)
+        clean = page.evaluate(left)
+        page.set_viewport_size({"width": 500, "height": 500})
+        context.route("**/*", lambda route: route.abort())
+        page.evaluate("document.cookie = 'a=b; path=/'; localStorage.theme = 'dark'")
+        assert page.evaluate(left) != clean
+    finally:
+        kept_profile.clean()
+    assert len(context.pages) == 1
+    page = context.new_page()
+    try:
+        page.goto(address)
+        assert page.evaluate(left) == clean
+    finally:
+        kept_profile.clean()

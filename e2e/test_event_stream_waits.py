@@ -138,6 +138,7 @@ def test_a_fetch_that_ignores_its_abort_signal_is_abandoned(
     assert stats(page)["errors"] == 1
 
 
+@pytest.mark.own_profile
 def test_going_offline_is_shown_at_once_and_online_reconnects_at_once(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.browser import PHONE
@@ -103,6 +104,7 @@ def test_a_wrong_value_is_named_beside_its_field_and_everything_typed_is_kept(
         assert answer["reason"] == "holidays"
 
 
+@pytest.mark.own_profile
 def test_a_form_that_cannot_be_sent_stays_and_says_so(
     server: Server, page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:

@@ -163,6 +163,7 @@ def test_a_first_connect_that_fails_is_retried(server: Server, page: Page, expec
     expect(page.locator("body")).not_to_contain_text("Gateway")
 
 
+@pytest.mark.own_profile
 def test_offline_is_shown_at_once_and_clocks_stop(
     server: Server, page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:

@@ -38,6 +38,7 @@ def heavy_run(shared_server: Server) -> Server:
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.own_profile
 def test_a_cold_page_needs_few_requests_bytes_and_little_memory(heavy_run: Server, page: Page, path: str) -> None:
     requests: set[str] = set()
     received: dict[str, int] = {}
@@ -58,6 +59,7 @@ def test_a_cold_page_needs_few_requests_bytes_and_little_memory(heavy_run: Serve
     assert heap_bytes(page) < MAX_HEAP_BYTES
 
 
+@pytest.mark.own_profile
 def test_rows_are_visible_before_any_module_has_loaded(heavy_run: Server, page: Page) -> None:
     page.route(re.compile(r"/static/(js/page|vendor/htmx)\.js"), lambda route: None)
     page.goto(heavy_run.url + TASK, wait_until="commit")
