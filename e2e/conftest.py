@@ -6,7 +6,7 @@ page to the end of the session, so nothing on this thread may start another (`as
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.support.server import Server
 
 HERE = Path(__file__).parent
 TIMEOUT_MS = 10_000
+FAILED = pytest.StashKey[bool]()
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -35,6 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here[item.path] and inspect.iscoroutinefunction(getattr(item, "function", None)):
             raise pytest.UsageError(f"{item.nodeid}: a browser test is a plain function, see e2e/conftest.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the fixtures know that their test has failed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +129,10 @@ def context(request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     kept: KeptProfile = request.getfixturevalue("kept_profile")
     request.getfixturevalue("watch_errors")(kept.context)
     yield kept.context
-    kept.clean()
+    if request.node.stash.get(FAILED, False):
+        kept.replace()
+    else:
+        kept.clean()
 
 
 @pytest.fixture

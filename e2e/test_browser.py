@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from e2e.kept_profile import KeptProfile
 from tests.support.server import Server
@@ -57,3 +58,48 @@ def test_the_kept_profile_is_empty_for_each_test(shared_server: Server, kept_pro
         assert page.evaluate(left) == clean
     finally:
         kept_profile.clean()
+
+
+def test_what_would_last_until_the_next_test_is_refused(kept_profile: KeptProfile) -> None:
+    page = kept_profile.context.new_page()
+    try:
+        for change in (lambda: page.context.set_offline(True), page.clock.install):
+            with pytest.raises(AssertionError, match="own_profile"):
+                change()
+    finally:
+        kept_profile.clean()
+
+
+def test_a_failed_test_leaves_the_next_one_a_new_profile(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    pytester.makepyfile("""
+        import pytest
+        from unittest.mock import Mock
+
+        @pytest.fixture(scope="session")
+        def kept_profile():
+            return Mock()
+
+        @pytest.mark.parametrize("passes", [True, False, True])
+        def test_a_profile(context, passes):
+            assert passes
+
+        def test_what_became_of_it(kept_profile):
+            calls = [name for name, *_ in kept_profile.method_calls if not name.startswith("context.")]
+            assert calls == ["clean", "replace", "clean"]
+    """)
+    pytester.runpytest_subprocess("-p", "e2e.conftest").assert_outcomes(passed=3, failed=1)
+
+
+def test_a_replaced_profile_is_another_one(browser: Browser) -> None:
+    profile = KeptProfile(browser)
+    try:
+        before = profile.context
+        before.new_page()
+        profile.replace()
+        assert profile.context is not before
+        assert len(profile.context.pages) == 1
+    finally:
+        profile.close()

@@ -35,6 +35,7 @@ def test_each_state_has_its_own_class_mark_and_word(page: Page, status: Locator)
     assert len({mark for mark, _ in seen}) == len({text for _, text in seen}) == 5
 
 
+@pytest.mark.own_profile
 def test_the_countdown_is_not_announced_to_screen_readers(page: Page, status: Locator) -> None:
     page.clock.install()
     set_state(page, "reconnecting", reconnectAttempt=3, reconnectDelay=5000, message="offline")

@@ -34,6 +34,7 @@ def test_a_wait_that_is_too_long_for_a_timer_is_not_shortened(
     assert len(stub.streams()) == 1
 
 
+@pytest.mark.own_profile
 def test_waits_are_1_2_4_8_16_and_30_seconds(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     page.clock.install()
     stub.plans.extend(Plan(status=502) for _ in range(7))
