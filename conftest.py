@@ -20,6 +20,7 @@ from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
 from tests.support.constants import Constants, changed, constants
 from tests.support.kept_compilations import keep_compilations
+from tests.support.kept_tls_context import keep_tls_context
 from tests.support.paths import ROOT
 from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
@@ -36,6 +37,7 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="signalbox-state-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 keep_compilations()
+keep_tls_context()
 use_copied_schema()
 use_quick_hashes()
 
