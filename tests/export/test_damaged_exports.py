@@ -17,13 +17,13 @@ from tests.support.waiting import wait_until
 ARTIFACT_BYTES = 700_000
 
 
-def in_cold_storage(server: Server, task_id: str) -> Path:
-    """Add a task with a long log and an artifact of two pieces, move it to cold storage, and return its file."""
+def in_cold_storage(server: Server, task_id: str, lines: int = 40) -> Path:
+    """Move a task with `lines` of 2 KB and an artifact of two pieces to cold storage, and return its file."""
     noise = random.Random(1)
-    lines = [NewEvent(event_type="log", payload={"message": noise.randbytes(1000).hex()}) for _ in range(1500)]
-    server.store.append(task_id, [NewEvent(event_type="runner_spawn", span_id="main", payload={}), *lines])
+    log = [NewEvent(event_type="log", payload={"message": noise.randbytes(1000).hex()}) for _ in range(lines)]
+    server.store.append(task_id, [NewEvent(event_type="runner_spawn", span_id="main", payload={}), *log])
     artifact = f"{server.url}/api/tasks/{task_id}/artifacts?name=noise.bin"
-    assert httpx.post(artifact, content=noise.randbytes(ARTIFACT_BYTES)).json()["seq"] == 1502
+    assert httpx.post(artifact, content=noise.randbytes(ARTIFACT_BYTES)).json()["seq"] == lines + 2
     server.store.append(task_id, [NewEvent(event_type="status", payload={"status": "done"})])
     folder = server.path.with_name(f"{server.path.name}.cold")
     before = set(folder.glob("*.cold"))
@@ -57,16 +57,16 @@ def test_exports_of_a_task_whose_file_is_damaged(server: Server) -> None:
             damage(file, 0.001)
         pages = [f"/tasks/{how}/{page}" for page in ("raw", "raw?full=1", "export.ndjson")]
         if how != "begin":
-            pages += [f"/tasks/{how}/{page}" for page in ("spans.csv", "artifacts/1502/raw")]
-            pages += [f"/api/tasks/{how}/artifacts/1502/content"]
+            pages += [f"/tasks/{how}/{page}" for page in ("spans.csv", "artifacts/42/raw")]
+            pages += [f"/api/tasks/{how}/artifacts/42/content"]
         for path in pages:
             refused = httpx.get(f"{server.url}{path}", headers={"Accept": "application/json"})
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "cold_file_damaged"), path
             assert "in cold storage" in refused.json()["error"]["message"]
-    damage(in_cold_storage(server, "middle"), 0.3)
+    damage(in_cold_storage(server, "middle", 1000), 0.3)
     for page in ("raw", "export.ndjson"):
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
             httpx.get(f"{server.url}/tasks/middle/{page}")
-    whole = httpx.get(f"{server.url}/tasks/middle/artifacts/1502/raw")
+    whole = httpx.get(f"{server.url}/tasks/middle/artifacts/1002/raw")
     assert (whole.status_code, len(whole.content)) == (200, ARTIFACT_BYTES)
     wait_until(lambda: server.log.count("a response was cut off") == 2)
