@@ -50,6 +50,7 @@ def mcp(port: int | None, store: str | None, server: str | None, token: str | No
 async def _serve_stdio(chosen: Target) -> int:
     from mcp.server.stdio import stdio_server
 
+    from signalbox.webapp.mcp.malformed import answering_malformed
     from signalbox.webapp.mcp.protocol import mcp_server
 
     app = StoreApp(chosen, one_caller=True)
@@ -58,7 +59,8 @@ async def _serve_stdio(chosen: Target) -> int:
         if chosen.server is None:
             app.prepare()
         try:
-            await server.run(read, write, server.create_initialization_options())
+            async with answering_malformed(read, write) as messages:
+                await server.run(messages, write, server.create_initialization_options())
         finally:
             await app.close()
     return 0

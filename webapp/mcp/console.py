@@ -17,6 +17,12 @@ T = TypeVar("T")
 NO_HEADERS: Mapping[str, str] = {}
 ReportProgress = Callable[[float, float, str], Awaitable[None]]
 
+CONNECT_S = 10.0
+"""Seconds in which the server must accept a connection."""
+
+ANSWER_S = 36.0
+"""Seconds in which it must answer, in addition to those that it is asked to wait. It takes 35 s itself at most."""
+
 ADVICE = {
     401: "give a token: `signalbox mcp --token …`, SIGNALBOX_TOKEN, or the header Authorization",
     403: "this token does not have the right; its owner must ask for one",
@@ -48,7 +54,8 @@ class Console:
     async def get(self, path: str, kind: type[T], /, **parameters: Any) -> T:
         """Send a GET, without the parameters that are None or empty, and return the response as `kind`."""
         given = {name: value for name, value in parameters.items() if value is not None and value not in ("", [])}
-        return self._decoded(await self._send("GET", path, params=given), kind)
+        # `timeout` is how long the server is asked to wait for something.
+        return self._decoded(await self._send("GET", path, wait=given.get("timeout", 0), params=given), kind)
 
     async def post(self, path: str, kind: type[T], /, body: dict[str, Any], identity: str | None = None) -> T:
         """Send a POST with the fields of `body` that are not None, and return the response as `kind`."""
@@ -63,9 +70,15 @@ class Console:
         fields = {name: value for name, value in body.items() if value is not None}
         return await self._send("POST", path, json=fields, params={"identity": identity} if identity else {})
 
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    async def _send(self, method: str, path: str, *, wait: float = 0, **options: Any) -> httpx.Response:
+        limits = httpx.Timeout(CONNECT_S, read=ANSWER_S + wait)
         try:
-            response = await self._client.request(method, path, headers=dict(self._headers), **options)
+            response = await self._client.request(method, path, headers=dict(self._headers), timeout=limits, **options)
+        except httpx.ReadTimeout:
+            raise ToolError(
+                f"the Signalbox at {self._client.base_url} accepted the request, but did not answer within"
+                f" {ANSWER_S + wait:.0f} s: it is stopped or overloaded; look at its log"
+            ) from None
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise ToolError(f"the Signalbox at {self._client.base_url} does not answer ({reason})") from error

@@ -21,7 +21,6 @@ def of_server(url: str, token: str | None, redaction: Redaction) -> MakeConsole:
     client = httpx.AsyncClient(
         base_url=url.rstrip("/"),
         headers={"Authorization": f"Bearer {token}"} if token else {},
-        timeout=httpx.Timeout(10, read=75),
         # A proxy from the environment cannot reach this machine's loopback address.
         trust_env=httpx.URL(url).host not in LOOPBACK,
     )
