@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from signalbox.store.backup.cold_files import check_files, cold_content
 from signalbox.store.backup.errors import BackupRefused, DamagedBackup
+from signalbox.store.backup.one_writer import only_writer
 from signalbox.store.errors import StoreDamaged
 from signalbox.store.sqlite.copies import new_file
 from signalbox.store.sqlite.doctor import examine
@@ -33,11 +34,14 @@ class BackupContent(NamedTuple):
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Yield the path of a file that becomes `path` at the end of the block. Raises BackupRefused if it cannot."""
+    """Yield the path of a file that becomes `path` at the end of the block. Raises BackupRefused if it cannot.
+
+    What an earlier process that was killed has left beside `path` is removed.
+    """
     if not path.parent.is_dir():
         raise BackupRefused(f"there is no directory {path.parent}")
     try:
-        with new_file(path) as unfinished:
+        with only_writer(path), new_file(path) as unfinished:
             yield unfinished
     except FileExistsError as error:
         raise BackupRefused(str(error)) from error

@@ -14,7 +14,6 @@ from signalbox.store.backup.cold_files import delete_files, name_places, unpack_
 from signalbox.store.backup.errors import BackupRefused
 from signalbox.store.backup.file import BackupContent, checked, written
 from signalbox.store.cold.moves.places import ColdPlaces, places_of
-from signalbox.store.events import new_id
 from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
@@ -80,7 +79,8 @@ def _restore_file(backup: Path, database: Path, replace: bool, places: ColdPlace
         # The lock shows that no program uses the database, and leaves its content in one file.
         with closing(open_side(f"sqlite:///{database}", target=True)):
             pass
-    staged = database.with_name(f".{database.name}.{new_id()}.restored")
+    staged = database.with_name(f".{database.name}.restored")
+    staged.unlink(missing_ok=True)  # A restore that was killed before it could rename the file has left it.
     with written(staged) as unfinished:
         _copy_with_new_epoch(backup, unfinished)
         unpack_files(unfinished, places)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from signalbox.store import NewEvent, open_store
+from signalbox.store.backup.file import written
 from tests.support.command import signalbox
 
 
@@ -31,3 +34,33 @@ def test_a_server_cannot_be_backed_up_from_outside(tmp_path: Path) -> None:
     assert refused.returncode != 0
     assert "a backup needs the database" in refused.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_next_backup_removes_what_a_killed_one_has_left(tmp_path: Path) -> None:
+    url, folder = f"sqlite:///{tmp_path}/store.db", tmp_path / "backups"
+    folder.mkdir()
+    with closing(open_store(url)) as store:
+        store.append("t", [NewEvent(event_type="log")])
+    create = "from signalbox.store.backup import create, create_backup; create._copy_file = lambda *_: os.kill(0, 9)"
+    program = (
+        f"import os, pathlib; os.setsid(); {create}; create_backup({url!r}, pathlib.Path({str(folder / 'a.db')!r}))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    left = sorted(path.suffix for path in folder.iterdir())
+    assert left == [".unfinished", ".unfinished-lock"]
+    (folder / ".b.db.01M8GHH9JCEZCMP1H454C1A8M5.unfinished").touch()
+    made = signalbox("backup", "create", str(folder / "a.db"), "--store", url)
+    assert made.returncode == 0, made.stderr
+    assert sorted(path.name for path in folder.iterdir()) == [".b.db.01M8GHH9JCEZCMP1H454C1A8M5.unfinished", "a.db"]
+
+
+def test_two_processes_do_not_write_one_backup(tmp_path: Path) -> None:
+    url, file = f"sqlite:///{tmp_path}/store.db", tmp_path / "a.db"
+    with closing(open_store(url)) as store:
+        store.append("t", [NewEvent(event_type="log")])
+    with written(file) as unfinished:
+        unfinished.write_bytes(b"x")
+        refused = signalbox("backup", "create", str(file), "--store", url)
+        assert refused.returncode == 1
+        assert f"another process writes {file} now" in refused.stderr
+    assert file.read_bytes() == b"x"

@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
 
+from signalbox.store import NewEvent, open_store
 from tests.support.command import signalbox
 from tests.support.paths import ROOT
 from tests.support.reporting import environment, events_in, tasks_in
@@ -140,3 +142,21 @@ def test_the_documented_steps_of_ci_report_to_a_server(start_server: Callable[..
     }
     assert tasks["tests 12"]["tags"] == {"branch": "main", "commit": "3fa9c1e"}
     assert tasks["tests 12"]["links"] == {"job": "https://github.com/ada/shop/actions/runs/99"}
+
+
+async def test_tests_are_not_added_to_a_task_of_another_kind(tmp_path: Path, url: str) -> None:
+    (tmp_path / "orders.xml").write_text(GRADLE)
+    with closing(open_store(url)) as store:
+        store.create_task("deploy-7", kind="deployment")
+        store.create_task("plain")
+        store.append("deploy-7", [NewEvent(event_type="log", payload={"message": "x"})])
+    for task_id, words in (("deploy-7", "of the kind deployment"), ("plain", "without a kind")):
+        refused = signalbox("import", "junit", str(tmp_path / "orders.xml"), "--as", task_id, "--store", url)
+        assert refused.returncode == 1
+        assert f"there is a task {task_id} {words} already" in refused.stderr
+        assert "choose another id with --as" in refused.stderr
+    assert [task.latest_seq for task in await tasks_in(url)] == [0, 1]
+    done = signalbox(
+        *("import", "junit", str(tmp_path / "orders.xml"), "--as", "deploy-7", "--kind", "deployment", "--store", url)
+    )
+    assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from signalbox.store import InvalidEvent
+from signalbox.store import Conflict, InvalidEvent
 from signalbox.store.redaction.writes import write_redaction_of_environment
 from signalbox.webapp.cli.labels import LabelOptions, label_options
 from signalbox.webapp.cli.target import check_project, project_option, target, target_options
@@ -67,6 +67,12 @@ def junit(
             project_id=project,
         )
         check_project(made, project)
+        if made.kind != kind:
+            of_kind = f"of the kind {made.kind}" if made.kind else "without a kind"
+            raise Conflict(
+                f"there is a task {made.task_id} {of_kind} already, and tests would be added to its log: choose another"
+                " id with --as, or give its kind with --kind"
+            )
         for start in range(0, len(events), BATCH):
             stored = log.append(made.task_id, events[start : start + BATCH], identity=made.identity or None)
     finally:
