@@ -27,6 +27,7 @@ from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
 from signalbox.store.sqlite import database
 from signalbox.webapp.app import create_app
+from signalbox.webapp.retention.steady_clock import SteadyClock
 from signalbox.webapp.retention.worker import RetentionWorker
 from signalbox.webapp.settings import Settings
 
@@ -154,7 +155,9 @@ async def _live(
     store: Store, url: str, clock: MovedClock, year: Year, runs: int, events: int, days: int, keep: float
 ) -> None:
     path = url.removeprefix("sqlite:///")
-    worker = RetentionWorker(store, RetentionFile(delete_after=keep), Loops(), clock=lambda: clock.time)
+    worker = RetentionWorker(
+        store, RetentionFile(delete_after=keep), Loops(), clock=SteadyClock(lambda: clock.time, patience=timedelta(0))
+    )
     await worker.stop()
     start, added, task_id = clock.time, 0, ""
     with Writer(store, "writer", year.quiet, year):

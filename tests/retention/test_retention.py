@@ -17,6 +17,7 @@ from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import Growth, SpaceSample, days_until_full, growth
 from signalbox.store.sqlite.free_pages import PAGES_PER_STEP
+from signalbox.webapp.retention.steady_clock import SteadyClock
 from signalbox.webapp.retention.worker import RetentionWorker
 
 DONE = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
@@ -33,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 async def worker(store: Store, rules: str = "", *, days: float = 0, **settings: Any) -> AsyncIterator[RetentionWorker]:
     """A worker whose clock is some days ahead, which runs only when the test says so."""
     file = RetentionFile(rules, **settings)
-    made = RetentionWorker(store, file, Loops(), clock=lambda: datetime.now(UTC) + timedelta(days=days))
+    made = RetentionWorker(store, file, Loops(), clock=SteadyClock(lambda: datetime.now(UTC) + timedelta(days=days)))
     try:
         yield made
     finally:
@@ -218,3 +219,53 @@ def test_the_growth_needs_samples_of_several_days() -> None:
     assert days_until_full(found, 1000) == pytest.approx(10)
     assert days_until_full(growth(samples(3, 2, 1)), 1000) is None
     assert days_until_full(None, 1000) is None
+
+
+class Machine:
+    """A machine whose wall clock can be set."""
+
+    def __init__(self) -> None:
+        self.running, self.offset = 0.0, timedelta(0)
+
+    def monotonic(self) -> float:
+        return self.running
+
+    def time(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.running) + self.offset
+
+
+async def test_a_clock_that_steps_forward_by_a_year_deletes_nothing_before_it_stayed_there(store: Store) -> None:
+    ended(store, "a")
+    machine = Machine()
+    rules = RetentionFile("", delete_after=90)
+    made = RetentionWorker(store, rules, Loops(), clock=SteadyClock(machine.time, machine.monotonic))
+    try:
+        await made.run_pass()
+        machine.offset = timedelta(days=365)
+        for _ in range(3):
+            machine.running += 60
+            await made.run_pass()
+        assert [problem.code for problem in made.problems()] == ["retention_clock_stepped"]
+        assert "stepped forward by 8,760.0 h; nothing is deleted" in made.problems()[0].message
+        machine.offset = timedelta(0)
+        await made.run_pass()
+        assert (made.problems(), await names(store)) == ([], {"a"})
+        machine.offset = timedelta(days=365)
+        await made.run_pass()
+        machine.running += 3599
+        await made.run_pass()
+        assert await names(store) == {"a"}
+        machine.running += 2
+        await made.run_pass()
+        assert (made.problems(), await names(store)) == ([], set())
+    finally:
+        await made.stop()
+
+
+def test_small_steps_and_steps_back_are_believed_at_once() -> None:
+    machine = Machine()
+    clock = SteadyClock(machine.time, machine.monotonic)
+    for offset in (timedelta(minutes=9), timedelta(minutes=-500), timedelta(minutes=-491)):
+        machine.offset = offset
+        assert abs(clock.now() - machine.time()) < timedelta(seconds=5)
+        assert not clock.step

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -24,6 +24,7 @@ from signalbox.webapp.http.health import Problem
 from signalbox.webapp.retention.applying import apply_rules, is_any_due
 from signalbox.webapp.retention.measuring import measure
 from signalbox.webapp.retention.state import MAX_FAILED, RetentionState, state_of
+from signalbox.webapp.retention.steady_clock import SteadyClock
 
 LEASE = "signalbox:retention"
 
@@ -40,20 +41,13 @@ SAMPLE_AGE = timedelta(hours=1)
 """The age from which on the sample of the day is replaced."""
 
 
-def present() -> datetime:
-    """Return the present time of this machine."""
-    return datetime.now(UTC)
-
-
 class RetentionWorker:
-    """Applies `rules` to a store. `clock` returns the present time of this machine."""
+    """Applies `rules` to a store. `clock` is the present time of this machine."""
 
-    def __init__(
-        self, store: Store, rules: RetentionFile, loops: Loops, *, clock: Callable[[], datetime] = present
-    ) -> None:
+    def __init__(self, store: Store, rules: RetentionFile, loops: Loops, *, clock: SteadyClock | None = None) -> None:
         self._store = store
         self.rules = rules
-        self._clock = clock
+        self._clock = clock or SteadyClock()
         self._leadership = Leadership(store, LEASE)
         self._loop = loops.loop("retention")
         self._next_pass = 0.0
@@ -74,6 +68,10 @@ class RetentionWorker:
         if self.rules.problem:
             message = "the retention rules cannot be read, so the last good ones stay in force"
             found.insert(0, Problem("retention_rules_invalid", message))
+        if self._clock.step:
+            hours = self._clock.step.total_seconds() / 3600
+            message = f"the clock of this machine stepped forward by {hours:,.1f} h; nothing is deleted for it yet"
+            found.insert(0, Problem("retention_clock_stepped", message))
         return found
 
     async def _run(self) -> None:
@@ -112,7 +110,7 @@ class RetentionWorker:
         return False
 
     def _now(self) -> datetime:
-        return self._clock() + timedelta(seconds=self._store.clock_offset)
+        return self._clock.now() + timedelta(seconds=self._store.clock_offset)
 
     async def run_pass(self) -> None:
         """Measure the tasks that have changed, apply the rules, and store the state."""
