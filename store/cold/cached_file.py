@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from signalbox.store.cold.errors import ColdFileUnreadable
 from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.index import BlockIndex
 from signalbox.store.cold.scratch import ScratchTable
 from signalbox.store.cold.states import complete
 from signalbox.store.contract import LogQuery
-from signalbox.store.errors import ColdFileDamaged, StoreUnavailable
+from signalbox.store.errors import ColdFileDamaged
 from signalbox.store.moving.tables import EVENTS
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.state import TaskState
@@ -61,7 +62,7 @@ class CachedFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield the database. Raises ColdFileDamaged and StoreUnavailable in place of the errors of SQLite.
+        """Yield the database. Raises ColdFileDamaged and ColdFileUnreadable in place of the errors of SQLite.
 
         The first reader fetches the image. Reads of events by their seqs do not need it.
         """
@@ -74,7 +75,7 @@ class CachedFile:
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 raise ColdFileDamaged(self.file.name, "the image", f"cannot be read: {error}") from error
-            raise StoreUnavailable(f"the cold file {self.file.name} cannot be read: {error}") from error
+            raise ColdFileUnreadable(f"the cold file {self.file.name} cannot be read: {error}") from error
 
     def rows(self, sql: str, values: Sequence[object]) -> list[Any]:
         """Return the rows of one query."""

@@ -31,6 +31,10 @@ class ColdPlaceUnavailable(StoreUnavailable):
     """The directory or the bucket of the cold files cannot be used now."""
 
 
+class ColdFileUnreadable(StoreUnavailable):
+    """This machine cannot read the file now, for example because its temporary directory is full."""
+
+
 class TaskChanged(Conflict):
     """The task changed while it was packed. Nothing was stored."""
 

@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from signalbox.store.cold.blocks import BlockReader
-from signalbox.store.cold.errors import ColdFileTooNew
+from signalbox.store.cold.errors import ColdFileTooNew, ColdFileUnreadable
 from signalbox.store.cold.facts import ColdFacts, FileFooter, FilePart, PackedContent
 from signalbox.store.cold.image import open_image, select
 from signalbox.store.cold.layout import TAIL, block_name, check, footer_of, footer_place, name_of
@@ -22,7 +22,7 @@ from signalbox.store.cold.places.place import ReadablePlace
 from signalbox.store.cold.states import partial_states, state_of, whole_states
 from signalbox.store.cold.temporary import temporary_file
 from signalbox.store.cold.zstandard import ZstdError, decompressed
-from signalbox.store.errors import ColdFileDamaged, SchemaTooNew, StoreUnavailable
+from signalbox.store.errors import ColdFileDamaged, SchemaTooNew
 from signalbox.store.moving.tables import EVENTS, Row, Table
 from signalbox.store.state import TaskState
 
@@ -78,7 +78,10 @@ class ColdFile:
 
     def open_image(self) -> sqlite3.Connection:
         """Return a new connection to a copy of the image, which ends with the connection."""
-        descriptor, path = temporary_file()
+        try:
+            descriptor, path = temporary_file()
+        except OSError as error:
+            raise self._unreadable(error) from error
         try:
             with os.fdopen(descriptor, "wb") as file:
                 for part in self.footer.image:
@@ -86,12 +89,17 @@ class ColdFile:
             return open_image(path)
         except SchemaTooNew as error:
             raise ColdFileTooNew(self.name, f"was written by a newer Signalbox: {error}") from error
+        except sqlite3.OperationalError as error:
+            raise self._unreadable(error) from error
         except (ZstdError, sqlite3.DatabaseError) as error:
             raise ColdFileDamaged(self.name, "the image", f"cannot be read: {error}") from error
         except OSError as error:
-            raise StoreUnavailable(f"there is no room to read the cold file {self.name}: {error}") from error
+            raise self._unreadable(error) from error
         finally:
             path.unlink(missing_ok=True)
+
+    def _unreadable(self, error: Exception) -> ColdFileUnreadable:
+        return ColdFileUnreadable(f"there is no room to read the cold file {self.name}: {error}", retry_after=30.0)
 
     @property
     def has_partial_states(self) -> bool:

@@ -22,6 +22,15 @@ RESTORE = (
     " without one, `sqlite3 FILE .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 NEW` saves all readable rows"
 )
 
+READABLE = "run this as a user who may read the file and its folder; see whether the disk has room"
+MIN_FREE_BYTES = 1024 * 1024
+"""Free bytes of a disk below which it counts as full."""
+
+_REFUSALS = (
+    *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_READONLY),
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM),
+)
+
 
 def examine(path: Path) -> Iterator[Finding]:
     """Yield the faults of the database at `path` as they are found."""
@@ -29,11 +38,22 @@ def examine(path: Path) -> Iterator[Finding]:
     if not path.is_file():
         yield Finding("missing", f"there is no database {path}", "check the path, or put a backup there")
         return
+    disk = os.statvfs(path)
+    if (free := disk.f_bavail * disk.f_frsize) < MIN_FREE_BYTES:
+        yield Finding("disk_full", f"the disk of {path} has {free:,} bytes left", "make room: nothing can be stored")
     try:
         with closing(sqlite3.connect(uri(path, read_only=True), uri=True, timeout=5.0, isolation_level=None)) as db:
             yield from _database(db)
     except sqlite3.DatabaseError as error:
-        yield Finding("damaged", f"the database cannot be read: {error}", RESTORE)
+        yield _unreadable("the database cannot be read", error)
+
+
+def _unreadable(what: str, error: sqlite3.DatabaseError) -> Finding:
+    """Return the finding of an error. It is no damage if the system does not let this process read."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _REFUSALS:
+        return Finding("unreadable", f"{what}: {error}", READABLE)
+    return Finding("damaged", f"{what}: {error}", RESTORE)
 
 
 def _database(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -57,7 +77,7 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
         try:
             yield from check(db)
         except sqlite3.DatabaseError as error:
-            yield Finding("damaged", f"a check could not be completed: {error}", RESTORE)
+            yield _unreadable("a check could not be completed", error)
 
 
 def _integrity(db: sqlite3.Connection) -> Iterator[Finding]:

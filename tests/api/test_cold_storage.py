@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,44 @@ async def in_another_process(url: str, call: str) -> None:
         await store.aclose()
 
     await asyncio.to_thread(asyncio.run, act())
+
+
+def test_an_unusable_place_of_cold_files_is_not_called_a_database_that_does_not_answer(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server(search_index=False, cold_storage=tmp_path / "files")
+    for task_id in ("cold", "warm"):
+        server.emit(task_id, NewEvent(event_type="status", payload={"status": "done"}))
+    assert call(server, "PUT", "/api/tasks/cold/cold").status_code == 200
+    folder = tmp_path / "files"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(folder)
+    for method, path in (("GET", "/api/tasks/cold/events"), ("PUT", "/api/tasks/warm/cold")):
+        refused = call(server, method, path)
+        assert refused.status_code == 503, path
+        message = refused.json()["error"]["message"]
+        assert message == "this needs a file of cold storage, whose directory or bucket cannot be used now", path
+    assert server.get("/api/tasks/warm/events").status_code == 200
+    folder.unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    assert server.get("/api/tasks/cold/events").status_code == 200
+
+
+async def test_a_server_without_room_for_temporary_files_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'signalbox.db'}"
+    with closing(open_store(url)) as store:
+        store.append("t", [NewEvent(event_type="status", payload={"status": "done"})])
+    await in_another_process(url, "amove")
+    async with create_app(Settings(store=url, search_index=False)).test_app() as running:
+        client, headers = running.test_client(), {"Host": "localhost", "Accept": "application/json"}
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        answer = await client.get("/tasks/t/spans.csv", headers=headers)
+        message = (await answer.get_json())["error"]["message"]
+        assert (answer.status_code, message) == (
+            503,
+            "the task is in cold storage, and this server has no room to read its file now",
+        )
+        monkeypatch.undo()
+        assert (await client.get("/tasks/t/spans.csv", headers=headers)).status_code == 200

@@ -154,7 +154,7 @@ async def test_tests_are_not_added_to_a_task_of_another_kind(tmp_path: Path, url
         refused = signalbox("import", "junit", str(tmp_path / "orders.xml"), "--as", task_id, "--store", url)
         assert refused.returncode == 1
         assert f"there is a task {task_id} {words} already" in refused.stderr
-        assert "choose another id with --as" in refused.stderr
+        assert "give another id with --as" in refused.stderr
     assert [task.latest_seq for task in await tasks_in(url)] == [0, 1]
     done = signalbox(
         *("import", "junit", str(tmp_path / "orders.xml"), "--as", "deploy-7", "--kind", "deployment", "--store", url)

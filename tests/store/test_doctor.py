@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -128,3 +129,26 @@ def test_a_log_that_was_changed_is_a_finding(tmp_path: Path) -> None:
         found = runner.invoke(cli, [*arguments, *option], standalone_mode=False)
         (finding,) = [one for one in msgspec.json.decode(found.stdout) if one["code"] == "log"]
         assert "#2 was changed" in finding["message"]
+
+
+def test_the_doctor_does_not_take_a_file_that_it_may_not_read_for_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "signalbox.db"
+    create_used_database(path)
+    connect = sqlite3.connect
+    # A path with a folder that does not exist gives the error of a file without the right to read it, also for root.
+    monkeypatch.setattr(sqlite3, "connect", lambda _, **options: connect(f"file:{tmp_path}/no/x?mode=ro", **options))
+    (finding,) = examine(path)
+    assert finding.code == "unreadable"
+    assert "unable to open database file" in finding.message
+    assert "as a user who may read the file" in finding.advice
+
+
+def test_the_doctor_says_that_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "signalbox.db"
+    create_used_database(path)
+    disk = os.statvfs(path)
+    full = os.statvfs_result((*disk[:3], 0, 0, *disk[5:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    assert [(finding.code, "has 0 bytes left" in finding.message) for finding in examine(path)] == [("disk_full", True)]

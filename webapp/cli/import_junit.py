@@ -70,7 +70,7 @@ def junit(
         if made.kind != kind:
             of_kind = f"of the kind {made.kind}" if made.kind else "without a kind"
             raise Conflict(
-                f"there is a task {made.task_id} {of_kind} already, and tests would be added to its log: choose another"
+                f"there is a task {made.task_id} {of_kind} already, and tests would be added to its log: give another"
                 " id with --as, or give its kind with --kind"
             )
         for start in range(0, len(events), BATCH):

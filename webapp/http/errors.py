@@ -12,7 +12,7 @@ from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import StoreDamaged, StoreError, StoreMoved, StoreUnavailable, TaskReplaced
-from signalbox.store.cold.errors import ColdFileMissing
+from signalbox.store.cold.errors import ColdFileMissing, ColdFileUnreadable, ColdPlaceUnavailable
 from signalbox.store.errors import ColdFileDamaged, OutcomeUnknown, StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.failed_form import failed_form, receive_form
@@ -141,6 +141,10 @@ def reason_of(error: StoreUnavailable) -> str:
         return "there is no space left on the disk of the database"
     if isinstance(error, StoreLost):
         return "the database file was deleted or moved away, or another file is in its place"
+    if isinstance(error, ColdPlaceUnavailable):
+        return "this needs a file of cold storage, whose directory or bucket cannot be used now"
+    if isinstance(error, ColdFileUnreadable):
+        return "the task is in cold storage, and this server has no room to read its file now"
     return "the database did not answer"
 
 
