@@ -20,6 +20,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def after(life: timedelta, clock_offset: float) -> str:
+    """Return the time when something that begins now is over. `clock_offset` is that of the store that compares it."""
+    at = datetime.now(UTC) + timedelta(seconds=clock_offset) + life
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
 def epoch_seconds(at: str) -> float:
     """Return the seconds from 1970 to a timestamp. Raises ValueError if `at` is not a timestamp."""
     return (datetime.fromisoformat(at) - _EPOCH).total_seconds()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,24 @@ async def test_a_question_is_withdrawn_although_the_agent_hung_up_before_it_was_
 
     await asyncio.to_thread(wait_until, withdrawn)
     await store.aclose()
+
+
+async def test_a_question_expires_by_the_clock_of_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor compares with it: a server whose clock is late would withdraw its own question at once."""
+    store = open_store(f"sqlite:///{tmp_path / 'x.db'}")
+    monkeypatch.setattr(type(store), "clock_offset", 3600.0)
+    task, _ = await store.acreate_task("session")
+    asking = asyncio.create_task(AgentQuestions(store).ask("session", REQUEST, 60, identity=task.identity))
+
+    async def expiry() -> str:
+        while True:
+            async with store.read() as view:
+                if asked := await view.permission("session", "q"):
+                    return asked.expires_at or ""
+            await asyncio.sleep(0.01)
+
+    expires = datetime.fromisoformat(await expiry()) - datetime.now(UTC)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await store.aclose()
+    assert timedelta(seconds=3600) < expires <= timedelta(seconds=3660)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from signalbox.store import Event, NewEvent, Store, StoreError
 from signalbox.store.errors import NotFound
 from signalbox.store.permissions import Permission
+from signalbox.store.times import after
 from signalbox.webapp.http.refusals import TooManyStreams
 
 MAX_WAITING = 2000
@@ -76,8 +77,8 @@ class AgentQuestions:
     ) -> Permission | None:
         request_id, span_id = request.payload["request_id"], request.span_id or ""
         deadline = asyncio.get_running_loop().time() + seconds
-        expires = datetime.now(UTC) + timedelta(seconds=seconds)
-        payload = {**request.payload, "expires_at": expires.isoformat(timespec="microseconds").replace("+00:00", "Z")}
+        expires_at = after(timedelta(seconds=seconds), self._store.clock_offset)
+        payload = {**request.payload, "expires_at": expires_at}
         asked = NewEvent(
             event_type="permission_request",
             span_id=request.span_id,

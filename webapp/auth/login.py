@@ -73,7 +73,7 @@ async def start_session(account: Account, stored_hash: str, source: str) -> str 
     """Return the secret of a new session; None if the account has another hash by now, or is disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
-    ahead = timedelta(seconds=_store().clock_offset)
+    ahead = timedelta(seconds=store_of_app().clock_offset)
     expires = (datetime.now(UTC) + ahead + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
     try:
         await people().aadd_session(
@@ -138,7 +138,7 @@ async def change_password(account: Account, old: str, new: str, source: str | No
 
 
 async def _audit(who: Who, action: str, source: str | None) -> None:
-    await _store().aaudit(who, action, source=source or None)
+    await store_of_app().aaudit(who, action, source=source or None)
 
 
 def _who(account: Account) -> Who:
@@ -150,13 +150,13 @@ def logins() -> Logins:
     return cast(Logins, current_app.extensions["logins"])
 
 
-def _store() -> Store:
+def store_of_app() -> Store:
     return cast(Store, current_app.extensions["store"])
 
 
 def people() -> People:
     """Return the people of the store."""
-    return _store().people
+    return store_of_app().people
 
 
 def _directory() -> Directory:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from signalbox.store.errors import NotFound
 from signalbox.store.people import Account, LoginLink, Role, digest_of
+from signalbox.store.times import after
 from signalbox.webapp.auth import passwords
 from signalbox.webapp.auth.actor import audit_arguments
 from signalbox.webapp.auth.guard import directory
-from signalbox.webapp.auth.login import logins, people, start_session
+from signalbox.webapp.auth.login import logins, people, start_session, store_of_app
 from signalbox.webapp.auth.login_attempts import network_of
 from signalbox.webapp.auth.secrets import new_secret
 
@@ -68,4 +69,4 @@ async def use_link(secret: str, password: str, source: str | None) -> str:
 
 
 def _after(life: timedelta) -> str:
-    return (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return after(life, store_of_app().clock_offset)
