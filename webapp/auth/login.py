@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple, cast
 
 from quart import current_app
@@ -12,6 +12,7 @@ from signalbox.store import Conflict, InvalidEvent, Store, Who
 from signalbox.store.contract import People
 from signalbox.store.errors import NotFound
 from signalbox.store.people import MAX_EMAIL_CHARS, Account, checked_email, digest_of
+from signalbox.store.times import after
 from signalbox.webapp.auth import passwords, secrets
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login_attempts import LoginAttempts, PasswordChecks, network_of
@@ -73,8 +74,7 @@ async def start_session(account: Account, stored_hash: str, source: str) -> str 
     """Return the secret of a new session; None if the account has another hash by now, or is disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
-    ahead = timedelta(seconds=store_of_app().clock_offset)
-    expires = (datetime.now(UTC) + ahead + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    expires = after(life, store_of_app().clock_offset)
     try:
         await people().aadd_session(
             account.account_id,
@@ -151,6 +151,7 @@ def logins() -> Logins:
 
 
 def store_of_app() -> Store:
+    """Return the store of this app. `current.store` is above this package."""
     return cast(Store, current_app.extensions["store"])
 
 
