@@ -5,6 +5,7 @@ What is decoded at once stops the event loop meanwhile, also in a thread: 16 MB 
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ MAX_NAMES = 1_000_000
 
 MAX_COMMAS = 1_000_000
 """Maximum commas between values in a request. Each attribute has two."""
+
+UTF8_SLICE = 1024 * 1024
+"""Bytes that are checked at once, so that the texts of a request are never in memory together."""
 
 _NONE = msgspec.Raw(b"null")
 
@@ -52,6 +56,7 @@ def parts_of(body: bytes) -> Parts:
     if not body:
         raise BadRequest("the body must be a JSON object; it is empty")
     check_density(body, MAX_CONTAINERS, MAX_NAMES, MAX_COMMAS)
+    _check_utf8(body)
     return _decoded(_parts, msgspec.Raw(body), "the body", "a JSON object")
 
 
@@ -77,6 +82,17 @@ def object_of(value: msgspec.Raw, path: str, *, optional: bool = False) -> Objec
     if len(memoryview(value)) > SMALL:
         check_density(bytes(value), MAX_FIELDS_OF_ONE, MAX_FIELDS_OF_ONE, MAX_FIELDS_OF_ONE)
     return _decoded(_object, value, path, "an object")
+
+
+def _check_utf8(body: bytes) -> None:
+    """Raise BadRequest unless the body is UTF-8, because texts in fields that are ignored are never decoded."""
+    decoder, view = codecs.getincrementaldecoder("utf-8")(), memoryview(body)
+    try:
+        for start in range(0, len(body), UTF8_SLICE):
+            decoder.decode(view[start : start + UTF8_SLICE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is not valid JSON: {error.reason} in UTF-8") from None
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], value: msgspec.Raw, path: str, wanted: str) -> T:
