@@ -20,7 +20,7 @@ from typing import TypeVar
 from signalbox.store.contract import Store
 from signalbox.store.errors import LeaseLost, StoreDamaged
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.search.coarse import PART_BLOCKS, blocks_of, filter_of
 from signalbox.store.search.documents import IndexedEvent, documents_of
 from signalbox.store.search.results import IndexPart, IndexWork
@@ -80,8 +80,7 @@ class SearchIndexer:
 
     async def stop(self) -> None:
         """Stop, so that another process may continue at once."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _run(self) -> None:
         async with self._leadership:

@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 from signalbox.store.contract import Claim, Fence, Store
 from signalbox.store.errors import LeaseLost, StoreError
 from signalbox.store.events import check_text, new_id
-from signalbox.store.loops import Loop
+from signalbox.store.loops import Loop, end_tasks
 
 T = TypeVar("T")
 
@@ -69,8 +69,7 @@ class Leadership:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._renewing.cancel()
-        await asyncio.gather(self._renewing, return_exceptions=True)
+        await end_tasks(self._renewing)
         await self.release()
 
     async def acquire(self, on_wait: Callable[[], None] = lambda: None) -> Claim:
@@ -107,9 +106,7 @@ class Leadership:
             if working.done():
                 return working.result()
         finally:
-            working.cancel()
-            losing.cancel()
-            await asyncio.gather(working, losing, return_exceptions=True)
+            await end_tasks(working, losing)
         raise LeaseLost(self.fence.name)
 
     def resign(self) -> None:

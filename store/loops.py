@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from signalbox.store.errors import StoreError
 
@@ -19,6 +19,9 @@ log = logging.getLogger("signalbox.loops")
 
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0
 """Seconds until a failed turn is retried: the first time, and at most."""
+
+CANCEL_AGAIN = 5.0
+"""Seconds after which a task that is to end is cancelled again. Within them, it may finish what must be finished."""
 
 
 class Loop:
@@ -41,19 +44,23 @@ class Loop:
 
         `on_failure` is called after each failed turn.
         """
+        task = asyncio.current_task()
         while True:
+            failure: BaseException | None = None
             try:
                 await turn()
             except asyncio.CancelledError as error:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                # The turn awaited something that was cancelled. This loop was not cancelled.
-                await self.record_failure(error, on_failure)
+                # Without a cancellation of this loop, the turn awaited something that was cancelled.
+                failure = error
             except Exception as error:
-                await self.record_failure(error, on_failure)
-            else:
+                failure = error
+            if task is None or task.cancelling():
+                # The turn may have ended in another way at the same moment, for example with an answer.
+                raise asyncio.CancelledError
+            if failure is None:
                 self.record_success()
+            else:
+                await self.record_failure(failure, on_failure)
 
     def record_success(self) -> None:
         """Record that a turn succeeded."""
@@ -92,6 +99,22 @@ class Loops:
 
     def __iter__(self) -> Iterator[Loop]:
         return iter(self._loops.values())
+
+
+async def end_tasks(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks, and wait until they have ended. Their results and errors are dropped.
+
+    A task that goes on is cancelled again, because a cancellation can be lost in the code that it interrupts:
+    `asyncio.wait_for` loses one in Python 3.11 (https://github.com/python/cpython/issues/86296).
+    """
+    running = {task for task in tasks if task is not None}
+    while running:
+        for task in running:
+            task.cancel()
+        ended, running = await asyncio.wait(running, timeout=CANCEL_AGAIN)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # so that asyncio does not report it
 
 
 def report(level: int, message: str, exception: BaseException | None, /, **fields: object) -> None:

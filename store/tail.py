@@ -11,7 +11,7 @@ from signalbox.store.contract import Store
 from signalbox.store.errors import StoreDamaged
 from signalbox.store.events import Event
 from signalbox.store.identity import check_identity
-from signalbox.store.loops import FIRST_PAUSE, Loop
+from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
 from signalbox.store.wake import Wake
 
 EVENTS_IN_LOOP = 100
@@ -77,9 +77,7 @@ class Tail:
 
     async def stop(self) -> None:
         """Stop following."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
         self._wake.close()
         await self._peek.aclose()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from signalbox.store import NewEvent, StoreUnavailable, loops
-from signalbox.store.loops import Loop
+from signalbox.store.loops import Loop, end_tasks
 from signalbox.webapp.app import create_app
 from signalbox.webapp.live.control_messages import JSON, ControlMessages
 from signalbox.webapp.live.sse import named
@@ -68,6 +69,45 @@ METHODS = {
     "permission_counts": ("hub._permission_counts", "_project_sets"),
     "task_changes": ("hub._task_changes", "_end"),
 }
+
+
+@pytest.mark.parametrize("end", ["an answer", "an error"])
+async def test_a_loop_ends_although_its_turn_lost_the_cancellation(end: str) -> None:
+    begun = asyncio.Event()
+
+    async def turn() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            if end == "an error":
+                raise RuntimeError("the connection was interrupted") from None
+
+    running = asyncio.create_task(Loop("one").run(turn))
+    await begun.wait()
+    async with asyncio.timeout(10):
+        await end_tasks(running)
+    assert running.cancelled()
+
+
+async def test_a_task_that_loses_a_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "CANCEL_AGAIN", 0.01)
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        for _ in range(3):
+            with suppress(asyncio.CancelledError):
+                begun.set()
+                await asyncio.sleep(3600)
+
+    async def fail() -> None:
+        raise RuntimeError("a bug")
+
+    running, failed = asyncio.create_task(work()), asyncio.create_task(fail())
+    await begun.wait()
+    async with asyncio.timeout(10):
+        await end_tasks(running, failed, None)
+    assert running.done()
 
 
 async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics(settings: Settings) -> None:

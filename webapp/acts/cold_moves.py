@@ -16,7 +16,7 @@ from signalbox.store.cold.reading import load_modules
 from signalbox.store.contract import ColdCounts, MovableTask
 from signalbox.store.errors import InvalidEvent, LeaseLost, StoreFull
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.retention import Retention
 from signalbox.webapp.views.text import plural
 
@@ -86,8 +86,7 @@ class ColdMoves:
 
     async def stop(self) -> None:
         """Stop. A move that is cut off is finished later."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _run(self) -> None:
         async with self._leadership:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from signalbox.store import Store
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 
 BATCH = 10
 """Runs per turn, the newest first."""
@@ -25,8 +25,7 @@ class Diagnoses:
 
     async def stop(self) -> None:
         """Stop."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _turn(self) -> None:
         await asyncio.sleep(self._pause)

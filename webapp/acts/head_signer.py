@@ -16,7 +16,7 @@ from signalbox.store.chain.keys import signing_key
 from signalbox.store.contract.reading.links import UnsignedLog
 from signalbox.store.errors import LeaseLost
 from signalbox.store.events import new_id
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.times import timestamp
 from signalbox.webapp.settings import Settings
 
@@ -45,8 +45,7 @@ class HeadSigner:
 
     async def stop(self) -> None:
         """Stop signing."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _round(self) -> None:
         await asyncio.sleep(INTERVAL)

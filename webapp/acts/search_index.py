@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from signalbox.store import Store
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.search.documents import BLOCK_EVENTS
 from signalbox.store.search.results import MAX_TAIL, IndexWork
 from signalbox.webapp.http.health import Problem
@@ -35,8 +35,7 @@ class SearchIndexState:
 
     async def stop(self) -> None:
         """Stop."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _turn(self) -> None:
         async with self._store.glance() as view:

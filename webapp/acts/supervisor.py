@@ -18,7 +18,7 @@ import structlog
 from signalbox.store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.state import Status, Task
 from signalbox.webapp.acts.trace_completion import TraceCompletion
 from signalbox.webapp.prices.budget import Budgets
@@ -133,8 +133,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop supervising, so that another process may begin at once."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _run(self) -> None:
         async with self._leadership:

@@ -12,7 +12,7 @@ import structlog
 from signalbox.store import Conflict, InvalidEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from signalbox.store.errors import LeaseLost
 from signalbox.store.events import new_id
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.people import Project
 from signalbox.store.state import ACTIVE_STATUSES, Task
 from signalbox.webapp.agents import commands
@@ -54,10 +54,7 @@ class Agents:
 
     async def stop(self) -> None:
         """Stop following all runs. The runs themselves continue."""
-        work = list(self._jobs.values())
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
+        await end_tasks(*self._jobs.values())
 
     async def start(
         self, project: Project, run_id: str | None = None, *, command: str | None = None, title: str | None = None

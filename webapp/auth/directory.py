@@ -17,7 +17,7 @@ import structlog
 
 from signalbox.store import Event, UnknownTask
 from signalbox.store.contract import People
-from signalbox.store.loops import FIRST_PAUSE, Loop
+from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
 from signalbox.store.people import TaskSummary
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
@@ -80,9 +80,7 @@ class Directory:
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     def on_commit(self, events: Sequence[Event]) -> None:
         """Handle a commit with these events. A commit without events may have changed people or deleted a task."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from signalbox.store import Store
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 
 TICK = 1.0
 """Seconds between two checks."""
@@ -20,8 +20,7 @@ class FileCheck:
 
     async def stop(self) -> None:
         """Stop checking."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     async def _check(self) -> None:
         await asyncio.sleep(TICK)

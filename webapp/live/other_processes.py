@@ -9,7 +9,7 @@ from contextlib import suppress
 from signalbox.store import Event, Store, StoreError
 from signalbox.store.contract.processes import LIFETIME, CountKey
 from signalbox.store.events import new_id
-from signalbox.store.loops import Loop
+from signalbox.store.loops import Loop, end_tasks
 
 STREAMS: CountKey = ("streams", "")
 """The key of the number of open streams."""
@@ -91,8 +91,7 @@ class OtherProcesses:
         """Stop reporting, and remove this process from the store."""
         if self._watch is not None:
             self._watch.close()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(REMOVE_TIMEOUT):
                 await self._processes.remove(self.process_id)

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from signalbox.store import Store
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import SpaceSample, sample_of
 from signalbox.webapp.http.health import Problem
@@ -59,8 +59,7 @@ class RetentionWorker:
 
     async def stop(self) -> None:
         """Stop, so that another process may begin at once."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks(self._task)
 
     def problems(self) -> list[Problem]:
         """Return the present faults as warnings for health."""

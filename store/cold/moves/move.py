@@ -15,6 +15,7 @@ from signalbox.store.cold.moves.pace import REST, rest_after
 from signalbox.store.cold.moves.places import ColdPlaces, new_name
 from signalbox.store.cold.pack import pack
 from signalbox.store.errors import StoreError
+from signalbox.store.loops import end_tasks
 from signalbox.store.sql import audits
 from signalbox.store.sql.cold_tasks import moving
 from signalbox.store.sql.cold_tasks.moving import PackedFile, TaskNotMovable
@@ -95,8 +96,7 @@ class Move:
         try:
             return await work()
         finally:
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+            await end_tasks(holding)
 
     async def _abandon(self, task_id: str, file: StoredFile) -> None:
         """Delete a file that did not become the place of the log. If this fails, `afinish` does it later."""
