@@ -172,6 +172,7 @@ async def test_an_invalid_agent_in_the_database_is_reported_with_its_project(
 async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(adoption, "OWN_SECONDS", 0.0)
     monkeypatch.setattr(agent_runs, "START_SECONDS", 0.1)
     project(store, python(""))
     store.create_task("r1", kind="agent", project_id="p", metadata=COMMAND)
