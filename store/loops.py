@@ -45,6 +45,7 @@ class Loop:
         `on_failure` is called after each failed turn.
         """
         task = asyncio.current_task()
+        assert task is not None
         while True:
             failure: BaseException | None = None
             try:
@@ -54,7 +55,7 @@ class Loop:
                 failure = error
             except Exception as error:
                 failure = error
-            if task is None or task.cancelling():
+            if task.cancelling():
                 # The turn may have ended in another way at the same moment, for example with an answer.
                 raise asyncio.CancelledError
             if failure is None:

@@ -17,7 +17,7 @@ from signalbox.store.errors import Conflict, StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
 from signalbox.store.identity import check_identity
 from signalbox.store.log import Log, Remote, events_of, task_of, untaken_messages_of
-from signalbox.store.loops import Loop, report
+from signalbox.store.loops import Loop, end_tasks, report
 from signalbox.store.projections import messages
 from signalbox.store.state import Task
 
@@ -160,9 +160,7 @@ class Lifeline:
             self.mailbox.wake()
             await heartbeats
         finally:
-            heartbeats.cancel()
-            earlier_messages.cancel()
-            await asyncio.gather(heartbeats, earlier_messages, return_exceptions=True)
+            await end_tasks(heartbeats, earlier_messages)
 
     async def _load_messages(self) -> None:
         async def load() -> None:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from quart import Blueprint, Response, request
 
 from signalbox.store import InvalidEvent, StoreError
+from signalbox.store.loops import end_tasks
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.webapp.acts.agent_hooks import HookContext, Recorded, agent_hooks, context_on_this_machine
 from signalbox.webapp.auth.access import needs
@@ -161,9 +162,7 @@ def _waiting(recorded: Recorded, seconds: float) -> Response:
                 await asyncio.wait({task}, timeout=BEAT_SECONDS)
             yield msgspec.json.encode(hook_answer(recorded.call, _result(task)))
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
+            await end_tasks(task)
 
     response = Response(body(), content_type="application/json")
     response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})

@@ -18,6 +18,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 
+from signalbox.store.loops import end_tasks
 from signalbox.webapp.mcp.console import Console, run_at
 from signalbox.webapp.mcp.reading import Json
 from signalbox.webapp.mcp.resources import run_of
@@ -91,7 +92,7 @@ async def listen(
     try:
         return await handler(ctx, params)
     finally:
-        await _end(watchers)
+        await end_tasks(*watchers)
 
 
 class ConnectionSubscriptions:
@@ -122,19 +123,12 @@ class ConnectionSubscriptions:
         self, ctx: ServerRequestContext[Any, Any], params: types.UnsubscribeRequestParams
     ) -> types.EmptyResult:
         """Serve one `resources/unsubscribe`."""
-        watcher = self._watchers.pop(str(params.uri), None)
-        await _end([watcher] if watcher else [])
+        await end_tasks(self._watchers.pop(str(params.uri), None))
         return types.EmptyResult()
 
     async def close(self) -> None:
         """End all subscriptions."""
-        await _end(list(self._watchers.values()))
-
-
-async def _end(watchers: list[asyncio.Task[None]]) -> None:
-    for watcher in watchers:
-        watcher.cancel()
-    await asyncio.gather(*watchers, return_exceptions=True)
+        await end_tasks(*self._watchers.values())
 
 
 async def _start(console: Console, uri: str) -> RunPosition:

@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.log import Log
+from signalbox.store.loops import end_tasks
 from signalbox.store.state import Status
 from signalbox.webapp.relay.backoff import Backoff
 from signalbox.webapp.relay.relayed_task import NewTask, RelayedTask
@@ -99,9 +100,7 @@ class Relay:
             if reading.done():
                 return reading.result()
         finally:
-            reading.cancel()
-            asked.cancel()
-            await asyncio.gather(reading, asked, return_exceptions=True)
+            await end_tasks(reading, asked)
         self._task.end("cancelled", message="cancelled on request")
         return "cancelled"
 

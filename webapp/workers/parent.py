@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from signalbox.store.loops import end_tasks
 from signalbox.webapp.http.listening import announce
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.workers.child import Child, StartFailed
@@ -73,10 +74,7 @@ class Parent:
         keeping = [asyncio.create_task(slot.keep()) for slot in self._slots]
         keeping.append(asyncio.create_task(self._restart_on_request()))
         end = await self._end
-        keeping += self._following.values()
-        for task in keeping:
-            task.cancel()
-        await asyncio.gather(*keeping, return_exceptions=True)
+        await end_tasks(*keeping, *self._following.values())
         # The workers may still accept connections. When the last of them has stopped, none must wait for this process.
         for listening in self._listening:
             listening.close()
