@@ -17,22 +17,30 @@ PATIENCE = timedelta(hours=1)
 """How long a clock that stepped forward must stay there before it is believed."""
 
 
+_RUNNING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def present() -> datetime:
     """Return the present time of this machine."""
     return datetime.now(UTC)
 
 
+def running() -> float:
+    """Return the seconds since the machine started, on Linux with those in which it was suspended."""
+    return time.clock_gettime(_RUNNING)
+
+
 class SteadyClock:
     """Returns the present time, without a step forward that is younger than `patience`.
 
-    `clock` returns the time of this machine, and `monotonic` seconds that no change of that time affects. While a
-    machine is suspended these seconds may stand still, which then counts as a step.
+    `clock` returns the time of this machine, and `monotonic` seconds that no change of that time affects. Where they
+    stand still while the machine is suspended, the time of the suspension counts as a step.
     """
 
     def __init__(
         self,
         clock: Callable[[], datetime] = present,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = running,
         *,
         patience: timedelta = PATIENCE,
     ) -> None:
