@@ -48,10 +48,7 @@ def test_a_task_that_runs_does_not_move(server: Server) -> None:
 async def test_a_request_reads_again_after_another_process_brought_the_task_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'signalbox.db'}"
-    with closing(open_store(url)) as store:
-        store.append("t", [NewEvent(event_type="status", payload={"status": "done"})])
-    await in_another_process(url, "amove")
+    url = await store_with_cold_task(tmp_path)
     view = ColdFileReaders.view
 
     async def begun(self: ColdFileReaders, *arguments: Any) -> Any:
@@ -70,6 +67,15 @@ async def test_a_request_reads_again_after_another_process_brought_the_task_back
         file.unlink()
         answer = await client.get("/api/tasks/t/events", headers=headers)
         assert (answer.status_code, (await answer.get_json())["error"]["code"]) == (503, "cold_file_damaged")
+
+
+async def store_with_cold_task(folder: Path) -> str:
+    """Create a store whose task `t` is in cold storage, and return its URL."""
+    url = f"sqlite:///{folder / 'signalbox.db'}"
+    with closing(open_store(url)) as store:
+        store.append("t", [NewEvent(event_type="status", payload={"status": "done"})])
+    await in_another_process(url, "amove")
+    return url
 
 
 async def in_another_process(url: str, call: str) -> None:
@@ -105,10 +111,7 @@ def test_an_unusable_place_of_cold_files_is_not_called_a_database_that_does_not_
 async def test_a_server_without_room_for_temporary_files_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'signalbox.db'}"
-    with closing(open_store(url)) as store:
-        store.append("t", [NewEvent(event_type="status", payload={"status": "done"})])
-    await in_another_process(url, "amove")
+    url = await store_with_cold_task(tmp_path)
     async with create_app(Settings(store=url, search_index=False)).test_app() as running:
         client, headers = running.test_client(), {"Host": "localhost", "Accept": "application/json"}
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
