@@ -34,6 +34,13 @@ GRACE_S, REPLACED_GRACE_S = 1, 30
 CUT_OFF_S = 1
 """Seconds in which requests that were cut off must end. After that they no longer delay the stop."""
 
+KEEP_ALIVE_S = 130
+"""Seconds after which an idle connection is closed: later than proxies close theirs, or a request could meet the close.
+
+Caddy keeps idle connections for two minutes, Traefik for 90 seconds:
+https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#the-http-transport
+"""
+
 LINGER_S = 1.0
 """Seconds for which a replaced worker answers requests on connections that it had accepted."""
 
@@ -154,7 +161,7 @@ def run(
         date_header=True,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE_S,
         http=LimitedHttpProtocol,
         ws=LimitedSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
