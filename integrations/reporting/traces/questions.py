@@ -95,7 +95,7 @@ class Question:
     def wait(self, timeout: float | None = None) -> Answer | None:
         """Block until the request is closed, for at most `timeout` seconds if `seconds` does not limit it already.
 
-        None if the store cannot be reached, so that nobody can answer.
+        None if the store cannot be reached within `REACH_TIMEOUT_S`, so that nobody can answer.
         """
         return self.wait_in_thread(timeout).result()
 
@@ -109,7 +109,8 @@ class Question:
         writer = self._task.writer
         log: Log | None = None
         try:
-            if writer.flush(self._left(REACH_TIMEOUT_S)):
+            # Also after the time limit: only the log says whether somebody has answered.
+            if writer.flush(REACH_TIMEOUT_S):
                 log = _open_directly(writer.target)
                 if asyncio.run(self._is_there(log)):
                     return self._answer_in(log)
@@ -124,7 +125,7 @@ class Question:
 
     async def _is_there(self, log: Log) -> bool:
         """Return whether the log has the task. The writer may have put its events into a spool on disk."""
-        deadline = time.monotonic() + self._left(REACH_TIMEOUT_S)
+        deadline = time.monotonic() + REACH_TIMEOUT_S
         while True:
             try:
                 task = await task_of(log, self._task.task_id)
@@ -142,7 +143,7 @@ class Question:
         try:
             closing = lifeline.expect(self.request_id)
             try:
-                event = closing.result(self._left(None))
+                event = closing.result(self._left())
             except TimeoutError:
                 # The log decides: an answer may have been appended just before.
                 self.withdraw("expired")
@@ -159,12 +160,9 @@ class Question:
             task.seen_seq = max(task.seen_seq, lifeline.cursor)
             lifeline.stop()
 
-    def _left(self, most: float | None) -> Any:
-        """Return the seconds until the time limit, at most `most`. None means no limit."""
-        if self._deadline is None:
-            return most
-        left = max(0.0, self._deadline - time.monotonic())
-        return left if most is None else min(left, most)
+    def _left(self) -> float | None:
+        """Return the seconds until the time limit. None means no limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
 
 def in_thread(call: Callable[[], T]) -> Future[T]:
