@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from signalbox.store.errors import InvalidEvent
-from signalbox.store.spool.hook_calls import INBOX
+from signalbox.store.spool.hook_calls import INBOX, TAKEN
 
 FOLDER_VARIABLE, BYTES_VARIABLE = "SIGNALBOX_SPOOL_DIR", "SIGNALBOX_SPOOL_BYTES"
 
@@ -51,11 +51,20 @@ def folder_for(url: str, token: str | None) -> Path:
 
 
 def spool_files() -> Iterator[Path]:
-    """Yield the files of all spools of this user."""
+    """Yield the files of all spools of this user, also those that cannot be read.
+
+    Raises OSError if the folder of all spools cannot be read.
+    """
     try:
         folders = sorted(root_folder().iterdir())
-    except (OSError, RuntimeError):
+    except (FileNotFoundError, RuntimeError):
         return
     for folder in folders:
-        if (folder / FILE_NAME).is_file() or (folder / INBOX).is_file():
+        try:
+            names = set(os.listdir(folder))
+        except NotADirectoryError:
+            continue
+        except OSError:
+            names = {FILE_NAME}
+        if names & {FILE_NAME, INBOX, TAKEN}:
             yield folder / FILE_NAME

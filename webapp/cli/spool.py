@@ -35,7 +35,7 @@ def spool(context: click.Context, as_json: bool) -> None:
     """Show the events that wait on this machine for a server, and those that a server refused."""
     if context.invoked_subcommand is not None:
         return
-    found = spools()
+    found = [one for one in spools() if one.contents is None or any(one.contents[1:])]
     if as_json:
         print_json([described(one) for one in found])
         return
@@ -72,11 +72,11 @@ def flush(server: str | None, token: str | None, refused: bool) -> int:
 
     url = chosen_server(server)
     token = token or os.environ.get(TOKEN_VARIABLE) or None
+    files, unreadable = spools_of(url)
     connection = Connection(url, token, 0)
     sent = waiting = aside = 0
     try:
-        for one in spools(url):
-            file = opened(one)
+        for file in files:
             if refused:
                 file.restore_refused()
             before = file.contents()
@@ -95,24 +95,25 @@ def flush(server: str | None, token: str | None, refused: bool) -> int:
     finally:
         connection.close()
     click.echo(f"{sent:,} sent, {waiting:,} waiting, {aside:,} refused")
-    return 1 if waiting else 0
+    return 1 if waiting or unreadable else 0
 
 
 @spool.command()
 @server_option
 @click.option("--refused", is_flag=True, help="Only the events that the server refused.")
-def discard(server: str | None, refused: bool) -> None:
+def discard(server: str | None, refused: bool) -> int:
     """Delete the events that wait for a server, and those that it refused."""
     count = 0
+    files, unreadable = spools_of(chosen_server(server))
     try:
-        for one in spools(chosen_server(server)):
-            file = opened(one)
+        for file in files:
             count += file.discard(refused_only=refused)
             file.shrink()
             file.close()
     except (sqlite3.Error, OSError) as error:
         raise click.ClickException(f"the spool cannot be used: {error}") from None
     click.echo(f"{count:,} deleted")
+    return 1 if unreadable else 0
 
 
 def chosen_server(server: str | None) -> str:
@@ -123,27 +124,34 @@ def chosen_server(server: str | None) -> str:
     return url.rstrip("/")
 
 
-def spools(url: str | None = None) -> list[Found]:
-    """Return the spools of this user that have something, or those of one server."""
-    found = []
-    for path in spool_files():
-        file = SpoolFile(path, HookCalls(path.parent).server(), 0)
-        try:
-            contents = file.contents()
-        except (sqlite3.Error, OSError) as error:
-            found.append(Found(path, None, f"cannot be read: {error}"))
-            continue
-        finally:
-            file.close()
-        if contents.waiting or contents.refused or contents.dropped or url is not None:
-            found.append(Found(path, contents))
-    return [one for one in found if url is None or (one.contents is not None and one.contents.url == url)]
+def spools() -> list[Found]:
+    """Return all spools of this user. Raises ClickException."""
+    try:
+        return [_found(path) for path in spool_files()]
+    except OSError as error:
+        raise click.ClickException(f"the spools cannot be read: {error}") from None
 
 
-def opened(found: Found) -> SpoolFile:
-    """Open a spool for changes."""
-    assert found.contents is not None
-    return SpoolFile(found.path, found.contents.url, max_bytes())
+def spools_of(url: str) -> tuple[list[SpoolFile], bool]:
+    """Open the spools for a server. Return also whether others cannot be read, after printing which."""
+    files, unreadable = [], False
+    for path, contents, fault in spools():
+        if contents is None:
+            unreadable = True
+            click.echo(f"{path} {fault}", err=True)
+        elif contents.url == url:
+            files.append(SpoolFile(path, url, max_bytes()))
+    return files, unreadable
+
+
+def _found(path: Path) -> Found:
+    file = SpoolFile(path, HookCalls(path.parent).server(), 0)
+    try:
+        return Found(path, file.contents())
+    except (sqlite3.Error, OSError) as error:
+        return Found(path, None, f"cannot be read: {error}")
+    finally:
+        file.close()
 
 
 def described(found: Found) -> dict[str, Any]:
