@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from signalbox.store.cold.found_damage import FoundDamage
 from signalbox.store.cold.moves.mover import ColdMover
 from signalbox.store.cold.moves.places import places_of
 from signalbox.store.cold.reading import ColdFileReaders
@@ -119,6 +120,7 @@ def open_store(
 
 def _with_cold_storage(store: S, place: str | None) -> S:
     places = places_of(store.url, place)
-    mover = ColdMover(store, places)
-    store.cold, store.cold_files, store.cold_readers = mover, mover, ColdFileReaders(places)
+    found_damage = FoundDamage()
+    mover = ColdMover(store, places, found_damage)
+    store.cold, store.cold_files, store.cold_readers = mover, mover, ColdFileReaders(places, found_damage)
     return store

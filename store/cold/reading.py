@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from signalbox.store.cold.found_damage import FoundDamage
 from signalbox.store.cold.moves.places import ColdPlaces
 from signalbox.store.contract.values import ColdTask
 from signalbox.store.sql.views import Views
@@ -31,8 +32,8 @@ def load_modules() -> None:
 class ColdFileReaders:
     """Implements `ColdReaders` of `store.sql.cold_reading` for the files of one store."""
 
-    def __init__(self, places: ColdPlaces) -> None:
-        self._places = places
+    def __init__(self, places: ColdPlaces, found_damage: FoundDamage) -> None:
+        self._places, self._found_damage = places, found_damage
         self._process = 0
         self._cache: ColdCache | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -60,11 +61,12 @@ class ColdFileReaders:
             loop = asyncio.get_running_loop()
             opening = loop.run_in_executor(executor, cache.open, place, task.name, task.sha256)
             try:
-                cached = await asyncio.shield(opening)
+                with self._found_damage.noting():
+                    cached = await asyncio.shield(opening)
             except asyncio.CancelledError:
                 opening.add_done_callback(self._release_opened)
                 raise
-        return ColdView(cached, hot, executor)
+        return ColdView(cached, hot, executor, self._found_damage)
 
     def _release_opened(self, opened: asyncio.Future[CachedFile]) -> None:
         """Release a file that was opened for a read that was cancelled meanwhile."""

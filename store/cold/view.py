@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from signalbox.store.cold.by_seq import Choose, changing_events_in, events_after, events_before, events_in, within
 from signalbox.store.cold.cached_file import CachedFile
+from signalbox.store.cold.found_damage import FoundDamage
 from signalbox.store.cold.index import Count, all_events, changing, errors, failures
 from signalbox.store.cold.searching import ColdSearch
 from signalbox.store.contract import Head, LogHits, LogQuery
@@ -48,18 +49,21 @@ class ColdView(View):
 
     asks_for_cold = False
 
-    def __init__(self, cached: CachedFile, hot: Views, executor: Executor, columns: str = COLUMNS) -> None:
+    def __init__(
+        self, cached: CachedFile, hot: Views, executor: Executor, found_damage: FoundDamage, columns: str = COLUMNS
+    ) -> None:
         self.cached, self._index = cached, cached.index
-        self._hot, self._executor = hot, executor
+        self._hot, self._executor, self._found_damage = hot, executor, found_damage
         self._columns = columns
 
     def brief(self) -> Self:
-        return type(self)(self.cached, self._hot, self._executor, BRIEF_COLUMNS)
+        return type(self)(self.cached, self._hot, self._executor, self._found_damage, BRIEF_COLUMNS)
 
     # running queries
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, partial(function, *arguments))
+        with self._found_damage.noting():
+            return await asyncio.get_running_loop().run_in_executor(self._executor, partial(function, *arguments))
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         return await self._run(self.cached.rows, sql, values)

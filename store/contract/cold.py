@@ -33,6 +33,11 @@ class ColdStorage(ABC):
     def place(self) -> str | None:
         """The directory or the URL of the bucket where new files go. None if cold storage has no place yet."""
 
+    @property
+    @abstractmethod
+    def damaged_files(self) -> int:
+        """The number of files that reads of this process found damaged in the last hour."""
+
     @abstractmethod
     async def amove(
         self, task_id: str, *, identity: str | None = None, actor: str | Who | None = None, source: str | None = None

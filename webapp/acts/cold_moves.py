@@ -82,6 +82,8 @@ class ColdMoves:
             )
         if self.missing:
             found.append(("cold_files_missing", f"{plural(self.missing, 'file')} of cold storage cannot be found"))
+        if damaged := self._store.cold.damaged_files:
+            found.append(("cold_files_damaged", f"{plural(damaged, 'file')} of cold storage cannot be read"))
         return found
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from signalbox.store.cold.errors import ColdFileMissing
+from signalbox.store.cold.found_damage import FoundDamage
 from signalbox.store.cold.moves.places import ColdPlaces, belongs_to
 from signalbox.store.cold.places import ColdPlace
 from signalbox.store.contract import ColdTask, Who
@@ -41,9 +42,9 @@ T = TypeVar("T")
 class ColdMover(ColdStorage):
     """Implements `ColdStorage` for a store in a database."""
 
-    def __init__(self, database: ColdDatabase, places: ColdPlaces) -> None:
+    def __init__(self, database: ColdDatabase, places: ColdPlaces, found_damage: FoundDamage) -> None:
         self._database = database
-        self._places = places
+        self._places, self._found_damage = places, found_damage
         self._process = 0
         self._closed = False
         self._begin_process()
@@ -58,6 +59,10 @@ class ColdMover(ColdStorage):
     @property
     def place(self) -> str | None:
         return self._places.url
+
+    @property
+    def damaged_files(self) -> int:
+        return self._found_damage.count()
 
     @property
     def places(self) -> ColdPlaces:
