@@ -26,8 +26,8 @@ from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
 from signalbox.store.sqlite import database
+from signalbox.store.steady_clock import SteadyClock
 from signalbox.webapp.app import create_app
-from signalbox.webapp.retention.steady_clock import SteadyClock
 from signalbox.webapp.retention.worker import RetentionWorker
 from signalbox.webapp.settings import Settings
 

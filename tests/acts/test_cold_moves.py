@@ -15,6 +15,7 @@ from signalbox.store.loops import Loops
 from signalbox.store.retention import Retention
 from signalbox.store.sql.cold_tasks import moving
 from signalbox.store.sql.cold_tasks.stages import StoredFile
+from signalbox.store.steady_clock import SteadyClock
 from signalbox.webapp.acts.cold_moves import ColdMoves
 from tests.support.waiting import wait_until
 
@@ -85,6 +86,20 @@ async def test_the_file_of_the_last_task_goes_although_cold_storage_is_off(store
     file.write_bytes(content)
     moves = ColdMoves(store, lambda: Retention(), Loops(), first_pause=0, idle_pause=0.05)
     await until(lambda: not file.exists())
+    await moves.stop()
+
+
+async def test_a_clock_that_steps_forward_moves_nothing_before_it_stayed_there(store: Store) -> None:
+    add_ended(store, "new", 20)
+    stepped, running = datetime.now(UTC) + timedelta(days=365), 0.0
+    times = iter([datetime.now(UTC)])
+    clock = SteadyClock(lambda: next(times, stepped), lambda: running)
+    moves = ColdMoves(store, lambda: Retention(cold_after=30), Loops(), first_pause=0, idle_pause=0.05, clock=clock)
+    await until(lambda: clock.step)
+    assert await cold(store) == []
+    running = 3601.0
+    await until(lambda: moves.moved)
+    assert await cold(store) == ["new"]
     await moves.stop()
 
 

@@ -17,7 +17,7 @@ from signalbox.store.loops import Loops
 from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import Growth, SpaceSample, days_until_full, growth
 from signalbox.store.sqlite.free_pages import PAGES_PER_STEP
-from signalbox.webapp.retention.steady_clock import SteadyClock
+from signalbox.store.steady_clock import SteadyClock
 from signalbox.webapp.retention.worker import RetentionWorker
 
 DONE = NewEvent(event_type="runner_exit", payload={"exit_code": 0})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -18,6 +18,7 @@ from signalbox.store.errors import InvalidEvent, LeaseLost, StoreFull
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.retention import Retention
+from signalbox.store.steady_clock import SteadyClock
 from signalbox.webapp.views.text import plural
 
 LEASE = "signalbox:cold"
@@ -55,8 +56,9 @@ class ColdMoves:
         *,
         first_pause: float = FIRST_PAUSE,
         idle_pause: float = IDLE_PAUSE,
+        clock: SteadyClock | None = None,
     ) -> None:
-        self._store, self._rules = store, rules
+        self._store, self._rules, self._clock = store, rules, clock or SteadyClock()
         self.counts = ColdCounts(0, 0, 0)
         self.moved = self.failures = 0
         self.missing = 0
@@ -153,7 +155,7 @@ class ColdMoves:
 
     async def _move_oldest(self, rules: Retention, shortest: float) -> bool:
         """Move some of the tasks that are old enough. Return whether more may be left."""
-        now = datetime.now(UTC) + timedelta(seconds=self._store.clock_offset)
+        now = self._clock.now() + timedelta(seconds=self._store.clock_offset)
         after, moved = ("", ""), 0
         self._failed = {task: until for task, until in self._failed.items() if until > time.monotonic()}
         while True:

@@ -20,11 +20,11 @@ from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import SpaceSample, sample_of
+from signalbox.store.steady_clock import SteadyClock
 from signalbox.webapp.http.health import Problem
 from signalbox.webapp.retention.applying import apply_rules, is_any_due
 from signalbox.webapp.retention.measuring import measure
 from signalbox.webapp.retention.state import MAX_FAILED, RetentionState, state_of
-from signalbox.webapp.retention.steady_clock import SteadyClock
 
 LEASE = "signalbox:retention"
 

@@ -1,7 +1,7 @@
-"""The time by which runs are deleted. A clock that steps forward is believed only after an hour.
+"""The time by which runs are deleted or moved to cold storage. A clock that steps forward is believed after an hour.
 
-A deletion cannot be undone. A wrong date, such as that of a machine whose time server failed for a moment, would else
-make years of runs seem old enough within a minute.
+A deletion cannot be undone, and a move takes long. A wrong date, such as that of a machine whose time server failed for
+a moment, would else make years of runs seem old enough within a minute.
 """
 
 from __future__ import annotations
