@@ -27,7 +27,7 @@ from signalbox.store.sqlite.peek import SqlitePeek
 from signalbox.store.sqlite.processes import SqliteProcesses
 from signalbox.store.sqlite.readers import Readers
 from signalbox.store.sqlite.reopening import Reopening
-from signalbox.store.sqlite.saving import save_and_close
+from signalbox.store.sqlite.saving import close, save
 from signalbox.store.sqlite.views import SQLITE
 from signalbox.store.sqlite.watching import watch_file
 from signalbox.store.sqlite.writer import SqliteWriter
@@ -126,10 +126,14 @@ class SqliteStore(DatabaseStore):
         if not self._reopening.is_due():
             raise self._file.error()
         self._file.close()
-        save_and_close(lost, self._file)
+        save(lost, self._file)
         self._committed()  # this wakes the followers of the log, which then close their connections
         if not self._readers.release() or any(peek.is_open for peek in self._peeks):
             raise self._file.error()
+        if not self._file.saved and self._file.is_absent():
+            # Its file may return, and needs the rest of its write-ahead log, which another process reads.
+            raise self._file.error()
+        close(lost)
         found = self._reopening.open(self.epoch)
         self.epoch, self._key = found.epoch, bytes.fromhex(found.key)
         log.warning("the database %s was opened again; its epoch is %s", self.path, self.epoch)

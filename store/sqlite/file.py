@@ -44,7 +44,8 @@ class DatabaseFile:
     `lost` is the reason why the open files can no longer be used, or None while they can. `generation` counts how
     often the files were opened. `full` is true if the last commit failed because the disk is full. `damaged` is true
     if a query found a damaged part. `overwritten` is true if other content was written into the open file, `restored`
-    if a transaction replaced the content of the database. `moved_to` is the URL to which the store was moved.
+    if a transaction replaced the content of the database. `saved` is true if the lost database has all commits of its
+    write-ahead log. `moved_to` is the URL to which the store was moved.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,6 +56,7 @@ class DatabaseFile:
         self.damaged = False
         self.overwritten = False
         self.restored = False
+        self.saved = False
         self.moved_to: str | None = None
         self._content = Content(path)
         self._db, self._wal, self._shm = str(path), f"{path}-wal", f"{path}-shm"
@@ -71,7 +73,7 @@ class DatabaseFile:
         self._device, self._inode = self._db_identity or (0, 0)
         self._content.opened()
         self.generation += 1
-        self.full = self.damaged = self.overwritten = self.restored = False
+        self.full = self.damaged = self.overwritten = self.restored = self.saved = False
         self.lost = self.moved_to = None
 
     def check(self) -> None:
@@ -171,6 +173,10 @@ class DatabaseFile:
     def is_same(self) -> bool:
         """Return whether the file at the path is the one that was opened last."""
         return _identity(self._db) == self._db_identity
+
+    def is_absent(self) -> bool:
+        """Return whether there is no file at the path."""
+        return _identity(self._db) is None
 
     def is_replaced(self) -> bool:
         """Return whether the file at the path is another one or has other content than the one opened last."""

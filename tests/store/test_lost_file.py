@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,41 @@ def test_a_file_moved_without_its_wal_holds_all_acknowledged_events(store: Sqlit
     with pytest.raises(StoreLost):
         store.append("run", LOG)
     assert count_stored_events(tmp_path / "moved.db") == 100
+
+
+async def test_a_read_of_an_earlier_state_keeps_no_acknowledged_event_out_of_a_moved_file(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.db"
+    await store.aappend("run", LOG)
+    async with store.read() as view:
+        await view.latest_event_id()
+        await store.aappend("run", [LOG] * 99)
+        store.path.rename(moved)
+        await store.acheck()
+    while store.path.with_name(store.path.name + "-wal").exists():
+        await asyncio.sleep(0.01)
+        await store.acheck()
+    assert count_stored_events(moved) == 100
+    moved.rename(store.path)
+    assert await asyncio.to_thread(append_event, store) == 101
+
+
+def test_a_file_moved_back_has_the_events_that_another_reader_kept_out_of_it(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    store.append("run", LOG)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM task_events").fetchone() == (1,)
+        store.append("run", [LOG] * 99)
+        store.path.rename(tmp_path / "moved.db")
+        for _ in range(3):
+            store.check()
+            time.sleep(0.03)
+        (tmp_path / "moved.db").rename(store.path)
+        assert append_event(store) == 101
+    assert count_stored_events(store.path) == 101
 
 
 def test_the_folder_can_disappear_and_return(tmp_path: Path) -> None:
