@@ -22,7 +22,9 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 HERE = Path(__file__).parent
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 30_000
+"""Longer than anything takes on a slow machine, and shorter than the 35 s in which a page notices a silent stream."""
+
 FAILED = pytest.StashKey[bool]()
 
 expect.set_options(timeout=TIMEOUT_MS)

@@ -38,7 +38,7 @@ def statistics(page: Page) -> dict[str, int]:
     return dict(page.evaluate(FIGURES))
 
 
-def expect_live_at(page: Page, seq: int, *, timeout: float = 10) -> None:
+def expect_live_at(page: Page, seq: int, *, timeout: float = 30) -> None:
     """Wait up to `timeout` seconds until the page says that it is live at `seq`."""
     expect(page.locator("live-status")).to_contain_text(re.compile(rf"Live · #{seq}\b"), timeout=timeout * 1000)
 

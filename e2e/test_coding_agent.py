@@ -19,7 +19,7 @@ from tests.support.server import Server
 def test_a_question_of_a_coding_agent_is_answered_on_a_phone(
     server: Server, new_context: Callable[..., BrowserContext], tmp_path: Path
 ) -> None:
-    options = ("--yes", "--server", server.url, "--limit", "20")
+    options = ("--yes", "--server", server.url, "--limit", "30")
     assert signalbox("hooks", "install", *options, HOME=str(tmp_path)).returncode == 0
     agent = CodingAgent(tmp_path / ".claude" / "settings.json", "phone", HOME=str(tmp_path))
     context = new_context(**PHONE)
@@ -40,7 +40,7 @@ def test_a_question_of_a_coding_agent_is_answered_on_a_phone(
     card.get_by_label("Reason").fill("not to main")
     card.get_by_role("button", name="Approve").click()
     expect(card).to_have_count(0)
-    asking.join(20)
+    asking.join(60)
     decision = found[0].answer["hookSpecificOutput"]["decision"]
     assert decision["updatedInput"] == {"command": "git push origin fix", "description": "Publish the fix"}
     page.goto(f"{server.url}/tasks/claude-code-phone")

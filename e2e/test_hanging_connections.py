@@ -52,7 +52,7 @@ def test_a_connect_that_hangs_at_any_point_is_retried(
     cut_and_hang(begins)
     server.emit("hung", "two")
     for page in pages:
-        expect_live_at(page, 2, timeout=30)
+        expect_live_at(page, 2)
         assert 1 <= statistics(page)["Errors"] <= 3
     expect_equal_to_fresh(pages[0], context)
 
@@ -81,7 +81,7 @@ def test_pages_queued_behind_a_hanging_connect_become_live(
         server.emit(f"line-{number}", "two")
     proxy.heal()
     for page in pages:
-        expect_live_at(page, 2, timeout=30)
+        expect_live_at(page, 2)
 
 
 def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(
@@ -94,7 +94,7 @@ def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(
     server.emit("crowded-out", "one")
     page = context.new_page()
     page.goto(f"{server.url}/tasks/crowded-out")
-    expect_live_at(page, 1, timeout=20)
+    expect_live_at(page, 1)
     server.emit("crowded-out", "two")
-    expect_live_at(page, 2, timeout=20)
+    expect_live_at(page, 2)
     assert statistics(page)["Errors"] == 0

@@ -32,8 +32,8 @@ SCENARIO = """
     macos.fail(new TypeError('no signature'));
   });
   for (let line = 0; line < 500; line++) task.log(`line ${line}`);
-  const given = await task.askPermission('publish', { version: 2 }, { reason: 'done', timeout: 20 });
-  const stored = await task.end();
+  const given = await task.askPermission('publish', { version: 2 }, { reason: 'done', timeout: 120 });
+  const stored = (await task.end()) || (await task.flush(60_000));
   return { given: given.state, by: given.by, stored, counts: task.counts };
 """
 
@@ -58,7 +58,7 @@ def run_in_node(code: str) -> Any:
     script = f"import {{ openTask }} from '{module}'; const run = async () => {{ {code} }}; "
     script += "console.log(JSON.stringify(await run() ?? null));"
     done = subprocess.run(
-        ["node", "--input-type=module", "-e", script], capture_output=True, text=True, timeout=30, check=True
+        ["node", "--input-type=module", "-e", script], capture_output=True, text=True, timeout=120, check=True
     )
     return json.loads(done.stdout)
 
@@ -84,7 +84,7 @@ def approve(server: Server) -> None:
         found: list[dict[str, Any]] = answer.json() if answer.is_success else []
         return found
 
-    (request,) = wait_until(asked)
+    (request,) = wait_until(asked, timeout=60)
     path = f"/api/tasks/from-js/permissions/{request['request_id']}"
     server.post(path, {"approved": True}).raise_for_status()
 

@@ -180,7 +180,7 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
 
         lost = proxy.drop_next_write(b"hx-frame")
         server.emit("t2", NewEvent(event_type="runner_spawn"))
-        assert lost.wait(5)
+        assert lost.wait(30)
         expect_live_at_newest(page, server)
         expect_equal_to_fresh(page, context)
         assert statistics(page)["Gaps found"] == statistics(page)["Gaps recovered"] == 1

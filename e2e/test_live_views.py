@@ -109,7 +109,7 @@ def test_a_view_reloads_when_the_history_was_replaced(
     server.replace_database()
     server.emit("again", NewEvent(event_type="runner_spawn", payload={"message": "from the start"}))
     server.start()
-    expect(page.locator("#story")).to_contain_text("from the start", timeout=30_000)
+    expect(page.locator("#story")).to_contain_text("from the start")
     expect_live_at(page, 1)
 
 

@@ -29,5 +29,5 @@ def test_an_event_source_restarts_when_the_database_was_restored(
     server.replace_database()
     server.emit("run", *[f"new {n}" for n in range(1, 4)])
     server.start()
-    page.wait_for_function("() => window.seen.length === 8", timeout=20_000)
+    page.wait_for_function("() => window.seen.length === 8")
     assert page.evaluate("() => [window.seen.slice(5), window.resets]") == [["new 1", "new 2", "new 3"], 1]

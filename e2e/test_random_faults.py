@@ -49,9 +49,9 @@ def test_every_page_ends_equal_to_a_fresh_one(
                 server.emit(f"other-{rng.randint(1, 5)}", "hello")
                 at += batch
                 task.wait_for_timeout(rng.uniform(0, 100))
-        expect_live_at(task, server.latest("run"), timeout=15)
+        expect_live_at(task, server.latest("run"))
         newest = max(event.event_id for event in server.emit("other-1", "the last one"))
-        expect_live_at(tasks, newest, timeout=15)
+        expect_live_at(tasks, newest)
         expect_equal_to_fresh(task, context)
         expect_equal_to_fresh(tasks, context)
     finally:

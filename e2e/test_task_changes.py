@@ -23,7 +23,7 @@ def test_a_silent_run_is_stale_on_its_open_page_until_its_next_event(
     server.emit("silent", NewEvent(event_type="runner_spawn", span_id="main"))
     page.goto(f"{server.url}/tasks/silent")
     flag = page.locator("#task-header").get_by_text("stale, last event")
-    expect(flag).to_be_visible(timeout=20_000)
+    expect(flag).to_be_visible()
     expect_equal_to_response(page)
     page.goto(f"{server.url}/tasks/silent?at=1")
     expect(flag).to_be_visible()

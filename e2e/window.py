@@ -83,7 +83,7 @@ class Tab:
         assert "exceptionDetails" not in response, response
         return response["result"].get("value")
 
-    def wait_for(self, condition: str, *, timeout: float = 10) -> None:
+    def wait_for(self, condition: str, *, timeout: float = 30) -> None:
         """Wait up to `timeout` seconds until an expression is true."""
         deadline = time.monotonic() + timeout
         status = "nothing"
@@ -95,7 +95,7 @@ class Tab:
             assert time.monotonic() < deadline, f"not within {timeout} s: {condition}; the page says {status!r}"
             time.sleep(0.02)
 
-    def wait_until_live_at(self, seq: int, *, timeout: float = 10) -> None:
+    def wait_until_live_at(self, seq: int, *, timeout: float = 30) -> None:
         """Wait until the page says that it is live at `seq`."""
         status = "(document.querySelector('live-status')?.textContent ?? '')"
         self.wait_for(f"/Live · #{seq}\\b/.test({status})", timeout=timeout)
