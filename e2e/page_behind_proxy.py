@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page
 
 from e2e.live_checks import expect_live_at
 from e2e.random_run import run
@@ -22,12 +21,3 @@ def open_task(page: Page, proxy: Proxy, server: Server, task: str) -> list[str]:
     page.goto(f"{proxy.url}/tasks/{task}")
     expect_live_at(page, 40)
     return [f"line {number}" for number in range(41, 241)]
-
-
-def seconds_to_load(page: Page, context: BrowserContext) -> float:
-    """Return how many seconds a fresh page takes to become live, as a measure of this machine's speed."""
-    started, fresh = time.monotonic(), context.new_page()
-    fresh.goto(page.url)
-    expect(fresh.locator("live-status")).to_contain_text("Live ·")
-    fresh.close()
-    return time.monotonic() - started

@@ -10,23 +10,29 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at, expect_rows, statistics
-from e2e.page_behind_proxy import STALE, open_task, seconds_to_load
+from e2e.page_behind_proxy import STALE, STREAM, open_task
 from e2e.random_run import run
-from tests.support.machine_speed import slowness
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+
+A_MINUTE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 60000\nevent: hint\ndata: wait\n\n"
+"""A stream that asks the page to wait for a minute before it reconnects."""
+
+HINTED = """() => void (window.hinted = new Promise((resolve) => {
+  document.addEventListener('htmx:sse:after:message', ({detail}) => detail.message.event === 'hint' && resolve());
+}))"""
+"""Lets `hinted` resolve once the page has read that message."""
 
 
 def cut_and_return(
     page: Page, context: BrowserContext, proxy: Proxy, server: Server, task: str, *, seconds: float
 ) -> None:
     events = open_task(page, proxy, server, task)
-    pace = seconds_to_load(page, context)
     status, clock = page.locator("live-status"), page.locator("#task-header running-clock")
 
     proxy.shut()
     cut = time.monotonic()
-    expect(status).to_contain_text(STALE, timeout=(1 + pace) * 1000)
+    expect(status).to_contain_text(STALE)  # The watchdog would notice it after 35 s.
     expect(status).to_contain_text("Reconnecting")
     expect(status).to_contain_text(re.compile(r"Retry in \d+ s"))
     expect(clock).to_have_attribute("data-stopped", "")
@@ -39,9 +45,7 @@ def cut_and_return(
     assert since.group() in (status.text_content() or "")
 
     proxy.heal()
-    healed_at = time.monotonic()
     expect_live_at(page, 240)
-    assert time.monotonic() - healed_at < 2 + pace
     expect_equal_to_fresh(page, context)
     expect_rows(page, 41, 240)
     expect(clock).not_to_have_attribute("data-stopped", "")
@@ -52,6 +56,22 @@ def test_a_network_cut_is_shown_at_once_and_loses_nothing(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     cut_and_return(page, context, connect(server), server, "cut", seconds=3)
+
+
+def test_a_page_with_a_minute_to_wait_reconnects_as_soon_as_the_server_answers(
+    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    proxy = connect(server)
+    events = open_task(page, proxy, server, "patient")
+    page.evaluate(HINTED)
+    proxy.hang(pattern=STREAM, first_bytes=A_MINUTE)
+    page.evaluate("hinted")
+    proxy.shut()
+    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
+    server.emit("patient", *events)
+    proxy.heal()
+    expect_live_at(page, 240)
+    expect_equal_to_fresh(page, context)
 
 
 @pytest.mark.soak
@@ -91,7 +111,8 @@ def test_a_stopped_server_asks_pages_to_wait_and_this_is_no_error(
             document.addEventListener('live:state', ({ detail }) => detail.delay && resolve(detail));
         }))"""
     )
-    assert server.stop() < 3 * slowness()
+    server.stop()
+    assert "cut off" not in server.log
     lost_state = page.evaluate("lost_state")
     assert (lost_state["state"], lost_state["message"]) == ("reconnecting", "the server asked to reconnect")
     assert 200 <= lost_state["delay"] <= 3000
@@ -113,7 +134,7 @@ def test_a_half_open_connection_is_detected_by_its_silence(
     moments = "[0, 1, 2, 3, 4].map((s) => new Date(Date.now() - s * 1000).toLocaleTimeString([], {hour12: false}))"
     last_heard = page.evaluate(moments)
     server.emit("stall", *events)
-    expect(page.locator("live-status")).to_contain_text("no data for 6 s", timeout=20_000)
+    expect(page.locator("live-status")).to_contain_text("no data for 6 s")
     expect(page.locator("live-status")).to_contain_text(re.compile(f"Stale since ({'|'.join(last_heard)})"))
     proxy.heal()
     expect_live_at(page, 240)
@@ -129,7 +150,7 @@ def test_a_frame_lost_in_transit_is_detected_and_fetched(
     events = open_task(page, proxy, server, "lost")
     lost = proxy.drop_next_write(b"id: 45\n")
     server.emit("lost", *events[:5])
-    assert lost.wait(5)
+    assert lost.wait(30)
     server.emit("lost", *events[5:])
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)
