@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from e2e.live_checks import expect_live_at
-from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
 
 PRESS = "button => { const pressed = Date.now(); button.click(); return pressed / 1000 }"
-PROMPT = 0.25
-"""Seconds on a quiet machine."""
+PROMPT = 2.0
+"""Seconds within which an answer must arrive: a slow machine needs a tenth of it, a poll or a full write much more."""
 
 
-def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, page: Page, record_property: Any) -> None:
+def test_an_answer_on_the_page_reaches_the_client_at_once(
+    start_server: Callable[..., Server], page: Page, record_property: Any
+) -> None:
+    server = start_server(poll_interval=60, max_poll_interval=60, flush_interval=5)
     session, elapsed = "pressed", []
     emit(server.url, session, "tool_status", tool_name="rm", status="waiting")
     with SessionClient(server.url, session) as client:
@@ -32,7 +35,7 @@ def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, page: 
             elapsed.append(cleared["came"] + time.time() - time.monotonic() - pressed)
             expect_live_at(page, 3 + 2 * number)
     record_property("p50_seconds", statistics.median(elapsed))
-    assert statistics.median(elapsed) < PROMPT * slowness()
+    assert statistics.median(elapsed) < PROMPT
 
 
 def test_a_permission_request_answered_by_the_client_disappears_from_the_page(server: Server, page: Page) -> None:
