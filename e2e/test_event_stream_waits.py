@@ -37,6 +37,7 @@ def test_a_wait_that_is_too_long_for_a_timer_is_not_shortened(
 @pytest.mark.own_profile
 def test_waits_are_1_2_4_8_16_and_30_seconds(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     page.clock.install()
+    page.clock.pause_at("2030-01-01")  # Otherwise a wait may end before its length is checked.
     stub.plans.extend(Plan(status=502) for _ in range(7))
     follow(reconnectDelay=1000, maxReconnectDelay=30000)
     for expected in [1000, 2000, 4000, 8000, 16000, 30000, 30000]:
@@ -122,9 +123,11 @@ def test_a_response_that_does_not_start_is_given_up(page: Page, stub: StubServer
     expect_all_seqs(page, 5)
 
 
+@pytest.mark.own_profile
 def test_a_fetch_that_ignores_its_abort_signal_is_abandoned(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
+    page.clock.install()
     page.goto(stub.url)
     page.evaluate(
         """() => {
@@ -134,7 +137,9 @@ def test_a_fetch_that_ignores_its_abort_signal_is_abandoned(
         }"""
     )
     stub.emit(5)
-    follow(connectTimeout=500)
+    follow(connectTimeout=10_000)
+    page.clock.fast_forward(11_000)
+    page.clock.fast_forward(2000)  # The time that it has to obey the signal.
     expect_all_seqs(page, 5)
     assert stats(page)["errors"] == 1
 

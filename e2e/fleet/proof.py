@@ -45,8 +45,11 @@ class Proof:
     writer_count: int = 10
     errors: list[str] = field(default_factory=list)
 
-    def run(self, seconds: float, rounds: int = 1) -> None:
-        """Kill parts for `seconds`, in several rounds, and check everything after each round."""
+    def run(self, seconds: float, rounds: int = 1, *, least_outages: int = 0) -> None:
+        """Kill parts for `seconds`, in several rounds, and check everything after each round.
+
+        A slow machine takes longer, because the last round continues until `least_outages` parts were killed.
+        """
         self.fleet = Fleet(self.folder, keepalive_interval=2.0)
         self.truth = ServerTruth(self.fleet.store_url)
         self.outages = Outages(self.fleet, self.seed)
@@ -56,8 +59,8 @@ class Proof:
         self._loop = background_loop()
         try:
             self._open()
-            for _ in range(rounds):
-                self._disturb(seconds / rounds)
+            for number in range(1, rounds + 1):
+                self._disturb(seconds / rounds, least_outages if number == rounds else 0)
                 self._check()
         finally:
             self._close()
@@ -92,10 +95,10 @@ class Proof:
                 page.goto(f"{fleet.url}/tasks/{writer.task_id}" if writer else f"{fleet.url}/tasks")
                 self.pages.append(page)
 
-    def _disturb(self, seconds: float) -> None:
-        """Let all runs write, and kill parts of the fleet, for some seconds."""
+    def _disturb(self, seconds: float, least_outages: int) -> None:
+        """Let all runs write, and kill parts of the fleet, for some seconds and until there were enough outages."""
         rng, end = random.Random(self.seed + self.outages.total), time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or self.outages.total < least_outages:
             next_outage = time.monotonic() + rng.uniform(0.5, 3)
             while time.monotonic() < min(end, next_outage):
                 self._write(MAX_BATCH)
