@@ -25,6 +25,7 @@ from signalbox.webapp.acts.diagnoses import Diagnoses
 from signalbox.webapp.acts.head_signer import HeadSigner
 from signalbox.webapp.acts.search_index import SearchIndexState
 from signalbox.webapp.acts.supervisor import Supervisor
+from signalbox.webapp.acts.unstarted_retries import UnstartedRetries
 from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
 from signalbox.webapp.api.mcp import MountedMcp
@@ -72,6 +73,7 @@ CLOSE_ORDER = (
     ("supervisor", "stop"),
     ("signer", "stop"),
     ("retention", "stop"),
+    ("unstarted_retries", "stop"),
     ("diagnoses", "stop"),
     ("cold_moves", "stop"),
     ("search_indexer", "stop"),
@@ -200,6 +202,7 @@ def create_app(
         app.extensions["agents"] = agents = Agents(store, loops)
         if supervises:
             app.extensions["supervisor"] = Supervisor(store, settings, loops)
+            app.extensions["unstarted_retries"] = UnstartedRetries(store, loops)
             app.extensions["diagnoses"] = Diagnoses(store, loops)
             retention_file = app.extensions["retention_rules"]
             app.extensions["retention"] = retention = RetentionWorker(store, retention_file, loops)
