@@ -118,6 +118,15 @@ def open_store(
     raise unknown_kind(url)
 
 
+def load_store(url: str) -> None:
+    """Load the modules that `open_store` needs for `url`. Raises UnknownStoreKind if an extra is missing."""
+    if is_postgresql(url):
+        with postgresql_extra():
+            import signalbox.store.postgresql
+    elif is_server(url):
+        import signalbox.store.remote.store  # noqa: F401
+
+
 def _with_cold_storage(store: S, place: str | None) -> S:
     places = places_of(store.url, place)
     found_damage = FoundDamage()

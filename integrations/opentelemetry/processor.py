@@ -91,7 +91,7 @@ class SignalboxSpanProcessor(SpanProcessor):
         """Wait until the spans of now are stored, for at most this time. Returns whether they are."""
         deadline = time.monotonic() + timeout_millis / 1000
         self._report(0, timeout=timeout_millis / 1000)
-        return self._writer.flush(max(0.0, deadline - time.monotonic()))
+        return self._writer.flush(max(0.0, deadline - time.monotonic()), load_timeout=0.0)
 
     def shutdown(self) -> None:
         """Report the spans of now, wait for them at most `FLUSH_TIMEOUT_S`, and ignore later ones."""

@@ -22,7 +22,7 @@ from signalbox.integrations.reporting.delivery import when_first_opened
 from signalbox.integrations.reporting.event_queue import CREATE_TASK, EventQueue, QueuedEvent
 from signalbox.integrations.reporting.snapshot import snapshot
 from signalbox.integrations.reporting.target import ReportTarget
-from signalbox.integrations.reporting.writer_thread import Heartbeat, WriterThread
+from signalbox.integrations.reporting.writer_thread import LOAD_TIMEOUT_S, Heartbeat, WriterThread
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MAX_EVENTS, MAX_BYTES = 10_000, 32 * 2**20
 """Events that may wait, and their estimated bytes."""
 
 EXIT_TIMEOUT_S = 5.0
-"""Seconds for which the end of the program waits for the last events at most."""
+"""Seconds for which the end of the program waits for the store at most, once the modules of the store are loaded."""
 
 FORK_WAIT_S = 1.0
 """Seconds for which `fork` waits at most until the thread holds no lock that the child would need."""
@@ -114,12 +114,13 @@ class BackgroundWriter:
         """End the heartbeats of a task."""
         self._thread.heartbeats.pop(task_id, None)
 
-    def flush(self, timeout: float = EXIT_TIMEOUT_S) -> bool:
+    def flush(self, timeout: float = EXIT_TIMEOUT_S, load_timeout: float = LOAD_TIMEOUT_S) -> bool:
         """Wait until the events of now are stored, for at most `timeout` seconds. Returns whether they are.
 
+        The first events wait until the modules of the store are loaded; for that it waits at most `load_timeout` more.
         Returns False at once if the store or the server turns out to be away.
         """
-        return self._thread.flush(timeout)
+        return self._thread.flush(timeout, load_timeout)
 
     def send_kept(self, timeout: float) -> None:
         """Send what earlier programs or this one kept on disk while the server was away, for at most `timeout` s."""

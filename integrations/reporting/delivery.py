@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import OrderedDict
 
 from signalbox.integrations.reporting.event_queue import CREATE_TASK, QueuedEvent
@@ -31,7 +32,7 @@ when_first_opened: list[Callable[[], object]] = []
 
 
 class Delivery:
-    """Appends items to the log at `target`, which it opens at the first call."""
+    """Appends items to the log at `target`, which it opens at the first call, once its modules are `loaded`."""
 
     def __init__(self, target: ReportTarget) -> None:
         self._target = target
@@ -39,6 +40,7 @@ class Delivery:
         self._identities: OrderedDict[str, str | None] = OrderedDict()
         self._prefix = os.urandom(8).hex()
         self.written = self.kept = self.refused = 0
+        self.loaded = threading.Event()
 
     def send(self, pending: list[QueuedEvent]) -> None:
         """Append the items, and remove those that are done from `pending`.
@@ -60,6 +62,10 @@ class Delivery:
     def open(self) -> Log:
         """Open the log at the first call. Raises any error of that."""
         if self._log is None:
+            try:
+                self._target.load()
+            finally:
+                self.loaded.set()
             self._log = self._target.open()
             while when_first_opened:
                 when_first_opened.pop()()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import namedtuple
+from contextlib import suppress
 
 TYPE_CHECKING = False  # from typing, which takes longer to import than this module
 if TYPE_CHECKING:
@@ -49,8 +50,18 @@ class ReportTarget(namedtuple("ReportTarget", ("url", "token", "project", "bus")
 
         return without_password(self.url)
 
+    def load(self) -> None:
+        """Load the modules that `open` needs, which takes a third of a second, or much longer on a busy machine."""
+        if self.is_server:
+            import signalbox.store.remote.spooled  # noqa: F401
+        else:
+            from signalbox.store import StoreError, load_store
+
+            with suppress(StoreError):  # `open` raises it again.
+                load_store(self.url)
+
     def open(self) -> Log:
-        """Open the log. This loads the store, which takes a third of a second. Raises StoreError."""
+        """Open the log. Raises StoreError."""
         if self.is_server:
             from signalbox.store.remote.spooled import SpooledLog
 

@@ -25,6 +25,12 @@ LINGER_S = 0.05
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.25, 10.0
 """Seconds between two attempts: after the first failure, and at most."""
 
+LOAD_TIMEOUT_S = 60.0
+"""Seconds for which a flush waits at most until the modules of the store are loaded. Its own limit begins after that.
+
+A busy machine may need longer to load them than a store that works needs to answer.
+"""
+
 REPORT_INTERVAL_S = 1.0
 """Seconds between two events that say how many events were dropped."""
 
@@ -84,16 +90,22 @@ class WriterThread:
             self._hurry.set()
         self.wake()
 
-    def flush(self, timeout: float) -> bool:
-        """Wait until the events of now are delivered. Returns False after `timeout` seconds or a failed attempt."""
-        wanted, deadline = self.queue.last_number, time.monotonic() + timeout
+    def flush(self, timeout: float, load_timeout: float = LOAD_TIMEOUT_S) -> bool:
+        """Wait until the events of now are delivered. Returns False after `timeout` seconds or a failed attempt.
+
+        If the thread is loading the modules of the store, first wait for that, for at most `load_timeout` seconds.
+        """
+        wanted = self.queue.last_number
         if self._done_number >= wanted:
             return True
         self._attempt_failed = False
         self._hurry.set()
         self.wake()
         if not self._thread.started:
-            return self._deliver_in_this_thread(deadline)
+            return self._deliver_in_this_thread(time.monotonic() + timeout)
+        if timeout > 0:
+            self.delivery.loaded.wait(load_timeout)
+        deadline = time.monotonic() + timeout
         with self._progress:
             while self._done_number < wanted and not self._attempt_failed:
                 left = deadline - time.monotonic()
