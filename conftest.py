@@ -22,6 +22,7 @@ from tests.support.constants import Constants, changed, constants
 from tests.support.kept_compilations import keep_compilations
 from tests.support.kept_tls_context import keep_tls_context
 from tests.support.paths import ROOT
+from tests.support.patient_clients import wait_patiently
 from tests.support.quick_passwords import use_quick_hashes
 from tests.support.quick_schema import use_copied_schema
 from tests.support.server import Server
@@ -38,6 +39,7 @@ atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 keep_compilations()
 keep_tls_context()
+wait_patiently()
 use_copied_schema()
 use_quick_hashes()
 

@@ -71,7 +71,7 @@ def _can_fork(arguments: Iterable[str], variables: Iterable[str]) -> bool:
     return CAN_FORK and all(name.startswith("SIGNALBOX_") for name in variables) and len("".join(arguments)) <= 10_000
 
 
-def wait_until_gone(pid: int, timeout: float = 20) -> None:
+def wait_until_gone(pid: int, timeout: float = 60) -> None:
     """Wait until a process has ended."""
     wait_until(lambda: not is_alive(pid), timeout, f"process {pid} did not end")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
-START_TIMEOUT = 15
+START_TIMEOUT = 60
 
 
 def find_program(*names: str) -> str:

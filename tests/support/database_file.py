@@ -22,7 +22,7 @@ def back_up(path: Path, target: Path) -> None:
 
 def append_event(store: SqliteStore, task_id: str = "run") -> int:
     """Append an event and return its seq once it is stored."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while True:
         try:
             return store.append(task_id, NewEvent(event_type="log"))[0].seq

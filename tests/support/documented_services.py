@@ -86,7 +86,7 @@ class Services:
             self._postgresql.stop()
         elif (process := self._running.pop(name, None)) is not None:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
 
     def _nginx(self) -> list[str]:
         program = daemon.find_program("nginx")

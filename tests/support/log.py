@@ -77,7 +77,7 @@ def open_permissions(store: Store, task_id: str) -> list[Permission]:
     return asyncio.run(read())
 
 
-def wait_for_event(url: str, task_id: str, condition: Callable[[Event], bool], *, timeout: float = 20) -> Event:
+def wait_for_event(url: str, task_id: str, condition: Callable[[Event], bool], *, timeout: float = 60) -> Event:
     """Wait for the first event of a task for which `condition` returns True, and return it."""
     store, deadline = open_store(url), time.monotonic() + timeout
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 QUIET = 0.02
 """Seconds that a quiet machine takes to start and end a small process."""
@@ -18,3 +19,15 @@ def slowness() -> float:
     for _ in range(TRIES):
         subprocess.run([sys.executable, "-S", "-c", "pass"], check=True)
     return max(1.0, (time.monotonic() - started_at) / TRIES / QUIET)
+
+
+def check_duration(attempt: Callable[[], object], limit: float, tries: int = 5) -> None:
+    """Check that `attempt` can take less than `limit` seconds of a quiet machine. Other work may delay a single try."""
+    durations = []
+    for _ in range(tries):
+        started_at = time.monotonic()
+        attempt()
+        durations.append(time.monotonic() - started_at)
+        if durations[-1] < limit or durations[-1] < limit * slowness():
+            return
+    raise AssertionError(f"it took {durations} seconds, each time more than {limit} of a quiet machine")

@@ -61,7 +61,7 @@ def revoke(store: SqliteStore, name: str) -> None:
 
 def wait_until_guarded(server: Server) -> None:
     """Wait until the server has noticed that accounts or tokens exist."""
-    wait_until(lambda: server.get("/api/tasks", timeout=30).status_code == 401, 30, "the server refused no callers")
+    wait_until(lambda: server.get("/api/tasks", timeout=60).status_code == 401, message="the server refused no callers")
 
 
 def time_from_now(seconds: float) -> str:

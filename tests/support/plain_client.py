@@ -17,7 +17,7 @@ class PlainClient:
     URLs are paths below `base_url`, percent-encoded; they are sent as they are. `headers` are sent with each request.
     """
 
-    def __init__(self, base_url: str, headers: Mapping[str, str] | None = None, timeout: float = 30) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str] | None = None, timeout: float = 60) -> None:
         self._host, self._timeout = urlsplit(base_url).netloc, timeout
         self._headers = {"Host": self._host, "Accept": "*/*", **(headers or {})}
         self._socket: socket.socket | None = None

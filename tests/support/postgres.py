@@ -189,10 +189,10 @@ class Cluster:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait(20)
+                self._process.wait(60)
 
     def _as(self) -> dict[str, object]:
         if self._user is None:

@@ -51,7 +51,7 @@ class RedisServer:
         """Stop the server at once."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def _send(self, what: signal.Signals) -> None:
         assert self._process is not None

@@ -25,7 +25,7 @@ class RunClient:
 
     def __init__(self, url: str, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=httpx.Timeout(10, read=60))
+        self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60)
 
     def log_in(self, email: str, password: str) -> httpx.Response:
         """Log in and send the token from now on."""
@@ -50,7 +50,7 @@ class RunClient:
     def cancel(self, project_id: str, run_id: str) -> httpx.Response:
         return self.http.post(f"/projects/{project_id}/agent/runs/{run_id}/cancel")
 
-    def watch(self, project_id: str, run_id: str, *, timeout: float = 60) -> Watched:
+    def watch(self, project_id: str, run_id: str, *, timeout: float = 120) -> Watched:
         """Watch a run to its end and reconnect after every cut. `timeout` is the limit in seconds."""
         seen, last_id, deadline = Watched(), "", time.monotonic() + timeout
         path = f"/projects/{project_id}/agent/runs/{run_id}/stream"

@@ -21,7 +21,13 @@ from signalbox.store.events import PEOPLE_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from tests.support.forked_process import CAN_FORK, ForkedProcess
 
+CUT_OFF = "requests were cut off because the server stops"
+"""A line in the log of a server that stops while requests still run: it lets them continue for a second."""
+
 READY = re.compile(r"Signalbox listens on (http://\S+)")
+
+STOP_LIMIT = 15.0
+"""Seconds in which a server stops. A quiet machine needs a tenth of it."""
 
 
 class Server:
@@ -102,7 +108,7 @@ class Server:
     def _end(self, how: signal.Signals) -> None:
         if self._process and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(20)
+            self._process.wait(60)
 
     def replace_database(self) -> None:
         """Kill the server and restart it with an empty database, as after restoring another database."""
@@ -141,6 +147,11 @@ class Server:
     def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
         """Send a POST request to a path of the server."""
         return httpx.post(self.url + path, json=json, **options)
+
+    def check_stop(self) -> None:
+        """Stop the server, and check that its streams end by themselves, so that nothing delays the exit."""
+        assert self.stop() < STOP_LIMIT
+        assert CUT_OFF not in self.log
 
     def close(self) -> None:
         """Stop the server and close the database."""

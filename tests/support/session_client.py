@@ -31,13 +31,13 @@ class SessionClient:
         self._last_id = since
         self._parameters = {"token": token} if token else {}
         self._over = threading.Event()
-        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=60))
+        self._http = httpx.Client(base_url=url, timeout=60)
         self._response: httpx.Response | None = None
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def __enter__(self) -> SessionClient:
-        wait_until(lambda: self.heartbeats, 30)
+        wait_until(lambda: self.heartbeats)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -49,7 +49,7 @@ class SessionClient:
         def found() -> list[dict[str, Any]]:
             return [message for message in self.messages if message["type"] == kind and condition(message["data"])]
 
-        wait_until(found, 30)
+        wait_until(found)
         return found()[0]
 
     def types(self) -> list[str]:
@@ -62,7 +62,7 @@ class SessionClient:
         if self._response and not self._response.is_closed:
             with suppress(OSError):
                 self._response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(60)
         self._http.close()
 
     def _watch(self) -> None:

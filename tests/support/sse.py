@@ -55,7 +55,7 @@ def message_of(block: list[str]) -> Message:
 
 
 @contextmanager
-def open_stream(url: str, *, timeout: float = 10, **options: Any) -> Iterator[Iterator[Message]]:
+def open_stream(url: str, *, timeout: float = 60, **options: Any) -> Iterator[Iterator[Message]]:
     """Open the stream at `url` and yield its messages. Fail if no bytes arrive for `timeout` seconds."""
     with httpx.stream("GET", url, timeout=timeout, **options) as response:
         response.raise_for_status()

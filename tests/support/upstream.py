@@ -43,7 +43,7 @@ class Upstream:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20)
             self.port = self._server.sockets[0].getsockname()[1]
 
-        asyncio.run_coroutine_threadsafe(listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(listen(), self._loop).result(60)
 
     def shut(self) -> None:
         """Stop accepting connections."""
@@ -52,7 +52,7 @@ class Upstream:
             if self._server is not None:
                 self._server.close()
 
-        asyncio.run_coroutine_threadsafe(shut(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(shut(), self._loop).result(60)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = (await reader.readuntil(b"\r\n\r\n")).decode()

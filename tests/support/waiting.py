@@ -12,7 +12,7 @@ FIRST_PAUSE, MAX_PAUSE = 0.005, 0.03
 """Seconds between two calls of a condition, at first and later."""
 
 
-def wait_until(condition: Callable[[], Value], timeout: float = 20, message: str = "it did not become true") -> Value:
+def wait_until(condition: Callable[[], Value], timeout: float = 60, message: str = "it did not become true") -> Value:
     """Call `condition` until its value is true, and return the value. Raise AssertionError after `timeout` seconds.
 
     The calls become rarer, because each takes CPU time from what the test waits for.

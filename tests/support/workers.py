@@ -82,7 +82,7 @@ def requests_without_pause(server: Server, *, threads: int = 4) -> Iterator[Call
     stop, answers, failures = threading.Event(), [0] * threads, list[str]()
 
     def ask(number: int) -> None:
-        with httpx.Client(base_url=server.url, timeout=30) as client:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
             n = 0
             while not stop.is_set():
                 n += 1
@@ -109,4 +109,4 @@ def requests_without_pause(server: Server, *, threads: int = 4) -> Iterator[Call
     finally:
         stop.set()
         for thread in running:
-            thread.join(30)
+            thread.join(60)
