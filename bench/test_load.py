@@ -67,7 +67,7 @@ def run(client: list[str], script: Script, *options: str) -> dict[str, Any]:
     """Run the client against `script` to its end, and return its totals."""
     with serving(script) as port:
         command = [*client, "--port", str(port), "--path", "/stream/{i}", "--duration", "5", *options]
-        process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=10, check=True)
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60, check=True)
     totals: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     assert totals["total"]
     return totals
@@ -179,7 +179,7 @@ def test_marks_divide_the_figures_into_phases(client: list[str]) -> None:
 
     def in_two_parts(_: bytes) -> Iterator[bytes]:
         yield HEAD + chunk(message(1))
-        more.wait(5)
+        more.wait(60)
         yield chunk(message(2)) + chunk(message(3)) + END
 
     with serving(in_two_parts) as port:

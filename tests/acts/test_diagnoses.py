@@ -26,7 +26,7 @@ async def test_runs_of_an_earlier_version_are_diagnosed_in_the_background(
 
     store._writer.run(forget)  # type: ignore[attr-defined]
     background = diagnoses.Diagnoses(store, Loops())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             await asyncio.sleep(0.02)
             async with store.read() as view:

@@ -132,7 +132,7 @@ def rename_module(path: Path, old: str, new: str) -> None:
 
 
 async def until(store: Store, condition: Callable[[IndexState], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with store.read() as view:
                 if condition(await view.index_state()):

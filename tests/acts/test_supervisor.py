@@ -82,7 +82,7 @@ def test_an_answer_reaches_a_run_that_was_marked_interrupted(start_server: Calla
         (request,) = open_permissions(server.store, "asking")
         path = f"/api/tasks/asking/permissions/{request.request_id}"
         assert server.post(path, {"approved": True}).status_code == 201
-        assert pending_answer.result(20).approved
+        assert pending_answer.result(60).approved
     assert task_of(server.store, "asking").status == "done"
 
 
@@ -150,7 +150,7 @@ def test_a_server_that_waits_for_the_supervising_one_is_healthy_after_an_outage(
     first.emit("long", NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 3600}))
     away = first.path.rename(first.path.with_name("away.db"))
     for server in servers:
-        wait_until(lambda server=server: "loop_supervisor" in server.get("/api/events/health").text, 20)
+        wait_until(lambda server=server: "loop_supervisor" in server.get("/api/events/health").text)
     away.rename(first.path)
     for server in servers:
-        wait_until(lambda server=server: server.get("/api/events/health").status_code == 200, 20)
+        wait_until(lambda server=server: server.get("/api/events/health").status_code == 200)

@@ -20,7 +20,7 @@ from tests.support.server import Server
 
 
 def call(server: Server, method: str, path: str) -> httpx.Response:
-    return httpx.request(method, server.url + path, timeout=30)
+    return httpx.request(method, server.url + path, timeout=60)
 
 
 def test_a_task_moves_and_comes_back_over_http(server: Server) -> None:

@@ -40,7 +40,7 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def post(server: Server, given: dict[str, Any], agent: str = "claude-code", **options: Any) -> Any:
-    response = httpx.post(f"{server.url}/api/hooks/{agent}", json=given, timeout=20, **options)
+    response = httpx.post(f"{server.url}/api/hooks/{agent}", json=given, timeout=60, **options)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -59,7 +59,7 @@ class Call(threading.Thread):
         self.answer = post(server, given, agent, **options)
 
     def result(self) -> Any:
-        self.join(20)
+        self.join(60)
         assert not self.is_alive(), "the hook got no answer"
         return self.answer
 
@@ -267,7 +267,7 @@ def test_a_question_that_was_answered_in_the_terminal_is_closed(hooks: Server) -
 
 def test_a_question_is_withdrawn_when_the_agent_hangs_up(hooks: Server) -> None:
     given = payload("claude-code", "permission_request", "gone", tool_input={"command": "make"})
-    with httpx.stream("POST", f"{hooks.url}/api/hooks/claude-code", json=given, timeout=20) as response:
+    with httpx.stream("POST", f"{hooks.url}/api/hooks/claude-code", json=given, timeout=60) as response:
         assert response.status_code == 200
         request = asked(hooks, "claude-code-gone")
     wait_until(lambda: not open_requests(hooks, "claude-code-gone"))

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 def wait(server: Server, *tasks: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
     named = [("task", task) for task in tasks]
     query = named + [(name, str(value)) for name, value in params.items()]
-    return server.get("/api/wait", params=query, headers=headers, timeout=30)
+    return server.get("/api/wait", params=query, headers=headers, timeout=60)
 
 
 @contextmanager
@@ -33,9 +33,9 @@ def waiting(server: Server, *tasks: str, **params: Any) -> Iterator[list[httpx.R
     before = server.get("/sse/health").json()["streams"]
     thread = threading.Thread(target=lambda: answers.append(wait(server, *tasks, **params)))
     thread.start()
-    wait_until(lambda: server.get("/sse/health").json()["streams"] > before, 10, "the request did not arrive")
+    wait_until(lambda: server.get("/sse/health").json()["streams"] > before, message="the request did not arrive")
     yield answers
-    thread.join(20)
+    thread.join(60)
     assert answers, "the request was not answered"
 
 
@@ -45,10 +45,10 @@ def exit_event(code: int = 0) -> NewEvent:
 
 def test_the_end_of_a_run_answers_at_once(server: Server) -> None:
     server.emit("wait-end", NewEvent(event_type="runner_spawn"))
-    with waiting(server, "wait-end", timeout=20) as answers:
+    with waiting(server, "wait-end", timeout=60) as answers:
         server.emit("wait-end", "a line that does not count", exit_event(1))
         ended = time.monotonic()
-    assert time.monotonic() - ended < 5
+    assert time.monotonic() - ended < 30
     answer = answers[0].json()
     assert (answer["reached"], answer["timed_out"], answer["tasks"][0]["status"]) == (["wait-end"], False, "failed")
 
@@ -67,7 +67,7 @@ def test_after_the_timeout_the_answer_says_so(server: Server) -> None:
 
 def test_a_permission_request_answers(server: Server) -> None:
     server.emit("wait-ask", NewEvent(event_type="runner_spawn"))
-    with waiting(server, "wait-ask", until="permission", timeout=20) as answers:
+    with waiting(server, "wait-ask", until="permission", timeout=60) as answers:
         server.emit("wait-ask", NewEvent(event_type="permission_request", payload={"tool_name": "rm"}))
     assert answers[0].json()["tasks"][0]["permissions_open"] == 1
 
@@ -88,7 +88,7 @@ def test_heartbeats_are_no_events_and_one_position_follows_several_runs(server: 
 def test_all_waits_for_every_run(server: Server) -> None:
     server.emit("wait-first", exit_event())
     server.emit("wait-second", NewEvent(event_type="runner_spawn"))
-    with waiting(server, "wait-first", "wait-second", all=1, timeout=20) as answers:
+    with waiting(server, "wait-first", "wait-second", all=1, timeout=60) as answers:
         server.emit("wait-second", exit_event())
     assert answers[0].json()["reached"] == ["wait-first", "wait-second"]
 
@@ -118,7 +118,7 @@ def test_waits_count_as_streams_and_end_with_the_server(start_server: Any) -> No
     own.emit("run", NewEvent(event_type="runner_spawn"))
     with waiting(own, "run", timeout=30), waiting(own, "run", timeout=30) as answers:
         assert wait(own, "run").status_code == 503
-        assert own.stop() < 4
+        own.check_stop()
     assert answers[0].json()["timed_out"]
 
 
@@ -128,7 +128,7 @@ def test_a_caller_waits_only_for_runs_that_they_may_see(start_server: Any) -> No
         project(own.store, name)
         own.store.create_task(f"{name}-run", project_id=name)
     ours = token(own.store, "ours", project_id="ours", scopes=("read",))
-    wait_until(lambda: own.get("/api/tasks").status_code == 401, 10, "the server refused no callers")
+    wait_until(lambda: own.get("/api/tasks").status_code == 401, message="the server refused no callers")
     assert wait(own, "ours-run", headers=ours, timeout=0).status_code == 200
     assert wait(own, "ours-run", "theirs-run", headers=ours, timeout=0).status_code == 403
 

@@ -130,14 +130,14 @@ def test_the_demo_runs_with_the_server_and_stops_with_it(url: str, store: Sqlite
     def audit() -> Task | None:
         return next((task for task in tasks_of(store) if task.title == "stdlib audit"), None)
 
-    wait_until(lambda: (task := audit()) and "work_item_start" in types_of(store, task.task_id), timeout=30)
+    wait_until(lambda: (task := audit()) and "work_item_start" in types_of(store, task.task_id))
     demos = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
     assert demos
     for demo in demos:
         # The URL of a store may contain a password.
         assert url not in Path(f"/proc/{demo}/cmdline").read_text()
     running.send_signal(signal.SIGTERM)
-    assert running.wait(10) == 143
+    assert running.wait(60) == 143
     output, _ = running.communicate()
     assert output.startswith("Signalbox listens on http://127.0.0.1:")
     task = audit()
@@ -193,7 +193,7 @@ def test_tail_prints_the_log_until_the_task_ends(url: str, store: SqliteStore) -
     assert running.stdout is not None
     lines = [running.stdout.readline() for _ in range(2)]
     store.append("t", [log("two"), NewEvent(event_type="permission_request"), NewEvent(event_type="runner_exit")])
-    rest, _ = running.communicate(timeout=20)
+    rest, _ = running.communicate(timeout=60)
     assert running.returncode == 0
     assert [line.split("│")[-1].strip() for line in lines[1:]] == ["one"]
     assert [word for word in ("two", "permission_request", "runner_exit", "permission_cleared") if word in rest] == [
@@ -221,7 +221,7 @@ def test_tail_with_follow_continues_after_the_end_of_the_task(url: str, store: S
     store.append("t", log("afterwards"))
     assert "afterwards" in running.stdout.readline()
     running.send_signal(signal.SIGINT)
-    assert running.wait(20) == 130
+    assert running.wait(60) == 130
     assert running.communicate()[1] == ""
 
 
@@ -239,7 +239,7 @@ def test_tail_resumes_after_cuts_and_a_killed_server(server: Server) -> None:
     server.start()
     server.emit("t", NewEvent(event_type="runner_exit"))
     seen += [json.loads(line)["seq"] for line in running.stdout]
-    assert running.wait(20) == 0
+    assert running.wait(60) == 0
     _, output = running.communicate()
     proxy.close()
     assert seen == list(range(1, 54))
@@ -253,7 +253,7 @@ def test_tail_exits_quietly_when_its_reader_closes_the_pipe(url: str, store: Sql
     assert running.stdout is not None
     running.stdout.readline()
     running.stdout.close()
-    assert running.wait(20) == 141
+    assert running.wait(60) == 141
     assert running.stderr is not None
     assert running.stderr.read() == ""
     running.stderr.close()

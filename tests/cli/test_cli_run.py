@@ -114,7 +114,7 @@ def test_a_signal_is_forwarded_and_recorded_as_cancelled(url: str, store: Sqlite
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", "echo up; sleep 60")
     wait_for_event(url, "t", lambda event: event.event_type == "log")
     running.send_signal(number)
-    assert running.wait(20) == 128 + number
+    assert running.wait(60) == 128 + number
     running.communicate()
     task = task_of(store, "t")
     assert (task.status, task.error, task.exit_code) == ("cancelled", f"stopped by {number.name}", 128 + number)
@@ -125,7 +125,7 @@ def test_a_command_that_handles_the_signal_ends_with_its_own_exit_code(url: str,
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", script)
     wait_for_event(url, "t", lambda event: event.event_type == "log")
     running.send_signal(signal.SIGINT)
-    assert running.wait(20) == 5
+    assert running.wait(60) == 5
     running.communicate()
     assert lines_of(store)[-1] == "saving"
     assert task_of(store, "t").status == "cancelled"
@@ -138,7 +138,7 @@ def test_a_command_that_ignores_the_signal_is_killed_with_its_children(url: str,
     )
     wait_for_event(url, "t", lambda event: event.event_type == "log")
     running.send_signal(signal.SIGINT)
-    assert running.wait(20) == 137
+    assert running.wait(60) == 137
     running.communicate()
     assert task_of(store, "t").status == "cancelled"
     for pid in lines_of(store):
@@ -149,7 +149,7 @@ def test_a_cancel_from_the_page_ends_the_command(url: str, store: SqliteStore) -
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", "echo up; sleep 60")
     wait_for_event(url, "t", lambda event: event.event_type == "log")
     cancel(store, "t", "ann")
-    assert running.wait(20) == 130
+    assert running.wait(60) == 130
     running.communicate()
     task = task_of(store, "t")
     assert (task.status, task.error) == ("cancelled", "cancelled on request")
@@ -206,7 +206,7 @@ def test_no_output_is_lost_while_the_server_is_unreachable(tmp_path: Path) -> No
         assert running.stderr is not None
         assert "output is kept" in running.stderr.readline()
         proxy.listen()
-        assert running.wait(30) == 4
+        assert running.wait(60) == 4
         assert "answers again" in running.stderr.read()
         running.communicate()
         assert lines_of(server.store) == [str(number) for number in range(1, 3001)]
@@ -240,5 +240,5 @@ def test_the_run_continues_when_its_standard_output_is_closed(url: str, store: S
     running = start("run", "--store", url, "--task", "t", "--", "seq", "1", "20000")
     assert running.stdout is not None
     running.stdout.close()
-    assert running.wait(30) == 0
+    assert running.wait(60) == 0
     assert lines_of(store)[-1] == "20000"

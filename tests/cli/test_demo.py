@@ -120,7 +120,7 @@ def test_a_terminated_demo_is_recorded_as_cancelled(store: SqliteStore) -> None:
     running = start("demo", "--store", store.url, "--task", "t")
     wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")
     running.send_signal(signal.SIGTERM)
-    assert running.wait(20) == 130
+    assert running.wait(60) == 130
     assert running.communicate()[1] == ""
     task = task_of(store, "t")
     assert (task.status, task.spans_open) == ("cancelled", 0)

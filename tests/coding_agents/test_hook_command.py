@@ -18,13 +18,13 @@ import httpx
 import pytest
 
 from signalbox.integrations.agent_hook import HookOptions
-from signalbox.integrations.agent_hook_exchange import split_url
+from signalbox.integrations.agent_hook_exchange import SILENCE_S, split_url
 from signalbox.integrations.agent_hook_facts import MAX_BODY, branch_of, shortened
 from signalbox.store import UnknownTask
 from tests.support.coding_agent import CodingAgent, Ran
 from tests.support.command import environment, signalbox
 from tests.support.log import log_of, open_permissions, task_of
-from tests.support.machine_speed import slowness
+from tests.support.machine_speed import check_duration
 from tests.support.server import Server
 from tests.support.waiting import wait_until
 
@@ -68,7 +68,7 @@ def test_an_agent_gets_the_answer_of_a_person_with_changed_arguments(
     value = {"command": "git push origin fix", "description": "Publish the fix"}
     url = f"{server.url}/api/tasks/{task}/permissions/{request_id}"
     assert httpx.post(url, json={"approved": True, "value": value}).status_code == 201
-    asking.join(20)
+    asking.join(60)
     (ran,) = found
     assert (ran.code, ran.stderr) == (0, "")
     decision = {"behavior": "allow", "updatedInput": value}
@@ -105,7 +105,7 @@ def run_hook(url: str, *options: str) -> subprocess.CompletedProcess[str]:
         input=CALL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env=environment(HOME="/nonexistent"),
     )
 
@@ -157,22 +157,19 @@ AWAY = {
 
 @pytest.mark.parametrize("how", AWAY)
 def test_an_agent_without_its_server_continues_within_200_ms(how: str) -> None:
-    times = []
     with AWAY[how]() as url:
-        for _ in range(5):
-            started = time.monotonic()
+
+        def call() -> None:
             done = run_hook(url)
-            times.append(time.monotonic() - started)
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-            if times[-1] < 0.2:
-                break
-    assert min(times) < 0.2 * slowness(), times
+
+        check_duration(call, 0.2)
 
 
 def test_a_killed_server_ends_a_question_at_once(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     given = '{"session_id": "s", "hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {}}'
-    command = [*HOOK, "--server", server.url, "--limit", "20"]
+    command = [*HOOK, "--server", server.url, "--limit", "60"]
     hook = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
     assert hook.stdin is not None
     hook.stdin.write(given)
@@ -186,8 +183,8 @@ def test_a_killed_server_ends_a_question_at_once(start_server: Callable[..., Ser
     wait_until(asks)
     server.kill()
     started = time.monotonic()
-    assert hook.wait(10) == 0
-    assert time.monotonic() - started < 0.2 * slowness()
+    assert hook.wait(60) == 0
+    assert time.monotonic() - started < SILENCE_S
     assert hook.stdout is not None
     assert hook.stdout.read() == ""
 

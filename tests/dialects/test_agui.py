@@ -65,7 +65,7 @@ class AguiClient:
         given = {"threadId": "thread", "runId": f"run-{self.runs}", "messages": [], "tools": [], "context": []}
         body = {**given, "state": self.state, "forwardedProps": {}, **fields}
         events: list[JSON] = []
-        with httpx.stream("POST", self.url, json=body, headers=self.headers, timeout=30) as response:
+        with httpx.stream("POST", self.url, json=body, headers=self.headers, timeout=60) as response:
             if response.status_code != 200:
                 response.read()
                 raise AssertionError(response.text)
@@ -191,7 +191,7 @@ def follow(server: Server, task_id: str, **headers: str) -> Iterator[tuple[str |
     """Yield the id and the data of each message of the GET stream."""
     position: str | None = None
     data: JSON = {}
-    with httpx.stream("GET", f"{server.url}/api/agui/runs/{task_id}", headers=headers, timeout=30) as response:
+    with httpx.stream("GET", f"{server.url}/api/agui/runs/{task_id}", headers=headers, timeout=60) as response:
         for line in response.iter_lines():
             if line.startswith("data: "):
                 data = json.loads(line[6:])
@@ -224,9 +224,9 @@ def test_new_events_arrive_live(server: Server) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    wait_until(lambda: len(seen) >= 0 and server.get("/sse/health").json()["tasks"] > 0, 10, "no stream")
+    wait_until(lambda: len(seen) >= 0 and server.get("/sse/health").json()["tasks"] > 0, message="no stream")
     server.emit("agui-live", "now", event("runner_exit", exit_code=0))
-    reader.join(20)
+    reader.join(60)
     check(seen)
     assert texts(seen) == {"output-2": "now\n"}
 
@@ -237,9 +237,9 @@ def test_a_server_that_stops_ends_the_stream_with_an_error_that_says_so(start_se
     seen: list[JSON] = []
     reader = threading.Thread(target=lambda: seen.extend(data for _, data in follow(own, "run")))
     reader.start()
-    wait_until(lambda: own.get("/sse/health").json()["streams"] > 0, 10, "no stream")
+    wait_until(lambda: own.get("/sse/health").json()["streams"] > 0, message="no stream")
     own.stop()
-    reader.join(10)
+    reader.join(60)
     assert (seen[-1]["type"], seen[-1]["code"]) == ("RUN_ERROR", "reconnect")
 
 
@@ -282,7 +282,7 @@ def test_the_example_answers_a_question_and_shows_the_run(server: Server, words:
     running.start()
     example = [sys.executable, str(ROOT / "examples" / "agui_client.py"), task_id, "--server", server.url]
     result = subprocess.run([*example, "--answer", words], capture_output=True, text=True, timeout=60)
-    running.join(20)
+    running.join(60)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[:2] == ["— executing", '→ rm {"path":"x"}']
     assert f"← {shown}" in result.stdout

@@ -120,7 +120,7 @@ def test_a_second_start_returns_the_active_run(server: Server, client: RunClient
     assert client.start("single", run_id=run_id).json()["run_id"] == run_id
     other = client.start("single", run_id="another")
     assert (other.status_code, run_id in other.json()["error"]["message"]) == (409, True)
-    wait_until(lambda: client.status("single", run_id) == "RUNNING", 30)
+    wait_until(lambda: client.status("single", run_id) == "RUNNING")
     assert client.cancel("single", run_id).status_code == 202
     assert client.watch("single", run_id).last_status.startswith("Task failed: cancelled")
     assert client.cancel("single", run_id).status_code == 409
@@ -194,7 +194,7 @@ def test_a_long_run_is_sent_on_one_connection(start_server: Callable[..., Server
         return (streams["streams"], streams["lag_p99"]) == (1, 0)
 
     def end() -> None:
-        wait_until(caught_up, 30)
+        wait_until(caught_up)
         server.emit("long-1", "last", ended("done"))
 
     thread = threading.Thread(target=end)
@@ -224,7 +224,7 @@ for n in range({total}):
         run_id = RunClient(server.url).start("cuts").json()["run_id"]
         watcher = threading.Thread(target=lambda: seen.append(client.watch("cuts", run_id)))
         watcher.start()
-        wait_until(lambda: server.latest(run_id) > total // 2, 30)
+        wait_until(lambda: server.latest(run_id) > total // 2)
         server.kill()
         server.start()
         gate.touch()
@@ -250,12 +250,12 @@ def test_an_unreachable_agent_is_503_until_it_returns(server: Server, upstream: 
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "agent_unavailable")
     assert int(refused.headers["Retry-After"]) > 0
     upstream.listen()
-    wait_until(lambda: client.project("far")["status"] == "READY", 30)
+    wait_until(lambda: client.project("far")["status"] == "READY")
     run_id = client.start("far").json()["run_id"]
     stream = f"/projects/far/agent/runs/{run_id}/stream"
-    wait_until(lambda: server.latest(run_id) >= 5, 30)
+    wait_until(lambda: server.latest(run_id) >= 5)
     upstream.shut()
-    wait_until(lambda: stream_status(server, stream) == 503, 30)
+    wait_until(lambda: stream_status(server, stream) == 503)
     assert client.status("far", run_id) == "RUNNING"
     upstream.blocks.append("id: 9\nevent: status\ndata: Task success")
     upstream.listen()

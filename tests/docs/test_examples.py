@@ -102,7 +102,7 @@ def test_the_example_agent_asks_for_permission(tmp_path: Path, store: SqliteStor
     (request,) = open_permissions(store, "t")
     assert request.arguments == {"paths": [str(old)]}
     answer(store, "t", request.request_id, approved, "ann")
-    assert running.wait(30) == 0
+    assert running.wait(60) == 0
     assert old.exists() != approved
     assert ("tool_result" in types_of(store, "t")) == approved
     assert task_of(store, "t").status == "done"

@@ -88,7 +88,7 @@ def test_the_cancel_button_interrupts_a_command(server: Server, target: str) -> 
     running = start("run", target, url, "--task", name, "--", sys.executable, "-c", INTERRUPTIBLE)
     wait_until(lambda: server.get(f"/api/tasks/{name}").status_code == 200 and "ready" in messages(server, name))
     press_cancel(server, name)
-    running.communicate(timeout=20)
+    running.communicate(timeout=60)
     assert running.returncode == 128 + signal.SIGINT
     assert task(server, name)["status"] == "cancelled"
 
@@ -102,7 +102,7 @@ def test_repeated_cancels_escalate_to_sigkill(server: Server) -> None:
     press_cancel(server, "stubborn")
     wait_until(lambda: f"heard {signal.SIGTERM.value}" in messages(server, "stubborn"))
     press_cancel(server, "stubborn")
-    running.communicate(timeout=20)
+    running.communicate(timeout=60)
     assert running.returncode == 128 + signal.SIGKILL
     assert task(server, "stubborn")["status"] == "cancelled"
 

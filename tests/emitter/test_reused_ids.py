@@ -99,7 +99,7 @@ async def test_a_permission_request_of_a_deleted_task_ends_without_approval(
     log: Log, server: Server, while_asking: bool
 ) -> None:
     task_id = new_id()
-    async with asyncio.timeout(20), open_task(log, task_id) as run:
+    async with asyncio.timeout(60), open_task(log, task_id) as run:
         if not while_asking:
             replace(server.store, task_id)
         asking = asyncio.create_task(run.ask_permission("deploy"))
@@ -133,7 +133,7 @@ async def test_a_tail_over_http_ends_at_the_new_task_of_its_id(server: Server) -
     replace(server.store, task.task_id, lines=9)
     log = RemoteLog(server.url)
     with pytest.raises(UnknownTask):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await anext(log.atail(task.task_id, since_seq=1, identity=task.identity))
     await log.aclose()
 

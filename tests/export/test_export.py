@@ -335,7 +335,7 @@ def test_deeply_nested_payloads_of_an_older_version_are_served(start_server: Cal
             "/spans.csv",
         ]
         for path in ["/tasks", "/compare?a=deep&b=deep", *[f"/tasks/deep{path}" for path in paths], "/api/tasks"]:
-            response = server.get(path, timeout=30)
+            response = server.get(path, timeout=60)
             assert response.status_code == 200, (depth, path, response.status_code)
         assert re.search("here|nested more than", server.get("/tasks/deep/raw").text)
         server.kill()

@@ -112,7 +112,7 @@ def test_the_documented_verifier_agrees(export: dict[str, bytes], tmp_path: Path
 
     def verified(content: bytes) -> str:
         file.write_bytes(content)
-        done = subprocess.run([sys.executable, program, file], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([sys.executable, program, file], capture_output=True, text=True, timeout=60)
         return done.stdout + done.stderr
 
     lines = export["full"].splitlines(keepends=True)

@@ -65,7 +65,7 @@ FORMS = ("/tasks/run/cancel", "/tasks/run/permissions/r1", "/selection", "/selec
 @pytest.fixture(scope="module")
 def client(shared_server: Server) -> Iterator[httpx.Client]:
     fill(shared_server.store)
-    with httpx.Client(base_url=shared_server.url, headers={"Accept": "text/html"}, timeout=20) as client:
+    with httpx.Client(base_url=shared_server.url, headers={"Accept": "text/html"}, timeout=60) as client:
         yield client
 
 
@@ -177,7 +177,7 @@ def status_with(client: httpx.Client, path: str, name: str, value: bytes) -> int
     ],
 )
 def test_transfer_encodings_other_than_chunked_are_refused(server: Server, coding: bytes, status: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(b"GET /tasks HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + coding + b"\r\n\r\n")
         response = b"".join(iter(lambda: connection.recv(4096), b""))
     assert response.startswith(b"HTTP/1.1 " + status), response

@@ -39,9 +39,9 @@ def test_a_client_that_disconnects_delays_no_other_client(start_server: Callable
             client.close()
         time.sleep(0.3)
         other.execute("ROLLBACK")
-        assert [request.result(10).status_code for request in [first, *staying]] == [201] * 5
+        assert [request.result(60).status_code for request in [first, *staying]] == [201] * 5
     other.close()
-    with httpx.stream("GET", f"{server.url}/sse/events", timeout=5) as response:
+    with httpx.stream("GET", f"{server.url}/sse/events", timeout=60) as response:
         received = 0
         for line in response.iter_lines():
             received += line.startswith("data:")
@@ -58,7 +58,7 @@ def test_many_clients_with_a_project_token_are_served_after_a_restart(start_serv
     server.start()
 
     def status_of(path: str) -> int:
-        with httpx.stream("GET", server.url + path, headers=credentials, timeout=10) as response:
+        with httpx.stream("GET", server.url + path, headers=credentials, timeout=60) as response:
             return response.status_code
 
     with ThreadPoolExecutor(16) as pool:

@@ -33,13 +33,17 @@ def test_events_pass_through_nginx_at_once(
     server = start_server()
     url = f"{nginx_url(server)}/sse/tasks/run/events"
     server.emit("run", "one")
-    with open_stream(url, timeout=5, headers={"Accept-Encoding": encoding}) as stream:
+    with open_stream(url, timeout=60, headers={"Accept-Encoding": encoding}) as stream:
         assert [next(stream).id, next(stream).id] == [None, "1"]
+        elapsed = []
         for seq in range(2, 22):
             sent = time.monotonic()
             server.emit("run", "more")
             assert next(stream).id == str(seq)
-            assert time.monotonic() - sent < 0.5 * slowness()
+            elapsed.append(time.monotonic() - sent)
+    # nginx that holds messages back delays all of them; a busy machine may delay most.
+    assert sorted(elapsed)[1] < 0.15 * slowness(), elapsed
+    assert max(elapsed) < Settings().keepalive_interval, "an event came with the next keepalive"
 
 
 def test_an_idle_stream_sends_keepalives_before_the_read_timeout(
@@ -48,7 +52,7 @@ def test_an_idle_stream_sends_keepalives_before_the_read_timeout(
     assert Settings().keepalive_interval < READ_TIMEOUT / 2
     server = start_server(keepalive_interval=0.2)
     server.emit("run", "one")
-    with open_stream(f"{nginx_url(server)}/sse/tasks/run/events?since_seq=1", timeout=20) as stream:
+    with open_stream(f"{nginx_url(server)}/sse/tasks/run/events?since_seq=1", timeout=60) as stream:
         assert [next(stream).comment for _ in range(4)] == ["open", "keepalive", "keepalive", "keepalive"]
 
 

@@ -71,7 +71,7 @@ def test_no_page_links_outside_the_prefix(server_below_prefix: Server) -> None:
         f"{server_below_prefix.url}/login",
     ]
     kinds, out = set[str](), list[str]()
-    with httpx.Client(headers={"Accept": "text/html"}, timeout=20) as browser:
+    with httpx.Client(headers={"Accept": "text/html"}, timeout=60) as browser:
         while waiting:
             url = waiting.pop(0)
             kind = (

@@ -41,13 +41,13 @@ async def response_of(act: Callable[[Receive, Send], Awaitable[None]]) -> bytes:
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(HANDSHAKE)
-        await asyncio.wait_for(connected.wait(), 5)
+        await asyncio.wait_for(connected.wait(), 60)
         (protocol,) = state.connections
         (task,) = state.tasks
         stopping.set()
         protocol.shutdown()
-        await asyncio.wait_for(task, 5)
-        received = await asyncio.wait_for(reader.read(), 5)
+        await asyncio.wait_for(task, 60)
+        received = await asyncio.wait_for(reader.read(), 60)
         writer.close()
     return received
 

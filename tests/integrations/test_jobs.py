@@ -154,7 +154,7 @@ def test_nothing_waits_or_raises_while_the_server_is_away() -> None:
         reporter.enqueued(each)
         reporter.started(each)
         reporter.failed(each, ReportedError.of(ValueError("no")))
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 20
 
 
 def test_hooks_never_raise(store: Store) -> None:

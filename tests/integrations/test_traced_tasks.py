@@ -18,6 +18,7 @@ from signalbox.store.events import new_id
 from tests.support.log import answer, cancel, log_of, open_permissions
 from tests.support.server import Server
 from tests.support.shared_postgres import create_database
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "server"])
@@ -38,26 +39,24 @@ def begun(writer: BackgroundWriter) -> TracedTask:
 
 
 def wait_for_request(store: Store, task: TracedTask) -> Any:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+    def requests() -> Any:
         task.writer.flush()
-        if found := open_permissions(store, task.task_id):
-            return found[-1]
-        time.sleep(0.02)
-    raise AssertionError("no request")
+        return open_permissions(store, task.task_id)
+
+    return wait_until(requests)[-1]
 
 
 def test_a_question_returns_the_answer_of_a_person(place: tuple[BackgroundWriter, Store]) -> None:
     writer, store = place
     task = begun(writer)
     for number, approved in enumerate((True, False)):
-        question = Question(task, None, "deploy", {"to": "production"}, seconds=20, editable=True)
+        question = Question(task, None, "deploy", {"to": "production"}, seconds=120, editable=True)
         question.ask()
         waiting = question.wait_in_thread()
         request = wait_for_request(store, task)
         assert (request.request_id, request.editable) == (question.request_id, True)
         answer(store, task.task_id, request.request_id, approved, "ann", f"reason {number}")
-        given = waiting.result(20)
+        given = waiting.result(60)
         assert given is not None
         assert (given.approved, given.by, given.reason) == (approved, "ann", f"reason {number}")
 
@@ -76,7 +75,7 @@ def test_a_question_expires_and_a_cancel_ends_it(place: tuple[BackgroundWriter, 
     waiting = unanswered.wait_in_thread()
     wait_for_request(store, task)
     cancel(store, task.task_id)
-    given = waiting.result(20)
+    given = waiting.result(60)
     assert given is not None
     assert given.state == "cancelled"
 
@@ -86,14 +85,14 @@ def test_questions_that_were_answered_while_another_one_waited_keep_their_answer
 ) -> None:
     writer, store = place
     task = begun(writer)
-    questions = [Question(task, None, name, seconds=20) for name in ("one", "two")]
+    questions = [Question(task, None, name, seconds=120) for name in ("one", "two")]
     for question in questions:
         question.ask()
     waiting = questions[0].wait_in_thread()
     wait_for_request(store, task)
     for question in reversed(questions):
         answer(store, task.task_id, question.request_id, True, "ann")
-    assert waiting.result(20)
+    assert waiting.result(60)
     assert questions[1].wait()
 
 
@@ -103,7 +102,7 @@ def test_nobody_is_waited_for_while_the_server_is_away() -> None:
     question.ask()
     started = time.monotonic()
     assert question.wait() is None
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     writer.close(0.1)
 
 

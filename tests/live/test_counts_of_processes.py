@@ -12,7 +12,6 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.store.events import new_id
 from tests.support import postgres
-from tests.support.machine_speed import slowness
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.session_client import SessionClient
@@ -21,6 +20,9 @@ from tests.support.sse import open_stream
 from tests.support.waiting import wait_until
 
 KINDS = ["sqlite"] + (["postgresql"] if postgres.programs() is not None else [])
+
+SOON = 20.0
+"""Seconds within which a process knows of a change by another one. A quiet machine needs one, a poll thirty."""
 
 LIMIT = 3
 EVENTS, LIST = "/sse/tasks/run/events", "/live/tasks"
@@ -65,7 +67,7 @@ def end_all(processes: list[Server], path: str, headers: Headers, end: Callable[
         ended = time.monotonic()
         end()
         last = [list(stream)[-1].data for stream in streams]
-        assert time.monotonic() - ended < 2 * slowness()
+        assert time.monotonic() - ended < SOON
     return last
 
 
@@ -99,7 +101,7 @@ def test_the_limit_of_a_caller_counts_the_streams_of_all_processes(processes: li
         opened = time.monotonic()
         for server in processes:
             wait_until(lambda server=server: refuses(server, headers))
-        assert time.monotonic() - opened < 1 + slowness()
+        assert time.monotonic() - opened < SOON
         next(stack.enter_context(open_stream(processes[0].url + EVENTS, headers=other)))
     wait_until(lambda: not any(refuses(server, headers) for server in processes))
 
@@ -131,18 +133,18 @@ def test_health_counts_the_streams_of_all_processes_and_forgets_a_killed_one(
         SessionClient(three.url, "session", token=secret),
     ):
         for server in processes:
-            wait_until(lambda server=server: health(server, "session", headers)["connections"] == 2, 5 * slowness())
+            wait_until(lambda server=server: health(server, "session", headers)["connections"] == 2)
             # Streams of the test before may still be counted for a moment.
-            wait_until(lambda server=server: counted(server, headers) == (3, 2), 5 * slowness())
+            wait_until(lambda server=server: counted(server, headers) == (3, 2))
         killed = time.monotonic()
         three.kill()
-        wait_until(lambda: health(one, "session", headers)["connections"] == 1, 20)
-        wait_until(lambda: one.get("/sse/health", headers=headers).json()["processes"] == 2, 20)
-        assert time.monotonic() - killed < 10 * slowness()
+        wait_until(lambda: health(one, "session", headers)["connections"] == 1)
+        wait_until(lambda: one.get("/sse/health", headers=headers).json()["processes"] == 2)
+        assert time.monotonic() - killed < 60
         three.start()
-        wait_until(lambda: health(one, "session", headers)["connections"] == 2, 20)
+        wait_until(lambda: health(one, "session", headers)["connections"] == 2)
     for server in processes:
-        wait_until(lambda server=server: health(server, "session", headers)["connections"] == 0, 5 * slowness())
+        wait_until(lambda server=server: health(server, "session", headers)["connections"] == 0)
 
 
 def test_a_list_shows_what_another_process_archived(processes: list[Server], headers: Headers) -> None:
@@ -153,7 +155,7 @@ def test_a_list_shows_what_another_process_archived(processes: list[Server], hea
         archived = time.monotonic()
         one.store.archive_task("put-away", True, actor="ann")
         assert next(message for message in stream if message.data and "A task to archive" not in message.data)
-        assert time.monotonic() - archived < 2 * slowness()
+        assert time.monotonic() - archived < SOON
 
 
 def test_the_count_of_open_permissions_follows_other_processes(processes: list[Server], headers: Headers) -> None:

@@ -25,7 +25,7 @@ def test_clients_that_disconnect_in_a_burst_disturb_no_other_client(server: Serv
                 while (received := reader.recv(65536)) and b"id: " not in received:
                     pass
 
-    with open_stream(f"{server.url}/sse/tasks/burst/events", timeout=30) as stream:
+    with open_stream(f"{server.url}/sse/tasks/burst/events", timeout=60) as stream:
         leaving = [threading.Thread(target=connect_repeatedly) for _ in range(4)]
         for thread in leaving:
             thread.start()

@@ -46,7 +46,7 @@ def test_erased_texts_disappear_from_open_pages_and_all_others(server: Server) -
     fill(server, "run")
     for page in pages("run"):
         server.get(page, follow_redirects=True)
-    with open_stream(f"{server.url}/tasks/run/stream?since_seq=6", timeout=20) as stream:
+    with open_stream(f"{server.url}/tasks/run/stream?since_seq=6", timeout=60) as stream:
         assert any(message.event == "heartbeat" for message in stream)
         response = server.post("/api/tasks/run/erasures", json={"seqs": [2, 3, 4, 5, 6], "reason": "asked for"})
         assert response.json() == {"erased": [2, 3, 4, 5, 6]}

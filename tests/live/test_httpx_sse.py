@@ -27,7 +27,7 @@ def test_httpx_sse_resumes_after_twenty_cuts_without_loss(
     seen: list[int] = []
     last, retry, cuts, written = "", 0.0, 0, 0
     try:
-        with httpx.Client(timeout=5) as client:
+        with httpx.Client(timeout=60) as client:
             while cuts < CUTS or len(seen) < written:
                 written += len(server.emit("run", *["a line of the log"] * 30))
                 headers = {"Last-Event-ID": last} if last else {}

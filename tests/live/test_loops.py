@@ -33,7 +33,7 @@ def settings(url: str) -> Settings:
 
 async def wait_for_report(problems: Callable[[], Awaitable[set[str]]], code: str, *, present: bool) -> None:
     """Wait until `code` is one of the problems, or is none of them."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (code in await problems()) != present:  # noqa: ASYNC110 - a response tells it, no event
             await asyncio.sleep(0.02)
 
@@ -52,10 +52,11 @@ async def test_a_loop_continues_after_any_exception(error: BaseException) -> Non
         await asyncio.sleep(0.01)
 
     running = asyncio.create_task(loop.run(turn, lambda: reports.append(loop.last_error)))
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), 60)
     assert loop.failures == len(reports) == 3
-    await asyncio.sleep(0.05)
-    assert loop.last_error is None
+    async with asyncio.timeout(60):
+        while loop.last_error is not None:  # noqa: ASYNC110 - the loop sets no event at the end of a turn
+            await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert running.cancelled()
@@ -85,7 +86,7 @@ async def test_a_loop_ends_although_its_turn_lost_the_cancellation(end: str) -> 
 
     running = asyncio.create_task(Loop("one").run(turn))
     await begun.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await end_tasks(running)
     assert running.cancelled()
 
@@ -105,7 +106,7 @@ async def test_a_task_that_loses_a_cancellation_is_cancelled_again(monkeypatch: 
 
     running, failed = asyncio.create_task(work()), asyncio.create_task(fail())
     await begun.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await end_tasks(running, failed, None)
     assert running.done()
 
@@ -162,8 +163,8 @@ async def test_the_shutdown_of_the_app_ends_its_streams_and_loops(settings: Sett
         app.extensions["store"].create_task("t")
         scope = await _scope("/sse/tasks/t/events")
         stream = asyncio.create_task(app.asgi_app(scope, receive, send))
-        await asyncio.wait_for(opened.wait(), 10)
-    await asyncio.wait_for(stream, 10)
+        await asyncio.wait_for(opened.wait(), 60)
+    await asyncio.wait_for(stream, 60)
     body = b"".join(message.get("body", b"") for message in sent)
     assert b"event: reconnect" in body
     assert b'"reason":"shutdown"' in body

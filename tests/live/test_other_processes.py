@@ -28,7 +28,7 @@ async def test_processes_that_were_suspended_count_each_other_again(store: Sqlit
 
 
 async def wait_until_both_know_each_other(store: Store, one: OtherProcesses, two: OtherProcesses) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             running = (await store.processes.others("", ())).processes
             if (running, one.count(STREAMS), two.count(STREAMS)) == (2, 3, 2):

@@ -61,7 +61,7 @@ async def test_every_client_receives_every_event_once(start_server: Callable[...
         with Chaos(seed, server, proxy) as chaos:
             await write(rng, server, remote, events)
         with suppress(TimeoutError):
-            await asyncio.wait_for(readers, 30)
+            await asyncio.wait_for(readers, 60)
     finally:
         readers.cancel()
         remote.close()

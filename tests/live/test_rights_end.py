@@ -34,7 +34,7 @@ def last_message(stream: Iterator[Message]) -> Message:
 
 def last_message_after(server: Server, path: str, headers: Headers, end: Callable[[], None]) -> Message:
     """Open a stream, call `end`, and return the last message of the stream."""
-    with open_stream(server.url + path, headers=headers, timeout=40) as stream:
+    with open_stream(server.url + path, headers=headers, timeout=60) as stream:
         next(stream)
         end()
         return last_message(stream)
@@ -118,13 +118,13 @@ def test_a_websocket_ends_with_its_token_and_a_reconnect_gets_the_reason(guarded
     token(guarded.store, "socket")
     url = f"{guarded.url.replace('http', 'ws')}/ws/tasks/run/events?token=socket"
     with connect(url, close_timeout=0.2) as socket:
-        socket.recv(10)
+        socket.recv(60)
         revoke(guarded.store, "socket")
         list(socket)
         assert socket.close_code == 1001
     with connect(url, close_timeout=0.2) as socket:
         with pytest.raises(ConnectionClosed):
-            socket.recv(10)
+            socket.recv(60)
         assert (socket.close_code, "revoked" in (socket.close_reason or "")) == (4401, True)
 
 
@@ -164,7 +164,7 @@ def test_a_token_in_a_query_string_works_only_for_streams_and_is_never_logged(
         with open_stream(f"{server.url}{path}{query}") as stream:
             next(stream)
     with connect(f"{server.url.replace('http', 'ws')}/ws/tasks/run/events{query}", close_timeout=0.2) as socket:
-        socket.recv(10)
+        socket.recv(60)
     for path in ("/api/tasks", "/tasks/run/stream", "/sse/health/x", "/metrics", "/api/tasks/run/events"):
         assert server.get(path + query).status_code in (401, 404), path
     assert server.post(f"/api/tasks/run/events{query}", {"event_type": "log"}).status_code == 401

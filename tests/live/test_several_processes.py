@@ -12,7 +12,6 @@ import pytest
 from signalbox.store import NewEvent, open_store
 from tests.support import postgres
 from tests.support.dom import parse
-from tests.support.machine_speed import slowness
 from tests.support.nginx import nginx_before_several
 from tests.support.people import revoke, token
 from tests.support.redis import RedisServer
@@ -24,8 +23,8 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
-SOON = 0.1
-"""Seconds within which a quiet machine shows an event of another process."""
+SOON = 5.0
+"""Seconds within which an event of another process is shown. A quiet machine needs a hundredth of it, a poll thirty."""
 
 
 class Processes:
@@ -80,7 +79,7 @@ def test_an_event_reaches_the_viewers_of_all_processes_once_and_soon(processes: 
             emit(one.url, "run", "log", message="more")
             assert (next(second).id, next(third).id) == (str(seq), str(seq))
             delays.append(time.monotonic() - sent)
-    assert statistics.median(delays) < SOON * slowness(), delays
+    assert statistics.median(delays) < SOON, delays
 
 
 def test_an_answer_posted_to_another_process_reaches_the_waiting_session_soon(processes: Processes) -> None:
@@ -100,7 +99,7 @@ def test_an_answer_posted_to_another_process_reaches_the_waiting_session_soon(pr
             )
             delays.append(max(0.0, cleared["came"] - answered))
             assert cleared["came"] > sent
-    assert statistics.median(delays) < SOON * slowness(), delays
+    assert statistics.median(delays) < SOON, delays
 
 
 def test_a_page_is_the_same_from_every_process(processes: Processes) -> None:
@@ -129,7 +128,7 @@ def test_a_revoked_token_ends_its_streams_in_all_processes(tmp_path: Path) -> No
             revoke(store, "viewer")
             last = list(stream)[-1]
         assert "rights" in last.data
-        assert time.monotonic() - revoked < 2 * slowness()
+        assert time.monotonic() - revoked < 20
         assert server.get("/sse/tasks/run/events", headers=headers).status_code == 401
     finally:
         store.close()
@@ -154,7 +153,7 @@ def test_every_event_reaches_viewers_behind_a_proxy_while_processes_are_killed(
                 victim.start()
             wanted = [str(seq) for seq in range(1, 121)]
             for viewer in viewers:
-                wait_until(lambda viewer=viewer: len(viewer.ids) >= len(wanted), 30)
+                wait_until(lambda viewer=viewer: len(viewer.ids) >= len(wanted))
                 assert viewer.ids == wanted
             assert sum(viewer.connects for viewer in viewers) > len(viewers)
         finally:

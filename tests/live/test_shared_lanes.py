@@ -89,15 +89,15 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
             "server": ("127.0.0.1", 80),
         }  # fmt: skip
         streams.append(asyncio.create_task(app.asgi_app(scope, receive, send)))
-        assert await asyncio.wait_for(opened, 20) == 200, address
+        assert await asyncio.wait_for(opened, 60) == 200, address
     hub = app.extensions["hub"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         # A stream writes its first comment before it joins its lane.
         while sum(len(lane.subscribers) for lane in hub.lanes) < len(addresses):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     yield
     gone.set()
-    await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), 20)
+    await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), 60)
 
 
 def lanes(app: Any) -> list[object]:

@@ -44,7 +44,7 @@ class Reader:
         for _ in range(count):
             self._took.clear()
             self._room.release()
-            await asyncio.wait_for(self._took.wait(), 10)
+            await asyncio.wait_for(self._took.wait(), 60)
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -109,7 +109,7 @@ async def uvicorn_with(app: Any) -> AsyncIterator[str]:
 
     server = Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     serving = asyncio.create_task(server.serve())
-    await asyncio.wait_for(started.wait(), 10)
+    await asyncio.wait_for(started.wait(), 60)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True

@@ -96,7 +96,7 @@ async def test_an_erasure_in_the_middle_of_a_check_still_ends_the_streams(
     stop = store.on_commit(lambda: loop.call_soon_threadsafe(changes.on_commit))
     changes.on_commit()
     try:
-        await asyncio.wait_for(dropped.wait(), 10)
+        await asyncio.wait_for(dropped.wait(), 60)
         assert not channels
     finally:
         stop()

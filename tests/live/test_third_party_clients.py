@@ -172,7 +172,7 @@ def test_a_snapshot_lists_open_spans_as_ids_and_as_objects(server: Server) -> No
 def test_a_head_request_opens_no_stream(server: Server) -> None:
     server.emit("head", "one")
     before = server.get("/sse/health").json()["streams"]
-    with httpx.Client(base_url=server.url, timeout=5) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         for path in ("/sse/tasks/head/events", "/sse/events", "/tasks/head/stream", "/api/sse/events/head"):
             response = client.head(path)
             assert (response.status_code, response.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")

@@ -201,13 +201,16 @@ async def test_an_agent_answers_a_permission_request(guarded: Server) -> None:
         assert (await answer(client, "cancel_run", task_id="asks"))["event_type"] == "cancel_requested"
 
 
-async def test_an_agent_starts_a_run_and_waits_for_its_end_with_progress(guarded: Server) -> None:
-    agent = {"kind": "command", "argv": [sys.executable, "-c", "import time; time.sleep(2.5); print('ready')"]}
+async def test_an_agent_starts_a_run_and_waits_for_its_end_with_progress(guarded: Server, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    code = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('ready')"
+    agent = {"kind": "command", "argv": [sys.executable, "-c", code]}
     guarded.store.people.set_agent("ours", agent, actor="me", source=None)
     said: list[tuple[float, str | None]] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
         said.append((done, message))
+        gate.touch()
 
     async with over_http(guarded, "operator") as client:
         ready = {one["project_id"]: one["status"] for one in (await answer(client, "list_projects"))["projects"]}
@@ -256,7 +259,7 @@ async def test_stdio_serves_a_database_to_an_older_client(guarded: Server) -> No
         with pytest.warns(MCPDeprecationWarning):
             await client.subscribe_resource(uri)
         guarded.emit("followed", "something happens")
-        assert await asyncio.wait_for(changed.get(), 10) == uri
+        assert await asyncio.wait_for(changed.get(), 60) == uri
         with pytest.warns(MCPDeprecationWarning):
             await client.unsubscribe_resource(uri)
     assert not foreign, "a line of stdout is no message of the protocol"
@@ -266,7 +269,7 @@ async def assert_told_of_changes(client: Client, server: Server) -> None:
     """Follow a run with a subscription of the current protocol."""
     async with client.listen(resource_subscriptions=["signalbox://tasks/followed"]) as subscription:
         server.emit("followed", "something happens")
-        event = await asyncio.wait_for(anext(aiter(subscription)), 10)
+        event = await asyncio.wait_for(anext(aiter(subscription)), 60)
         assert getattr(event, "uri", None) == "signalbox://tasks/followed"
 
 
@@ -284,7 +287,7 @@ async def test_subscriptions_work_over_http_and_end_with_the_rights(guarded: Ser
             revoke(guarded.store, "follower")
             guarded.emit("followed", "more")
             with suppress(StopAsyncIteration):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while True:
                         await anext(aiter(subscription))
 
@@ -297,7 +300,7 @@ def bridge(guarded: Server) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().split(" at ")[1].strip()
         process.terminate()
-        assert process.wait(10) is not None
+        assert process.wait(60) is not None
 
 
 async def test_signalbox_mcp_serves_http_with_the_rights_of_the_callers_token(bridge: str) -> None:

@@ -63,9 +63,9 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     fill(url)
     server = Server(folder, store_url=url).start()
     # The supervisor closes the requests that expired, a few seconds after the start.
-    wait_until(lambda: not any(one.expires_at for n in range(3) for one in open_permissions(server.store, f"t{n}")), 60)
+    wait_until(lambda: not any(one.expires_at for n in range(3) for one in open_permissions(server.store, f"t{n}")))
     # Then a head of the log is signed, which the exports have.
-    wait_until(lambda: all(head_is_signed(server, task_id) for task_id in ("t0", "t1", "t2")), 60)
+    wait_until(lambda: all(head_is_signed(server, task_id) for task_id in ("t0", "t1", "t2")))
     before = everything(server)
     asyncio.run(move(url, folder))
     after = everything(server)
@@ -103,7 +103,7 @@ def everything(server: Server) -> Seen:
         response = server.get(path)
         text = response.headers.get("content-type", "").startswith(("text/", "application/json", "application/x-nd"))
         found[path] = response.status_code, masked(response.text) if text else response.content
-    with httpx.stream("GET", f"{server.url}{STREAM}", timeout=20) as stream:
+    with httpx.stream("GET", f"{server.url}{STREAM}", timeout=60) as stream:
         received = messages(stream.iter_lines())
         found[STREAM] = 200, [(one.event, one.id, one.data) for one, _ in zip(received, range(100), strict=False)]
     return found

@@ -56,7 +56,7 @@ def test_links_and_forms_work_with_unusual_names(server: Server) -> None:
         request = {"request_id": name, "tool_name": "rm"}
         store.append("dots", NewEvent(event_type="permission_request", payload=request))
     store.append("dots", NewEvent(event_type="log", phase="../x"))
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         for page in (
             "/tasks/dots",
             "/tasks/dots/spans",

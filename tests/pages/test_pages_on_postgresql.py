@@ -52,8 +52,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         kinds.append(server.start())
     for server in kinds:
         # The supervisor closes the requests that expired, a few seconds after the start.
-        wait_until(lambda server=server: not expiring(server), 60)
-        wait_until(lambda server=server: head_is_signed(server, "t0"), 60)
+        wait_until(lambda server=server: not expiring(server))
+        wait_until(lambda server=server: head_is_signed(server, "t0"))
     yield kinds[0], kinds[1]
     for server in kinds:
         server.close()

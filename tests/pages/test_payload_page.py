@@ -26,7 +26,7 @@ def payloads(shared_server: Server) -> httpx.Client:
     store.append(
         "shown", NewEvent(event_type="own", payload={"zero": 1.0, "a": {"b": ["x", "<y>"]}, "text": "one\ntwo"})
     )
-    return httpx.Client(base_url=f"{shared_server.url}/tasks/shown/events/", timeout=20)
+    return httpx.Client(base_url=f"{shared_server.url}/tasks/shown/events/", timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_chosen_view_is_remembered_for_similar_payloads(server: Server, payloa
         pages = [browser.get(f"/tasks/choices/events/{seq}/{page}").text for seq, page in opened.items()]
         return [re.findall(r'aria-current="true">(\w+)</a>', page)[-1:] for page in pages]
 
-    with httpx.Client(base_url=server.url, timeout=20) as browser:
+    with httpx.Client(base_url=server.url, timeout=60) as browser:
         assert views(browser) == [["Markdown"], ["Markdown"], ["Text"], ["JSON"]]
         browser.get("/tasks/choices/events/1/payload?view=raw&choose=1&part=payload")
         assert views(browser) == [["Raw"], ["Raw"], ["Text"], ["JSON"]]

@@ -24,12 +24,12 @@ class Site:
     root: Headers
 
     def page(self, address: str, who: Headers) -> str:
-        response = httpx.get(f"{self.server.url}{address}", headers=who, timeout=30)
+        response = httpx.get(f"{self.server.url}{address}", headers=who, timeout=60)
         assert response.status_code == 200
         return response.text
 
     def api(self, address: str, who: Headers, status: int = 200) -> Any:
-        response = httpx.get(f"{self.server.url}/api/search{address}", headers=who, timeout=30)
+        response = httpx.get(f"{self.server.url}/api/search{address}", headers=who, timeout=60)
         assert response.status_code == status
         return response.json()
 
@@ -107,7 +107,7 @@ def test_short_and_strange_texts_get_an_answer(site: Site) -> None:
 
 def test_a_search_can_be_saved_and_deleted(site: Site) -> None:
     def post(path: str, **form: str) -> httpx.Response:
-        return httpx.post(f"{site.server.url}{path}", data=form, headers=site.ann, timeout=30)
+        return httpx.post(f"{site.server.url}{path}", data=form, headers=site.ann, timeout=60)
 
     saved = post("/views", name="Needles", filters="search?q=needle&level=error&before=12")
     assert (saved.status_code, saved.headers["location"]) == (303, "/search?q=needle&level=error")

@@ -329,7 +329,7 @@ def status(client: httpx.Client, server: Server, rule: str, route: Route, header
 def socket_status(server: Server, path: str, headers: Headers) -> int:
     with connect(server.url.replace("http", "ws") + path, additional_headers=headers, close_timeout=0.2) as socket:
         try:
-            socket.recv(10)
+            socket.recv(60)
             return 200
         except ConnectionClosed:
             return (socket.close_code or 0) - 4000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,6 +25,7 @@ from signalbox.webapp.auth.secrets import new_secret
 from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 from tests.support.people import PASSWORD, person, time_from_now, wait_until_guarded
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 BROWSER = "signalbox_browser"
 WRONG = "a guess of mine"
@@ -146,10 +146,10 @@ async def test_concurrent_and_waiting_password_checks_are_limited() -> None:
 
     def work() -> bool:
         running.append(1)
-        return release.wait(20)
+        return release.wait(60)
 
     waiting = [asyncio.create_task(checks.run("one", work)) for _ in range(MAX_WAITING_PER_NETWORK)]
-    await asyncio.sleep(0.1)
+    await asyncio.to_thread(wait_until, lambda: len(running) == MAX_RUNNING)
     with pytest.raises(LoginsBusy):
         await checks.run("one", work)
     other = asyncio.create_task(checks.run("another", work))
@@ -190,15 +190,27 @@ def test_a_password_change_voids_log_ins_in_progress(start_server: Callable[...,
     wait_until_guarded(server)
     changed = passwords.hash_of("another password")
     body = {"email": "ann@example.org", "password": PASSWORD}
+    answers: list[httpx.Response] = []
+
+    def log_in_until_refused() -> None:
+        while True:
+            answers.append(answer := server.post("/api/v1/login", body))
+            if answer.status_code != 200:
+                return
+
     with ThreadPoolExecutor(12) as pool:
-        jobs = [pool.submit(server.post, "/api/v1/login", body, timeout=60) for _ in range(12)]
-        while not any(job.done() for job in jobs):
-            time.sleep(0.005)
-        server.store.people.set_password(ann.account_id, changed)
-        answers = [job.result() for job in jobs]
+        jobs = [pool.submit(log_in_until_refused) for _ in range(12)]
+        try:
+            wait_until(lambda: answers)
+        finally:
+            server.store.people.set_password(ann.account_id, changed)
+        for job in jobs:
+            job.result()
     assert {response.status_code for response in answers} == {200, 401}
-    time.sleep(0.6)  # The directory polls the store twice a second.
     for response in answers:
         if response.status_code == 200:
             token_headers = {"Authorization": f"Bearer {response.json()['token']}"}
-            assert server.get("/api/tasks", headers=token_headers).status_code == 401
+            wait_until(
+                lambda headers=token_headers: server.get("/api/tasks", headers=headers).status_code == 401,
+                message="a session from before the change is still valid",
+            )

@@ -149,7 +149,7 @@ def test_requests_over_a_quota_are_refused_before_their_body_is_read(guarded: Se
     exported = guarded.post("/v1/traces", json={"resourceSpans": []}, headers=ci)
     assert (exported.status_code, "Retry-After" in exported.headers) == (429, True)
     assert guarded.get(task, headers=ci).json()["latest_seq"] == 5
-    with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as sent:
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=60) as sent:
         head = f"POST {task}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         sent.sendall(f"{head}Authorization: {ci['Authorization']}\r\nContent-Length: 1000000\r\n\r\n".encode())
         assert sent.recv(100).startswith(b"HTTP/1.1 429 ")

@@ -41,15 +41,15 @@ def test_an_invalid_password_is_refused(password: str) -> None:
 
 
 def test_too_long_a_password_is_refused_before_it_is_normalised() -> None:
-    # Unicode normalisation of combining marks is quadratic: this takes seconds, and no other thread runs meanwhile.
-    endless = "a" + "\u0301\u0323" * 80_000
+    # Unicode normalisation of combining marks is quadratic: this takes minutes, and no other thread runs meanwhile.
+    endless = "a" + "\u0301\u0323" * 800_000
     started_at = time.monotonic()
     assert not passwords.verify(passwords.hash_of("correct horse"), endless)
     with pytest.raises(InvalidEvent):
         passwords.hash_of(endless)
     with pytest.raises(InvalidEvent):
         checked_email(endless + "@example.org")
-    assert time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at < 30
 
 
 def test_a_hash_with_old_parameters_is_accepted_and_reported_as_outdated() -> None:

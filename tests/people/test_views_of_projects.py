@@ -15,7 +15,7 @@ def test_a_view_can_be_seen_and_deleted_only_in_its_project(server: Server) -> N
     wait_until_guarded(server)
 
     def post(headers: dict[str, str], path: str, **form: str) -> int:
-        return httpx.post(f"{server.url}{path}", data=form, headers=headers, timeout=30).status_code
+        return httpx.post(f"{server.url}{path}", data=form, headers=headers, timeout=60).status_code
 
     def lists_view(headers: dict[str, str], name: str) -> bool:
         return f">{name}</a>" in server.get("/tasks", headers=headers).text

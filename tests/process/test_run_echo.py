@@ -32,7 +32,7 @@ def has_ended(store: SqliteStore) -> bool:
 def test_recording_continues_and_a_slow_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
     command = "seq 1 100000" if stream == "stdout" else "seq 1 100000 >&2"
     running = start("run", "--store", url, "--task", "t", "--no-resources", "--", "sh", "-c", command)
-    wait_until(lambda: has_ended(store), timeout=60)
+    wait_until(lambda: has_ended(store))
     assert running.poll() is None
     out, err = running.communicate()
     assert (out if stream == "stdout" else err) == "".join(f"{number}\n" for number in range(1, 100_001))
@@ -50,7 +50,7 @@ def test_a_run_with_unread_output_can_be_stopped(url: str, store: SqliteStore, h
         cancel(store, "t")
     elif how == "Ctrl-C":
         running.send_signal(signal.SIGINT)
-    running.wait(30)
+    running.wait(60)
     assert running.returncode == (143 if how == "time limit" else 130)
     assert task_of(store, "t").status == ("failed" if how == "time limit" else "cancelled")
     running.communicate()
@@ -112,5 +112,5 @@ def test_a_server_keeps_working_when_its_own_log_is_unread() -> None:
     )
     assert running.stdout is not None
     assert running.stdout.readline() == "went on\n"
-    assert "line 4999" in running.communicate(timeout=30)[1]
+    assert "line 4999" in running.communicate(timeout=60)[1]
     assert running.returncode == 0

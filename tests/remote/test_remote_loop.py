@@ -43,7 +43,7 @@ def test_closing_ends_waiting_calls(proxy: Proxy) -> None:
         time.sleep(0.5)
         assert not any(call.done() for call in waiting)
         remote.close()
-        assert all(isinstance(call.exception(10), StoreClosed) for call in waiting)
+        assert all(isinstance(call.exception(60), StoreClosed) for call in waiting)
     remote.close()
     assert not {thread.name for thread in set(threading.enumerate()) - earlier_threads} & {"signalbox-remote"}
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from signalbox.store import NewEvent, NotAllowed, StoreUnavailable, open_task
+from signalbox.store import NewEvent, NotAllowed, StoreUnavailable, UnknownTask, open_task
 from signalbox.store.remote import delivery, spooled
 from signalbox.store.remote.spooled import SpooledLog
 from signalbox.store.spool import sender
@@ -94,7 +94,7 @@ def test_a_run_goes_on_while_the_server_is_away(
         first = run.log("away 0")
         for number in range(1, 300):
             run.log(f"away {number}")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60, "each of 300 events waited for the server"
         assert (first.seq, first.event_id, first.payload) == (0, 0, {"message": "away 0"})
         at = first.created_at
         proxy.listen()
@@ -152,7 +152,7 @@ def test_a_server_that_does_not_answer_delays_one_append_only(
     began = time.monotonic()
     for number in range(50):
         log.append(task, line(number))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 50 * 0.3 - 1, "each event waited for the server"
     proxy.heal()
     sent(log)
     assert lines_of(server, task) == [str(number) for number in range(50)]
@@ -303,16 +303,20 @@ def test_a_question_asked_while_the_server_is_away_is_answered_later(
 
 async def test_calls_that_wait_for_the_server_do_not_delay_appends(proxy: Proxy, log: SpooledLog, task: str) -> None:
     proxy.shut()
-    waiting = [asyncio.create_task(log.atask("any")) for _ in range(8)]
+    patient = SpooledLog(proxy.url, patience=60)
+    waiting = [asyncio.create_task(patient.atask("any")) for _ in range(8)]
     await asyncio.sleep(0)
-    began = time.monotonic()
     for number in range(20):
-        await log.aappend(task, line(number))
-    assert time.monotonic() - began < 0.9
+        await patient.aappend(task, line(number))
+    assert not any(one.done() for one in waiting)
+    with pytest.raises(StoreUnavailable):
+        await log.atask("any")
     with pytest.raises(StoreUnavailable):
         await log.aset_unfinished(task, [])
+    proxy.listen()
     for one in await asyncio.gather(*waiting, return_exceptions=True):
-        assert isinstance(one, StoreUnavailable)
+        assert isinstance(one, UnknownTask)
+    await patient.aclose()
 
 
 def test_a_deleted_spool_is_reported_once_and_begun_again(
@@ -430,7 +434,7 @@ def test_everything_arrives_once_and_in_order_whatever_dies(
             acknowledged += len(writer.stdout.read().split())
             writer.wait()
     log = SpooledLog(proxy.url)
-    assert log.spool.flush(30, 30) == 0
+    assert log.spool.flush(120, 120) == 0
     log.close()
     found = [int(text) for text in lines_of(server, "t")]
     # A writer that dies before it acknowledges an event may have stored it, and its successor uses the number again.

@@ -93,7 +93,7 @@ def test_damaged_values_affect_only_their_own_task(start_server: Callable[..., S
     server.kill()
     _damage(server.path)
     server.start()
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         paths = [*LISTS, *(f"/tasks/{name}{page}" for name in TASKS for page in PAGES)]
         paths += [f"/api/tasks/{name}{path}" for name in TASKS for path in API]
         assert [path for path in paths if client.get(path).status_code >= 500] == []

@@ -42,7 +42,7 @@ async def test_other_writers_do_not_make_the_transactions_of_the_index_small(
 
         monkeypatch.setattr(store, "aindex", locked)
         indexer = SearchIndexer(store, Loops())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await done.wait()
         await indexer.stop()
     await store.aclose()

@@ -64,7 +64,7 @@ def test_opening_a_database_does_not_wait_for_other_processes(path: Path) -> Non
     other.execute("BEGIN IMMEDIATE")
     started_at = time.monotonic()
     opened(path).close()
-    assert time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at < 15, "it waited for the lock, as a write does for 35 seconds"
     other.execute("ROLLBACK")
 
 

@@ -6,14 +6,18 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from signalbox.store import Event, NewEvent, Store, open_store
-from signalbox.store.tail import Tail
+from signalbox.store.tail import MAX_REST, REST_FACTOR, Tail
 from signalbox.store.wake import Wake
 
 NO_POLL = 3600.0
 PAUSE = 0.05
+
+CLOCK_STEP = 0.001
+"""Seconds by which a sleep of an event loop may end early."""
 
 Batches = list[list[int]]
 
@@ -23,7 +27,10 @@ def line(text: str) -> NewEvent:
 
 
 def run_tail(
-    tmp_path: Path, write: Callable[[Store, Batches], Coroutine[None, None, None]], pause: Callable[[], float]
+    tmp_path: Path,
+    write: Callable[[Store, Batches], Coroutine[None, None, None]],
+    pause: Callable[[], float],
+    on_read: Callable[[float], None] = lambda seconds: None,
 ) -> Batches:
     """Return the batches that a tail, woken by the file alone, delivers while `write` appends to another store."""
     url = f"sqlite:///{tmp_path}/signalbox.db"
@@ -36,10 +43,11 @@ def run_tail(
     async def follow() -> None:
         store, other = open_store(url), open_store(url)
         other.create_task("t")
-        tail = Tail(store, deliver, Wake(store, poll_interval=NO_POLL, max_poll_interval=NO_POLL), pause=pause)
+        wake = Wake(store, poll_interval=NO_POLL, max_poll_interval=NO_POLL)
+        tail = Tail(store, deliver, wake, pause=pause, on_read=on_read)
         await tail.start()
         try:
-            await asyncio.wait_for(write(other, batches), 30)
+            await asyncio.wait_for(write(other, batches), 60)
         finally:
             await tail.stop()
             await store.aclose()
@@ -61,10 +69,12 @@ def test_events_that_come_one_soon_after_the_other_are_read_a_few_at_a_time(tmp_
             await asyncio.sleep(0.001)
         await wait_for_seq(batches, 100)
 
-    batches = run_tail(tmp_path, write, lambda: 0.0)
+    reads: list[tuple[float, float]] = []
+    batches = run_tail(tmp_path, write, lambda: 0.0, lambda seconds: reads.append((time.perf_counter(), seconds)))
     assert [seq for batch in batches for seq in batch] == list(range(1, 101))
-    # Each read costs about as much as ten events.
-    assert len(batches) < 60
+    # Each read costs about as much as ten events, so the tail rests after it, although the next event is there.
+    for (ended, seconds), (next_ended, _) in pairwise(reads):
+        assert next_ended - ended > min(MAX_REST, REST_FACTOR * seconds) - CLOCK_STEP
 
 
 def test_events_appended_during_a_pause_are_read_together_in_order(tmp_path: Path) -> None:

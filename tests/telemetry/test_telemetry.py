@@ -137,11 +137,11 @@ def test_a_collector_that_is_away_slows_nothing_and_is_logged_once(
         begun = time.monotonic()
         assert server.get("/api/tasks").status_code == 200
         slowest = max(slowest, time.monotonic() - begun)
-    assert slowest < 1
+    assert slowest < 5, "a request waited for the collector, which is tried for ten seconds"
     wait_until(lambda: "127.0.0.1" in server.log or "opentelemetry" in server.log)
     begun = time.monotonic()
     server.close()
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 30, "the server waited for more than `STOP_TIMEOUT_S`"
     assert server.log.count("opentelemetry.exporter") <= 1
 
 

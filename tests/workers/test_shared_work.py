@@ -12,14 +12,13 @@ from signalbox.store import NewEvent
 from tests.support import postgres
 from tests.support.agents import project
 from tests.support.log import log_of
-from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.shared_postgres import create_database
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
-TAKEOVER_LIMIT = 10.0
-"""Seconds within which one process continues the work of another one that was killed."""
+TAKEOVER_LIMIT = 40.0
+"""Seconds within which a process continues the work of one that was killed. A quiet machine needs up to 8."""
 
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -52,14 +51,14 @@ def test_one_server_supervises_and_the_other_takes_over(servers: list[Server]) -
     first.kill()
     killed = time.monotonic()
     wait_until(lambda: supervising([other]))
-    assert time.monotonic() - killed < TAKEOVER_LIMIT * slowness()
+    assert time.monotonic() - killed < TAKEOVER_LIMIT
     other.emit("dies", NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 0.1}))
     wait_until(lambda: [event for event in log_of(other.store, "dies") if event.payload.get("status") == "interrupted"])
     first.start()
     other.stop()
     stopped = time.monotonic()
     wait_until(lambda: supervising([first]))
-    assert time.monotonic() - stopped < TAKEOVER_LIMIT / 2 * slowness()
+    assert time.monotonic() - stopped < TAKEOVER_LIMIT
 
 
 def test_a_run_of_an_agent_server_is_relayed_once_and_continues_when_its_process_is_killed(
@@ -81,7 +80,7 @@ def test_a_run_of_an_agent_server_is_relayed_once_and_continues_when_its_process
     first.kill()
     killed = time.monotonic()
     wait_until(lambda: streams() == 2)
-    assert time.monotonic() - killed < TAKEOVER_LIMIT * slowness()
+    assert time.monotonic() - killed < TAKEOVER_LIMIT
     assert other.get("/api/tasks/r1").json()["status"] == "running"
     lines = [event.payload["message"] for event in log_of(other.store, "r1") if event.event_type == "log"]
     assert lines == ["one", "two"]

@@ -60,7 +60,7 @@ def test_a_restart_with_a_broken_version_leaves_the_workers_as_they_are(flag: Pa
         assert worker_ids(server, 2) == before
         flag.unlink()
         os.kill(server.pid, signal.SIGHUP)
-        wait_until(lambda: "all workers were replaced" in server.log)
+        wait_until(lambda: "all workers were replaced" in server.log, 240)
         assert not before & worker_ids(server, 2)
     finally:
         server.close()
@@ -144,7 +144,7 @@ async def test_a_new_worker_that_dies_is_replaced_while_the_old_one_finishes_its
 
     slot = Slot(1, start, lambda: present.put_nowait(slot.child), 1.0)
     keeping = asyncio.create_task(slot.keep())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         old = await present.get()
         replacing = asyncio.create_task(slot.replace())
         new = await present.get()
@@ -178,7 +178,7 @@ def test_a_server_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
         assert process.stdout
         assert any(READY.search(line) for line in process.stdout)
         os.close(main)
-        assert process.wait(20) == -signal.SIGHUP
+        assert process.wait(60) == -signal.SIGHUP
     finally:
         process.kill()
         process.wait()

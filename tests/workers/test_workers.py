@@ -12,14 +12,13 @@ import pytest
 
 from signalbox.store import NewEvent
 from tests.support.log import log_of
-from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.sse import open_stream
 from tests.support.waiting import wait_until
 from tests.support.workers import is_running, metrics_of_each, pids, requests_without_pause, worker_ids
 
-TAKEOVER_LIMIT = 10.0
-"""Seconds within which another process supervises after the one that did was killed."""
+TAKEOVER_LIMIT = 40.0
+"""Seconds within which another process supervises after the one that did was killed. A quiet machine needs up to 8."""
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +68,9 @@ def test_no_worker_survives_its_parent_and_the_port_is_free_at_once(ending: Serv
     workers = pids(ending, 2).values()
     os.kill(pids(ending, 2)[1], signal.SIGSTOP)
     os.kill(ending.pid, signal.SIGKILL)
-    wait_until(lambda: [is_running(pid) for pid in workers].count(True) == 1, 10 * slowness())
+    wait_until(lambda: [is_running(pid) for pid in workers].count(True) == 1)
     os.kill(pids(ending, 2)[1], signal.SIGCONT)
-    wait_until(lambda: not any(map(is_running, workers)), 10 * slowness())
+    wait_until(lambda: not any(map(is_running, workers)))
     ending.kill()
     ending.start()
     assert len(worker_ids(ending, 2)) == 2
@@ -85,7 +84,7 @@ def test_a_restart_replaces_every_worker_and_no_request_fails(server: Server) ->
         opened = [streams.enter_context(open_stream(path, timeout=60)) for _ in range(6)]
         wait_until(lambda: outcome()[0] > 20)
         os.kill(server.pid, signal.SIGHUP)
-        wait_until(lambda: "all workers were replaced" in server.log, 60 * slowness())
+        wait_until(lambda: "all workers were replaced" in server.log, 240)
         answered = outcome()[0]
         wait_until(lambda: outcome()[0] > answered + 20)
         answers, failures = outcome()
@@ -107,10 +106,9 @@ def test_a_server_that_stops_ends_its_streams_and_then_all_processes(ending: Ser
         opened = [streams.enter_context(open_stream(path)) for _ in range(6)]
         for stream in opened:
             assert [next(stream).id, next(stream).id] == [None, "1"]
-        seconds = ending.stop()
+        ending.check_stop()
         farewells = [list(stream)[-1] for stream in opened]
     assert all("shutdown" in message.data for message in farewells), farewells
-    assert seconds < 3 * slowness()
     assert not any(is_running(pid) for pid in workers)
 
 
@@ -123,7 +121,7 @@ def test_a_second_signal_ends_a_server_at_once(start_server: Callable[..., Serve
         refused = wait_until(lambda server=server: (found := server.get("/readyz")).status_code == 503 and found)
         assert refused.json()["problems"] == [{"code": "draining", "message": "the server is about to stop"}]
         assert server.get("/healthz").status_code == 200
-        assert server.stop() < 3 * slowness()
+        assert server.stop() < 30, "it waited until `drain_delay` was over"
         assert not any(map(is_running, processes))
 
 
@@ -132,8 +130,8 @@ def test_one_worker_supervises_and_another_takes_over_when_it_is_killed(server: 
     (first,) = wait_until(lambda: supervisors(server))
     os.kill(pids(server, 3)[first], signal.SIGKILL)
     killed = time.monotonic()
-    wait_until(lambda: supervisors(server), TAKEOVER_LIMIT * slowness())
-    assert time.monotonic() - killed < TAKEOVER_LIMIT * slowness()
+    wait_until(lambda: supervisors(server))
+    assert time.monotonic() - killed < TAKEOVER_LIMIT
     begin_run(server, "dies")
     wait_until(lambda: "interrupted" in [event.payload.get("status") for event in log_of(server.store, "dies")])
     assert len(supervisors(server)) == 1

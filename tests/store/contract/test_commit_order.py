@@ -26,7 +26,7 @@ class Overlapping:
 
     def _condition(self, task: Task) -> bool:
         self._began.set()
-        self._may_end.wait(30)
+        self._may_end.wait(60)
         if self._outcome == "fails":
             raise ZeroDivisionError
         return self._outcome == "stores"

@@ -61,14 +61,15 @@ async def test_a_search_finds_heartbeats_only_on_request(store: Store) -> None:
 async def test_heartbeats_do_not_slow_paging(store: Store) -> None:
     for task_id, between in (("quiet", [BEAT] * 30_000), ("short", [])):
         store.append(task_id, [*lines(300), *between, *lines(1)])
-    elapsed = {}
-    for task_id in ("short", "quiet"):
-        async with store.read() as view:
-            latest = (await view.task(task_id)).latest_seq
-            started = time.perf_counter()
-            for _ in range(20):
+    elapsed: dict[str, list[float]] = {"short": [], "quiet": []}
+    for _ in range(20):
+        for task_id, durations in elapsed.items():
+            async with store.read() as view:
+                latest = (await view.task(task_id)).latest_seq
+                started = time.perf_counter()
                 assert len(await view.rows_before(task_id, latest + 1, 200)) == 200
                 assert [event.seq for event in await view.rows_after(task_id, 300, 200)] == [latest]
                 assert await view.count_rows(task_id, latest) == 301
-            elapsed[task_id] = time.perf_counter() - started
-    assert elapsed["quiet"] < 3 * elapsed["short"] + 0.05
+                durations.append(time.perf_counter() - started)
+    # The minimum, because any other round may have waited for the processor.
+    assert min(elapsed["quiet"]) < 3 * min(elapsed["short"]) + 0.0025

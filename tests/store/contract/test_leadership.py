@@ -38,11 +38,11 @@ async def test_another_process_takes_over_as_soon_as_the_holder_leaves(store: St
             waiting = asyncio.create_task(second.acquire())
             await asyncio.sleep(1.5 * LEASE)  # Longer than the lease: the holder renews it.
             assert (first.held, second.held, waiting.done()) == (True, False, False)
-        left = time.monotonic()
-        await waiting
+        await asyncio.wait_for(waiting, 60)
         assert second.held
-        assert time.monotonic() - left < LEASE
-    assert (await store.aclaim("work", "third", 1.0)).held, "leaving releases the lease"
+    async with Leadership(store, "work", seconds=3600.0) as third:
+        await third.acquire()
+    assert (await store.aclaim("work", "fourth", 1.0)).held, "leaving releases the lease, before it expires"
 
 
 async def test_a_fence_refuses_the_writes_of_a_process_that_lost_its_lease(store: Store) -> None:
@@ -76,7 +76,7 @@ async def test_a_holder_that_cannot_renew_in_time_counts_its_lease_as_lost(store
         acquired = time.monotonic()
         store.release("work", first.fence.holder)
         assert store.claim("work", "other", 3600.0).held
-        await asyncio.wait_for(first.lost(), 20)
+        await asyncio.wait_for(first.lost(), 60)
         assert not first.held
         assert len(losses) == 1
         assert losses[0] - acquired < LEASE
@@ -135,7 +135,7 @@ async def test_a_frozen_holder_learns_that_it_lost_its_lease(store: Store, url: 
     with holder(url, LEASE) as process:
         os.kill(process.pid, signal.SIGSTOP)
         async with Leadership(store, "work", seconds=LEASE) as leadership:
-            await asyncio.wait_for(leadership.acquire(), 20)
+            await asyncio.wait_for(leadership.acquire(), 60)
             os.kill(process.pid, signal.SIGCONT)
             assert process.stdout
             assert await asyncio.to_thread(process.stdout.readline) == "lost\n"

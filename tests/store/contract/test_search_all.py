@@ -228,7 +228,7 @@ async def test_only_the_holder_of_the_lease_changes_the_index(store: Store) -> N
 
 
 async def until(store: Store, condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with store.read() as view:
                 if condition(await view.index_state()):

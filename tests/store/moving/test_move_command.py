@@ -52,7 +52,7 @@ def stop_while_copying(source: str, target: str, number: signal.Signals) -> tupl
     assert process.stderr is not None
     assert next(process.stderr).startswith("signalbox: copying")
     process.send_signal(number)
-    code = process.wait(30)
+    code = process.wait(60)
     return code, process.stderr.read().splitlines()[-1]
 
 

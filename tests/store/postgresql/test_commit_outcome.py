@@ -94,7 +94,7 @@ def test_an_interrupt_while_the_outcome_is_unknown_acknowledges_nothing(
             with pytest.raises(KeyboardInterrupt):
                 store._writer._drain()
         with pytest.raises(StoreUnavailable, match="may have succeeded"):
-            future.result(10)
+            future.result(60)
     monkeypatch.undo()
     execute(url, KEEP_CONNECTIONS)
     assert store.append("run", LOG)[0].seq == 2
@@ -117,7 +117,7 @@ def test_calls_that_wait_together_for_a_silent_server_fail_together(cluster: Clu
                 wait_until(lambda: store.stats().waiting == 5)
             began = time.monotonic()
             assert {type(future.exception(60)) for future in futures} == {StoreUnavailable}
-            assert time.monotonic() - began < 5, "each call waited for an attempt of its own"
+            assert time.monotonic() - began < 5 * 2, "each call waited for an attempt of its own"
     finally:
         os.kill(cluster.pid, signal.SIGCONT)
     assert store.append("run", LOG)[0].seq == 2

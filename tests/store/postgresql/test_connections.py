@@ -42,7 +42,7 @@ def test_streams_hold_no_connections(url: str, tmp_path: Path) -> None:
         server.emit("run", "one")
         with ExitStack() as stack:
             address = f"{server.url}/sse/tasks/run/events"
-            streams = [stack.enter_context(open_stream(address, timeout=30)) for _ in range(STREAMS)]
+            streams = [stack.enter_context(open_stream(address, timeout=60)) for _ in range(STREAMS)]
             for stream in streams:
                 assert [next(stream).id for _ in range(2)] == [None, "1"]
             server.emit("run", "two")

@@ -212,7 +212,7 @@ def test_an_append_waits_for_a_lock_of_another_session(url: str, store: Store) -
             assert not waiting.done()
             assert texts(store) == ["first"]
             other.rollback()
-            waiting.result(30)
+            waiting.result(60)
     assert texts(store) == ["first", "second"]
 
 
@@ -252,7 +252,7 @@ def test_no_limit_of_the_role_ends_a_long_migration(url: str, store: Store, monk
     limited = f"{url}?options=-cstatement_timeout%3D200%20-clock_timeout%3D200"
     with ThreadPoolExecutor(2) as threads:
         for opened in [threads.submit(open_store, limited) for _ in range(2)]:
-            opened.result(30).close()
+            opened.result(60).close()
 
 
 def test_a_full_disk_is_reported_until_there_is_room(cluster: Cluster, url: str, store: Store) -> None:

@@ -41,7 +41,7 @@ def older_server(port: int) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_server_that_is_too_old_is_named(cluster: Cluster, url: str) -> None:

@@ -159,10 +159,10 @@ async def test_wake_ups_arrive_through_a_pool_of_sessions(through: Through) -> N
     woken = asyncio.Event()
     watch = store.watch(woken.set)
     assert watch is not None
-    await asyncio.wait_for(woken.wait(), 20)  # It listens now.
+    await asyncio.wait_for(woken.wait(), 60)  # It listens now.
     woken.clear()
     await other.aappend("run", line("one"))
-    await asyncio.wait_for(woken.wait(), 20)
+    await asyncio.wait_for(woken.wait(), 60)
     assert store.warnings == []
     watch.close()
     await other.aclose()

@@ -22,17 +22,17 @@ def test_streams_start_over_when_the_database_is_restored(tmp_path: Path) -> Non
     try:
         server.emit("run", "one", "two", "three")
         address = f"{server.url}/sse/tasks/run/events"
-        with open_stream(address, timeout=30) as stream:
+        with open_stream(address, timeout=60) as stream:
             assert [next(stream).id for _ in range(4)] == [None, "1", "2", "3"]
             restore(url)
             # The stream ends with the old history, either as a reset or to make the client come back.
             assert [message.event for message in stream][-1] in ("reset", "reconnect")
         wait_until(lambda: "the database was replaced" in server.log)
         wait_until(lambda: server.get("/api/events/health").status_code == 200)
-        with open_stream(address, timeout=30, headers={"Last-Event-ID": "3"}) as stream:
+        with open_stream(address, timeout=60, headers={"Last-Event-ID": "3"}) as stream:
             assert "reset" in [message.event for message in stream]
         assert server.post("/api/tasks/run/events", {"event_type": "log", "payload": {}}).status_code == 201
-        with open_stream(address, timeout=30) as stream:
+        with open_stream(address, timeout=60) as stream:
             assert [next(stream).id for _ in range(3)] == [None, "1", "2"]
     finally:
         server.close()
