@@ -36,7 +36,10 @@ EXIT_TIMEOUT_S = 5.0
 """Seconds for which the end of the program waits for the store at most, once the modules of the store are loaded."""
 
 FORK_WAIT_S = 1.0
-"""Seconds for which `fork` waits at most until the thread holds no lock that the child would need."""
+"""Seconds for which `fork` waits at most until the thread holds no lock that the child would need.
+
+They do not include those in which the thread loads the modules of the store.
+"""
 
 
 class BackgroundWriter:
@@ -156,6 +159,15 @@ class BackgroundWriter:
         """Whether the last attempt to store events failed."""
         return self._thread.is_down
 
+    def wait_while_loading(self) -> None:
+        """Wait until the thread has loaded the modules of the store, if it is loading them now."""
+        self._thread.wait_while_loading()
+
+    @property
+    def opening(self) -> threading.Lock:
+        """Held while the thread opens the log."""
+        return self._thread.opening
+
     @property
     def busy(self) -> threading.Lock:
         """Held while the thread holds locks that a forked process would need."""
@@ -209,11 +221,16 @@ def _before_fork() -> None:
     if _held:
         return
     _held.append(True)
+    writers = list(_writers)
+    _hold([writer.opening for writer in writers])
+    for writer in writers:
+        writer.wait_while_loading()
+    _hold([writer.busy for writer in writers])
+
+
+def _hold(locks: list[threading.Lock]) -> None:
     deadline = time.monotonic() + FORK_WAIT_S
-    for writer in list(_writers):
-        lock = writer.busy
-        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            _locked.append(lock)
+    _locked.extend(lock for lock in locks if lock.acquire(timeout=max(0.0, deadline - time.monotonic())))
 
 
 def _after_fork_in_parent() -> None:

@@ -19,6 +19,11 @@ class DaemonThread:
         """Whether the thread was started."""
         return self._thread is not None
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in this thread."""
+        return threading.current_thread() is self._thread
+
     def start(self) -> None:
         """Start the thread unless it was started. Never blocks, so it may be called in a signal handler.
 

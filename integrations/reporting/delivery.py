@@ -59,13 +59,18 @@ class Delivery:
             self._send_to_task(opened, task_id, pending[:size])
             del pending[:size]
 
-    def open(self) -> Log:
-        """Open the log at the first call. Raises any error of that."""
-        if self._log is None:
+    def load(self) -> None:
+        """Load the modules of the store at the first call."""
+        if not self.loaded.is_set():
             try:
                 self._target.load()
             finally:
                 self.loaded.set()
+
+    def open(self) -> Log:
+        """Open the log at the first call. Raises any error of that."""
+        if self._log is None:
+            self.load()
             self._log = self._target.open()
             while when_first_opened:
                 when_first_opened.pop()()

@@ -26,7 +26,7 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.25, 10.0
 """Seconds between two attempts: after the first failure, and at most."""
 
 LOAD_TIMEOUT_S = 60.0
-"""Seconds for which a flush waits at most until the modules of the store are loaded. Its own limit begins after that.
+"""Seconds for which a flush or a fork waits until the modules of the store are loaded. Its own limit begins after that.
 
 A busy machine may need longer to load them than a store that works needs to answer.
 """
@@ -55,6 +55,8 @@ class WriterThread:
         self.heartbeats: dict[str, Heartbeat] = {}
         # Held while the thread holds locks that a forked process would need: while it loads modules and uses SQLite.
         self.busy = threading.Lock()
+        # Held while the thread opens the log. A fork takes it first, so that the log is not opened during the fork.
+        self.opening = threading.Lock()
         self._target = target
         self._thread = DaemonThread(self._run, "signalbox-background")
         self._wake: SimpleQueue[None] = SimpleQueue()
@@ -113,6 +115,14 @@ class WriterThread:
                     break
         self._hurry.clear()
         return self._done_number >= wanted
+
+    def wait_while_loading(self) -> None:
+        """Wait until the thread has loaded the modules of the store, if it is loading them now.
+
+        A process that was forked meanwhile would have modules that are loaded in part, and nobody to load the rest.
+        """
+        if self.busy.locked() and not self._thread.is_current:
+            self.delivery.loaded.wait(LOAD_TIMEOUT_S)
 
     def end(self, timeout: float) -> None:
         """End the thread once the queue is empty or an attempt fails. Waits for at most `timeout` seconds."""
@@ -208,6 +218,8 @@ class WriterThread:
         if not pending:
             return
         with self.busy:
+            self.delivery.load()
+        with self.opening, self.busy:
             self.delivery.open()
         with self.busy if self._target.is_file else nullcontext():
             self.delivery.send(pending)

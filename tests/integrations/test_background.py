@@ -144,10 +144,8 @@ def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path:
         assert time.monotonic() - started < 60
 
 
-def test_a_machine_that_loads_modules_slowly_loses_no_event(url: str, tmp_path: Path) -> None:
-    done = run_program(
-        """
-        import sys, time
+SLOW_LOADING = """
+        import os, sys, time
         from importlib.abc import MetaPathFinder
         from signalbox.integrations.reporting import background
         from signalbox.integrations.reporting.target import target
@@ -159,14 +157,31 @@ def test_a_machine_that_loads_modules_slowly_loses_no_event(url: str, tmp_path: 
 
         sys.meta_path.insert(0, Slow())
         background.EXIT_TIMEOUT_S = 0.7
-        background.background_writer(target()).append("slow", "log", {"message": "last words"})
-        """,
-        cwd=tmp_path,
-        SIGNALBOX_STORE_URL=url,
-    )
+        background.background_writer(target()).append("slow", "log", {"message": "first"})
+        """
+"""A program on a machine that needs longer to load the modules of the store than the program waits for a store."""
+
+
+def test_a_machine_that_loads_modules_slowly_loses_no_event(url: str, tmp_path: Path) -> None:
+    done = run_program(SLOW_LOADING, cwd=tmp_path, SIGNALBOX_STORE_URL=url)
     assert (done.returncode, done.stderr) == (0, "")
     events = asyncio.run(events_in(url, "slow"))
-    assert [event.payload["message"] for event in events] == ["last words"]
+    assert [event.payload["message"] for event in events] == ["first"]
+
+
+def test_a_process_that_is_forked_while_modules_are_loaded_reports_too(url: str, tmp_path: Path) -> None:
+    forks = """
+        while "signalbox.store" not in sys.modules:
+            time.sleep(0.01)
+        if child := os.fork():
+            os.waitpid(child, 0)
+        else:
+            background.background_writer(target()).append("slow", "log", {"message": "child"})
+        """
+    done = run_program(SLOW_LOADING + forks, cwd=tmp_path, SIGNALBOX_STORE_URL=url)
+    assert (done.returncode, done.stderr) == (0, "")
+    events = asyncio.run(events_in(url, "slow"))
+    assert sorted(event.payload["message"] for event in events) == ["child", "first"]
 
 
 def test_an_event_that_the_log_refuses_holds_up_no_other(writer: BackgroundWriter, url: str) -> None:
