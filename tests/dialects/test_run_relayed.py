@@ -27,7 +27,7 @@ def test_the_client_receives_every_line_although_both_servers_are_killed(
         assert client.project("ledger")["status"] == "READY"
         run_id = client.start("ledger").json()["run_id"]
         remote = RunClient(proxy.url)
-        watcher = threading.Thread(target=lambda: results.append(remote.watch("ledger", run_id, timeout=90)))
+        watcher = threading.Thread(target=lambda: results.append(remote.watch("ledger", run_id, timeout=240)))
         watcher.start()
         wait_until(lambda: server.latest(run_id) > 5)
         server.kill()
@@ -36,7 +36,7 @@ def test_the_client_receives_every_line_although_both_servers_are_killed(
         wait_until(lambda: server.latest(run_id) > latest)
         agent.kill()
         agent.start()
-        watcher.join(100)
+        watcher.join(250)
         (watched,) = results
         received = [f"{when} {text}" for when, text in zip(watched.times, watched.lines, strict=True)]
         assert received == [data for name, data in agent.messages(run_id) if name == "log"]

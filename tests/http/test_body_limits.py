@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from contextlib import closing
 
@@ -55,13 +56,19 @@ def test_rights_are_checked_before_a_body_is_read(guarded: Server) -> None:
     )
 
 
+def send_beginning(client: socket.socket, head: bytes, body: bytes) -> None:
+    """Send the first bytes of a body once the server waits for it, after it has checked the rights of the caller."""
+    client.sendall(head + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(body))
+    assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.sendall(body[:5])
+
+
 def test_rights_are_checked_again_after_the_body_arrived(guarded: Server) -> None:
     token(guarded.store, "leaving", scopes=("read", "emit"))
     body = b'{"event_type": "log"}'
     head = b"POST /api/tasks/run/events HTTP/1.1\r\nAuthorization: Bearer leaving\r\n" + HOST
     with closing(connect(guarded)) as client:
-        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
-        time.sleep(0.3)
+        send_beginning(client, head, body)
         revoke(guarded.store, "leaving")
         while guarded.get("/api/tasks", headers={"Authorization": "Bearer leaving"}).status_code != 401:
             time.sleep(0.05)
@@ -77,8 +84,7 @@ def test_a_body_is_refused_if_its_task_was_replaced_while_it_arrived(guarded: Se
     head = b"POST /api/tasks/replaced/events HTTP/1.1\r\nAuthorization: Bearer local\r\n" + HOST
     guarded.store.create_task("replaced")
     with closing(connect(guarded)) as client:
-        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
-        time.sleep(0.3)
+        send_beginning(client, head, body)
         guarded.store.append("replaced", NewEvent(event_type="status", payload={"status": "done"}))
         guarded.store.delete_task("replaced")
         guarded.store.create_task("replaced")

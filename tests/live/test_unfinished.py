@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,8 +25,24 @@ from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 BAR = "import sys, time\nprint('training starts', flush=True)\n" + (
-    "for i in range(1, 200):\n sys.stderr.write(f'\\repoch 1: {i}/60'); sys.stderr.flush(); time.sleep(0.05)\n"
+    "for i in range(1, 2000):\n sys.stderr.write(f'\\repoch 1: {i}/60'); sys.stderr.flush(); time.sleep(0.05)\n"
 )
+
+WAITING_BAR = """
+import os, sys, time
+print('training starts', flush=True)
+step = 0
+while not os.path.exists(sys.argv[1]):
+    step += 1
+    print(f'\\repoch 1: {step % 60}/60', end='', file=sys.stderr, flush=True)
+    time.sleep(0.05)
+print('\\repoch 1: 60/60', file=sys.stderr, flush=True)
+print('Apply? ', end='', flush=True)
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.05)
+print('no')
+"""
+"""A program with a progress bar that moves until the first file exists, and a question until the second one does."""
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +58,10 @@ def unfinished(server: Server, task_id: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("where", ["store", "server"])
-def test_a_progress_bar_is_shown_while_it_moves_and_logged_once(server: Server, where: str) -> None:
+def test_a_progress_bar_is_shown_while_it_moves_and_logged_once(server: Server, where: str, tmp_path: Path) -> None:
     target = ("--store", server.store_url) if where == "store" else ("--server", server.url)
-    bar = BAR.replace("200", "40") + "sys.stderr.write('\\n')\n"
-    code = f"{bar}print('Apply? ', end='', flush=True); time.sleep(2); print('no')"
-    running = start("run", *target, "--task", where, "--", sys.executable, "-c", code)
+    seen, answered = tmp_path / "seen", tmp_path / "answered"
+    running = start("run", *target, "--task", where, "--", sys.executable, "-c", WAITING_BAR, str(seen), str(answered))
     wait_until(lambda: "epoch 1:" in str(unfinished(server, where)))
     assert unfinished(server, where)[0]["stream"] == "stderr"
     page = httpx.get(f"{server.url}/tasks/{where}").text
@@ -54,11 +70,13 @@ def test_a_progress_bar_is_shown_while_it_moves_and_logged_once(server: Server, 
     assert "epoch 1:" in str(snapshot["unfinished"])
     past_page = httpx.get(f"{server.url}/tasks/{where}?at=1").text
     assert 'class="unfinished-line' not in past_page
+    seen.touch()
     wait_until(lambda: unfinished(server, where) == [{"message": "Apply?", "stream": "stdout"}])
+    answered.touch()
     assert running.wait(60) == 0
     running.communicate()
     lines = [event.payload["message"] for event in log_of(server.store, where) if event.event_type == "log"]
-    assert lines == ["training starts", "epoch 1: 39/60", "Apply? no"]
+    assert lines == ["training starts", "epoch 1: 60/60", "Apply? no"]
     assert unfinished(server, where) == []
 
 

@@ -218,7 +218,7 @@ def test_an_append_waits_for_a_lock_of_another_session(url: str, store: Store) -
 
 def test_an_append_that_exceeds_the_statement_timeout_writes_nothing(url: str, store: Store) -> None:
     store.append("run", line("first"))
-    hasty = open_store(f"{url}?options=-cstatement_timeout%3D200")
+    hasty = open_store(f"{url}?options=-cstatement_timeout%3D1000")
     with psycopg.connect(url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
         with pytest.raises(StoreUnavailable, match="too long"):
