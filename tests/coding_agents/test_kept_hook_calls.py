@@ -121,6 +121,7 @@ def test_a_question_is_not_asked_later(shared_server: Server, proxy: Proxy, call
     call(payload("claude-code", "permission_request", "no-question"))
     proxy.listen()
     wait_until(lambda: "claude-code-no-question" in tasks(shared_server))
+    wait_until(lambda: len(shape(shared_server, "no-question")) > 1)
     assert [one[0] for one in shape(shared_server, "no-question")] == ["runner_spawn", "tool_status"]
     assert open_permissions(shared_server.store, "claude-code-no-question") == []
 
@@ -137,7 +138,7 @@ def test_calls_wait_behind_kept_ones_but_questions_do_not(
         assert "claude-code-overtaken" not in tasks(shared_server)
         call(payload("claude-code", "pre_tool_use", "overtaken"))
     assert [one[0] for one in shape(shared_server, "overtaken")] == ["runner_spawn", "tool_status"]
-    assert send_waiting(proxy.url, None, 30)
+    assert send_waiting(proxy.url, None, 120)
     task = task_of(shared_server.store, "claude-code-overtaken")
     assert task.status == "running", "the earlier end of the session came later than the question"
     assert task.title == "Fix the flaky test in tests/test_queue.py"
@@ -160,7 +161,7 @@ def test_a_death_while_calls_are_taken_sends_none_twice(shared_server: Server, p
     file.keep(file.hook_calls.take())  # dies before `forget`
     assert file.contents().waiting == 6
     file.close()
-    assert send_waiting(proxy.url, None, 30)
+    assert send_waiting(proxy.url, None, 120)
     types = [one[0] for one in shape(shared_server, "twice")]
     assert types == ["runner_spawn", "title_changed", "user_message", "status", "notification"]
 
