@@ -126,12 +126,12 @@ def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path:
         from signalbox.integrations.reporting import background
         from signalbox.integrations.reporting.target import target
 
-        background.EXIT_TIMEOUT_S = 1.5
+        background.EXIT_TIMEOUT_S = %s
         atexit.register(lambda: background.background_writer(target()).append("end", "log", {"message": "at exit"}))
         background.background_writer(target()).append("end", "log", {"message": "last words"})
         """
     url = f"sqlite:///{tmp_path}/signalbox.db"
-    done = run_program(code, cwd=tmp_path, SIGNALBOX_STORE_URL=url)
+    done = run_program(code % 60, cwd=tmp_path, SIGNALBOX_STORE_URL=url)
     assert (done.returncode, done.stderr) == (0, "")
     events = asyncio.run(events_in(url, "end"))
     assert [event.payload["message"] for event in events] == ["last words", "at exit"]
@@ -139,7 +139,7 @@ def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started = time.monotonic()
         away = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        done = run_program(code, cwd=tmp_path, SIGNALBOX_SERVER=away, SIGNALBOX_SPOOL_DIR=str(tmp_path / "spool"))
+        done = run_program(code % 1.5, cwd=tmp_path, SIGNALBOX_SERVER=away, SIGNALBOX_SPOOL_DIR=str(tmp_path / "spool"))
         assert done.returncode == 0
         assert time.monotonic() - started < 60
 
@@ -153,10 +153,10 @@ SLOW_LOADING = """
         class Slow(MetaPathFinder):
             def find_spec(self, name, path, target=None):
                 if name == "signalbox.store.sqlite":
-                    time.sleep(1.5)
+                    time.sleep(3)
 
         sys.meta_path.insert(0, Slow())
-        background.EXIT_TIMEOUT_S = 0.7
+        background.EXIT_TIMEOUT_S = 2
         background.background_writer(target()).append("slow", "log", {"message": "first"})
         """
 """A program on a machine that needs longer to load the modules of the store than the program waits for a store."""
