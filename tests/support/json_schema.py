@@ -73,6 +73,8 @@ class Schemas:
             return next(filter(None, parts), None)
         if isinstance(value, dict):
             return self._problem_of_object(value, schema, path)
+        if isinstance(value, float) and "multipleOf" in schema and value % schema["multipleOf"]:
+            return f"{path} is {value}, no multiple of {schema['multipleOf']}"
         if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
             return f"{path} is {value}, out of bounds"
         return None
@@ -117,6 +119,9 @@ class Schemas:
             return _texts(schema)
         if kind == "integer":
             return st.integers(schema.get("minimum"), schema.get("maximum"))
+        if kind == "number" and schema.get("multipleOf") == 1:
+            whole = st.integers(schema.get("minimum"), schema.get("maximum"))
+            return whole | whole.map(float)
         if kind == "number":
             return st.floats(schema.get("minimum"), schema.get("maximum"), allow_nan=False, allow_infinity=False)
         return {"boolean": st.booleans(), "null": st.none()}.get(str(kind), ANYTHING)
