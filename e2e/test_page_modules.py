@@ -222,9 +222,11 @@ def test_a_reader_of_old_lines_stays_there_and_can_jump_to_the_newest(
     page.get_by_role("button", name="Follow").click()
     for start in range(301, 2901, 200):
         server.emit("buried", *lines(start, start + 199))
-        expect_live_at(page, start + 199)
+        expect_live_at(page, start + 199, timeout=120)  # The layout of 2,000 rows takes the longest of all tests.
     assert page.locator("#log-rows > li").count() <= 2000
     page.get_by_role("button", name="2600 new").click()
+    # `expect` describes the whole page whenever it does not find the line yet. With 2,000 rows that takes seconds.
+    page.wait_for_function("document.getElementById('e2900')")
     expect(page.locator("#e2900")).to_be_in_viewport()
     server.emit("buried", *lines(2901, 2910))
     expect_live_at(page, 2910)
