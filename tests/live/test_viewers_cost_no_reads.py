@@ -42,6 +42,7 @@ OF_THE_PROCESS = (
     "SELECT count(*) FROM task_permissions",
     "FROM server_processes",
     "FROM cold_tasks WHERE stage",
+    "FROM store_facts WHERE name = 'erasures'",
 )
 """Parts of the queries that each process runs, whatever the number of its viewers."""
 
