@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at, statistics
 from e2e.page_behind_proxy import STALE, STREAM
@@ -97,4 +98,27 @@ def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(
     expect_live_at(page, 1)
     server.emit("crowded-out", "two")
     expect_live_at(page, 2)
+    assert statistics(page)["Errors"] == 0
+
+
+def test_the_wait_for_a_slot_is_no_silence_of_the_server(
+    server: Server, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append("favicon.ico")
+    other = context.new_page()
+    other.goto(f"{server.url}/static/js/root-path.js")
+    other.evaluate(HOLD, [1, 2, 3, 4])
+    server.emit("waiting", "one")
+    page = context.new_page()
+
+    def answer_late(route: Route) -> None:
+        # Together with the wait for a slot this is longer than `connectTimeout`.
+        time.sleep(7)
+        route.continue_()
+
+    page.route("**/stream?*", answer_late, times=1)
+    page.goto(f"{server.url}/tasks/waiting")
+    page.wait_for_timeout(5000)
+    other.close()
+    expect_live_at(page, 1)
     assert statistics(page)["Errors"] == 0

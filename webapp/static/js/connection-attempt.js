@@ -56,7 +56,8 @@ export class ConnectionAttempt {
       this.#silenceLimit = this.#options.watchdogTimeout;
       this.#options.onOpened();
     };
-    return { signal, retry: null, alive, opened, progress: () => void (this.#progressed = true) };
+    const begins = () => void (this.#heardAt = Date.now());
+    return { signal, retry: null, begins, alive, opened, progress: () => void (this.#progressed = true) };
   }
 }
 

@@ -21,9 +21,12 @@ const MAX_WAIT_MS = 2 * QUEUE_MS;
 
 export async function withStreamLimit(link, read) {
   if (!navigator.locks || manyConnections()) return read(link);
+  let began = false;
   let opened = false;
   for (;;) {
     const slot = await acquireSlot(link.signal);
+    if (!began) link.begins(); // The wait for the first slot is no silence of the server.
+    began = true;
     const turn = new AbortController();
     const signal = AbortSignal.any([link.signal, turn.signal]);
     const yieldAfter = (ms) => isWanted(slot, ms, signal).then(() => turn.abort('yield'));
