@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.loops import Loops
 from signalbox.store.state import Task
 from signalbox.webapp.acts.unstarted_retries import UnstartedRetries
 from tests.support.log import log_of
-from tests.support.waiting import wait_until
 
 
-def queue(store: Store, task_id: str, retry_of: str) -> None:
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path}/store.db")
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def retries(store: Store) -> AsyncIterator[UnstartedRetries]:
+    made = UnstartedRetries(store, Loops())
+    yield made
+    await made.stop()
+
+
+async def queue(store: Store, task_id: str, retry_of: str) -> None:
     metadata: dict[str, Any] = {"command": ["true"], "retry_of": retry_of, "attempt": 2}
-    store.create_task(task_id, metadata=metadata)
+    await store.acreate_task(task_id, metadata=metadata)
 
 
 async def task_of(store: Store, task_id: str) -> Task:
@@ -24,18 +40,17 @@ async def task_of(store: Store, task_id: str) -> Task:
         return await view.task(task_id)
 
 
-async def test_a_retry_that_nobody_starts_ends_with_the_reason(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/store.db")
-    store.append("first", NewEvent(event_type="runner_spawn", payload={"runner_pid": 1}))
+async def test_a_retry_that_nobody_starts_ends_with_the_reason(store: Store, retries: UnstartedRetries) -> None:
+    await store.aappend("first", NewEvent(event_type="runner_spawn", payload={"runner_pid": 1}))
     for retry in ("abandoned", "started"):
-        store.append("first", NewEvent(event_type="retry_requested", payload={"retry": retry}), own=True)
-        queue(store, retry, "first")
-    store.append("started", NewEvent(event_type="runner_spawn", payload={"runner_pid": 2}))
-    queue(store, "of_a_program", "first")
-    queue(store, "of_a_lost_run", "deleted")
-    retries = UnstartedRetries(store, Loops(), pause=0.05)
-    await asyncio.to_thread(wait_until, lambda: len(log_of(store, "abandoned")))
-    await retries.stop()
+        await store.aappend("first", NewEvent(event_type="retry_requested", payload={"retry": retry}), own=True)
+        await queue(store, retry, "first")
+    await queue(store, "of_a_program", "first")
+    await queue(store, "of_a_lost_run", "deleted")
+    await retries.look()
+    assert (await task_of(store, "abandoned")).status == "queued", "its server may be starting it"
+    await store.aappend("started", NewEvent(event_type="runner_spawn", payload={"runner_pid": 2}))
+    await retries.look()
     (end,) = await asyncio.to_thread(log_of, store, "abandoned")
     assert (end.event_type, end.payload["error_code"]) == ("runner_exit", "not_started")
     assert end.payload["message"] == "the server ended before it started the command"
@@ -43,4 +58,3 @@ async def test_a_retry_that_nobody_starts_ends_with_the_reason(tmp_path: Path) -
         (await task_of(store, name)).status for name in ("abandoned", "started", "of_a_program", "of_a_lost_run")
     ]
     assert statuses == ["failed", "running", "queued", "queued"]
-    await store.aclose()

@@ -27,17 +27,21 @@ log = structlog.get_logger("signalbox.retries")
 class UnstartedRetries:
     """Looks for such retries in the background. Tasks that other programs queue stay as they are."""
 
-    def __init__(self, store: Store, loops: Loops, *, pause: float = PAUSE) -> None:
-        self._store, self._pause = store, pause
+    def __init__(self, store: Store, loops: Loops) -> None:
+        self._store = store
         self._seen: set[tuple[str, str]] = set()
-        self._task = asyncio.create_task(loops.loop("retries").run(self._look), name="signalbox-retries")
+        self._task = asyncio.create_task(loops.loop("retries").run(self._turn), name="signalbox-retries")
 
     async def stop(self) -> None:
         """Stop looking."""
         await end_tasks(self._task)
 
-    async def _look(self) -> None:
-        await asyncio.sleep(self._pause)
+    async def _turn(self) -> None:
+        await asyncio.sleep(PAUSE)
+        await self.look()
+
+    async def look(self) -> None:
+        """Look once. Ends the retries that an earlier look found too."""
         async with self._store.read() as view:
             queued = (await view.tasks(TaskQuery(statuses=("queued",), limit=NEWEST))).tasks
             retries = {(task.task_id, task.identity): task for task in queued if await _is_of_a_server(view, task)}
