@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at, statistics
@@ -85,15 +85,19 @@ def test_pages_queued_behind_a_hanging_connect_become_live(
         expect_live_at(page, 2)
 
 
-def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(
-    server: Server, context: BrowserContext, expect_console: list[str]
-) -> None:
+@pytest.fixture
+def other(server: Server, context: BrowserContext, expect_console: list[str]) -> Page:
+    """Return a page that holds all slots until it is closed."""
     expect_console.append("favicon.ico")
-    other = context.new_page()
-    other.goto(f"{server.url}/static/js/root-path.js")
-    other.evaluate(HOLD, [1, 2, 3, 4])
-    server.emit("crowded-out", "one")
     page = context.new_page()
+    page.goto(f"{server.url}/static/js/root-path.js")
+    page.evaluate(HOLD, [1, 2, 3, 4])
+    return page
+
+
+@pytest.mark.usefixtures("other")
+def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(server: Server, page: Page) -> None:
+    server.emit("crowded-out", "one")
     page.goto(f"{server.url}/tasks/crowded-out")
     expect_live_at(page, 1)
     server.emit("crowded-out", "two")
@@ -101,24 +105,19 @@ def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(
     assert statistics(page)["Errors"] == 0
 
 
-def test_the_wait_for_a_slot_is_no_silence_of_the_server(
-    server: Server, context: BrowserContext, expect_console: list[str]
-) -> None:
-    expect_console.append("favicon.ico")
-    other = context.new_page()
-    other.goto(f"{server.url}/static/js/root-path.js")
-    other.evaluate(HOLD, [1, 2, 3, 4])
+@pytest.mark.own_profile
+def test_the_wait_for_a_slot_is_no_silence_of_the_server(server: Server, other: Page, page: Page) -> None:
     server.emit("waiting", "one")
-    page = context.new_page()
-
-    def answer_late(route: Route) -> None:
-        # Together with the wait for a slot this is longer than `connectTimeout`.
-        time.sleep(7)
-        route.continue_()
-
-    page.route("**/stream?*", answer_late, times=1)
+    page.clock.install()
+    late: list[Route] = []
+    page.route("**/stream?*", lambda route: late.append(route))
     page.goto(f"{server.url}/tasks/waiting")
-    page.wait_for_timeout(5000)
-    other.close()
+    other.wait_for_function("async () => (await navigator.locks.query()).pending.length > 0")
+    # Together these times are longer than `connectTimeout`.
+    page.clock.fast_forward(5500)
+    with page.expect_request("**/stream?*"):
+        other.close()
+    page.clock.fast_forward(7000)
+    late[0].continue_()
     expect_live_at(page, 1)
     assert statistics(page)["Errors"] == 0
