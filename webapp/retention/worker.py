@@ -69,9 +69,8 @@ class RetentionWorker:
             found.insert(0, Problem("retention_rules_invalid", message))
         if self._clock.step:
             hours = self._clock.step.total_seconds() / 3600
-            message = (
-                f"the clock of this machine stepped forward by {hours:,.1f} h; nothing is deleted because of it yet"
-            )
+            step = f"the clock of this machine stepped forward by {hours:,.1f} h"
+            message = f"{step}; nothing is deleted or moved to cold storage because of it yet"
             found.insert(0, Problem("retention_clock_stepped", message))
         return found
 

@@ -95,7 +95,8 @@ class Question:
     def wait(self, timeout: float | None = None) -> Answer | None:
         """Block until the request is closed, for at most `timeout` seconds if `seconds` does not limit it already.
 
-        None if the store cannot be reached within `REACH_TIMEOUT_S`, so that nobody can answer.
+        A store that answers slowly may take longer than the limit, by `REACH_TIMEOUT_S` for each of two steps: to store
+        the request, and to say how it ended. None if the store cannot be reached, so that nobody can answer.
         """
         return self.wait_in_thread(timeout).result()
 
