@@ -234,6 +234,24 @@ class Machine:
         return datetime.now(UTC) + timedelta(seconds=self.running) + self.offset
 
 
+@pytest.mark.parametrize("fault", ["damaged", "away"])
+async def test_a_task_whose_cold_file_cannot_be_read_delays_no_other(store: Store, tmp_path: Path, fault: str) -> None:
+    for task_id in ("cold", "old"):
+        ended(store, task_id)
+    moved = await store.cold.amove("cold")
+    files = tmp_path / "signalbox.db.cold"
+    if fault == "away":
+        files.rename(tmp_path / "away")
+        files.write_text("not a directory")
+    else:
+        with (files / moved.name).open("r+b") as file:
+            file.seek(40)
+            file.write(b"damaged")
+    async with worker(store, days=31, delete_after=30) as retention:
+        await retention.run_pass()
+        assert await names(store) == {"cold"}
+
+
 async def test_a_clock_that_steps_forward_by_a_year_deletes_nothing_before_it_stayed_there(store: Store) -> None:
     ended(store, "a")
     machine = Machine()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from signalbox.store import Store, UnknownTask
+from signalbox.store.cold.errors import ColdFileUnreadable, ColdPlaceUnavailable
 from signalbox.store.contract.reading.space import SPAN_BYTES, ChangedSize, TaskSize
+from signalbox.store.errors import StoreDamaged
 
 TASKS_PER_WRITE = 100
 EVENTS_PER_READ = 20_000
@@ -22,9 +25,11 @@ async def measure(store: Store, at: str, *, seconds: float) -> bool:
             return True
         sizes = []
         for one in changed:
-            size = await _size(store, one, at)
-            if size is not None:
-                sizes.append(size)
+            # What cannot be read has no size, so the rules leave it alone. Health reports the damage.
+            with suppress(StoreDamaged, ColdPlaceUnavailable, ColdFileUnreadable):
+                size = await _size(store, one, at)
+                if size is not None:
+                    sizes.append(size)
             if time.monotonic() >= until:
                 break
         await store.space.record_sizes(sizes)
