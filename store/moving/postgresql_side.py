@@ -35,6 +35,9 @@ FETCHED_ROWS = 250
 CANCEL_TIMEOUT = 1.0
 """Seconds to ask the server to cancel a statement. Then the connection is cut."""
 
+ROLLBACKS = 3
+"""Attempts to roll back. Only one cancellation is sent for a transaction."""
+
 _ARRAYS = {"int": "bigint[]", "text": "text[]", "key": "text[]"}
 
 
@@ -101,9 +104,15 @@ class PostgresSide(DatabaseSide):
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        """Roll back. A cancellation that arrives late ends the ROLLBACK, so it is tried again."""
+        for _ in range(ROLLBACKS):
             with suppress(psycopg.Error):
                 self._db.execute("ROLLBACK")
-            raise
+                return
 
     def cancel(self) -> None:
         try:
