@@ -12,7 +12,8 @@ from signalbox.store.contract.values import ColdTask, Who
 class FinishedMoves(msgspec.Struct, frozen=True):
     """The result of `ColdStorage.afinish`: moves and restores that were completed, and files that were deleted.
 
-    `failed` are the tasks that cannot be restored because their file is missing or damaged, each with the reason.
+    `failed` are the tasks whose move or restore cannot be finished because their file is missing or damaged, each with
+    the reason.
     """
 
     tasks: list[str]

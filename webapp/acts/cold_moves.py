@@ -149,7 +149,7 @@ class ColdMoves:
                 if finished.tasks or finished.files:
                     log.info("moves were finished", tasks=finished.tasks[:20], files=finished.files[:20])
                 if finished.failed:
-                    log.error("tasks cannot be restored", errors=list(finished.failed.items())[:20])
+                    log.error("moves and restores cannot be finished", errors=list(finished.failed.items())[:20])
             finally:
                 self._checked = time.monotonic()
 

@@ -15,6 +15,7 @@ from signalbox.store.cold.moves.pace import REST, rest_after
 from signalbox.store.cold.moves.places import ColdPlaces, new_name
 from signalbox.store.cold.pack import pack
 from signalbox.store.errors import StoreError
+from signalbox.store.events import new_id
 from signalbox.store.loops import end_tasks
 from signalbox.store.sql import audits
 from signalbox.store.sql.cold_tasks import moving
@@ -27,10 +28,10 @@ T = TypeVar("T")
 
 
 class Move:
-    """Moves one task. `holder` identifies this process."""
+    """Moves one task. It is a holder of its own, so that no other move of this process takes the task over."""
 
-    def __init__(self, database: ColdDatabase, places: ColdPlaces, holder: str) -> None:
-        self._database, self._places, self._holder = database, places, holder
+    def __init__(self, database: ColdDatabase, places: ColdPlaces) -> None:
+        self._database, self._places, self.holder = database, places, new_id()
 
     async def run(self, task_id: str, identity: str | None, audit: audits.AuditRow | None) -> None:
         """Pack a task, make the file the place of its log, and clear its rows.
@@ -39,7 +40,7 @@ class Move:
         """
         file = StoredFile(self._places.for_new_files(), new_name(self._database.epoch))
         place = self._places.open(file.place)
-        task, left = await self._write(lambda db: moving.begin(db, task_id, identity, self._holder, file))
+        task, left = await self._write(lambda db: moving.begin(db, task_id, identity, self.holder, file))
         marked = False
         try:
             if left is not None:
@@ -55,7 +56,7 @@ class Move:
             raise TaskNotMovable(str(error)) from error
         finally:
             if not marked:
-                await self._abandon(task_id, file)
+                await self.abandon(task_id, file)
         if not marked:
             raise TaskNotMovable(f"the task {task_id!r} changed while it was packed")
         await self.clear(task_id, file, facts.digest)
@@ -63,7 +64,7 @@ class Move:
     def _mark(
         self, db: Database, task: Task, packed: PackedFile, line: str | None, audit: audits.AuditRow | None
     ) -> bool:
-        if not moving.mark(db, task, self._holder, packed, line):
+        if not moving.mark(db, task, self.holder, packed, line):
             return False
         if audit is not None:
             audits.add(db, audit, task.task_id, None)
@@ -79,9 +80,9 @@ class Move:
         more: bool | None = True
         while more:
             begun = time.monotonic()
-            more = await self._write(lambda db: moving.clear(db, task_id, self._holder))
+            more = await self._write(lambda db: moving.clear(db, task_id, self.holder))
             await asyncio.sleep(rest_after(time.monotonic() - begun, REST))
-        return more is not None and await self._write(lambda db: moving.finish(db, task_id, self._holder))
+        return more is not None and await self._write(lambda db: moving.finish(db, task_id, self.holder))
 
     async def _holding(self, task_id: str, work: Callable[[], Awaitable[T]]) -> T:
         """Await some work, and hold the task meanwhile."""
@@ -90,7 +91,7 @@ class Move:
             while True:
                 await asyncio.sleep(HOLD_SECONDS / 3)
                 with suppress(StoreError):
-                    await self._write(lambda db: hold(db, task_id, self._holder, "packing"))
+                    await self._write(lambda db: hold(db, task_id, self.holder, "packing"))
 
         holding = asyncio.create_task(hold_on(), name="signalbox-cold-hold")
         try:
@@ -98,11 +99,14 @@ class Move:
         finally:
             await end_tasks(holding)
 
-    async def _abandon(self, task_id: str, file: StoredFile) -> None:
-        """Delete a file that did not become the place of the log. If this fails, `afinish` does it later."""
+    async def abandon(self, task_id: str, file: StoredFile) -> None:
+        """Delete a file unless it became the place of the log. If this fails, `afinish` does it later.
+
+        A caller that was cancelled does not know whether its mark was committed, so the row decides.
+        """
         with suppress(StoreError):
-            await self._delete(file)
-            await self._write(lambda db: moving.abandon(db, task_id, self._holder))
+            if await self._write(lambda db: moving.abandon(db, task_id, file)):
+                await self._delete(file)
 
     async def _delete(self, file: StoredFile) -> None:
         place = self._places.open(file.place)

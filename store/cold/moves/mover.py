@@ -17,15 +17,16 @@ from signalbox.store.cold.moves.places import ColdPlaces, belongs_to
 from signalbox.store.cold.places import ColdPlace
 from signalbox.store.contract import ColdTask, Who
 from signalbox.store.contract.cold import ColdStorage, FinishedMoves
-from signalbox.store.errors import Conflict, StoreDamaged, StoreError, StoreUnavailable
+from signalbox.store.errors import Conflict, StoreDamaged, StoreError, StoreUnavailable, UnknownTask
 from signalbox.store.events import new_id
 from signalbox.store.sql import audits
-from signalbox.store.sql.cold_tasks import moving, stages
+from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.cold_tasks.stages import StoredFile
 from signalbox.store.sql.database import Database
 
 if TYPE_CHECKING:
     from signalbox.store.cold.moves.database import ColdDatabase
+    from signalbox.store.cold.moves.move import Move
     from signalbox.store.cold.moves.restore import Restore
 
 PATIENCE_S = 10.0
@@ -50,9 +51,9 @@ class ColdMover(ColdStorage):
         self._begin_process()
 
     def _begin_process(self) -> None:
-        """A forked process has none of its parent's threads, and is another holder."""
+        """A forked process has none of its parent's threads."""
         if self._process != os.getpid():
-            self._process, self._holder = os.getpid(), new_id()
+            self._process = os.getpid()
             self._restores: dict[str, tuple[Restore, Future[bool], threading.Thread]] = {}
             self._lock = threading.Lock()
 
@@ -78,7 +79,7 @@ class ColdMover(ColdStorage):
         audit = audits.checked(actor, "task_moved_to_cold_storage", source, None) if actor is not None else None
         from signalbox.store.cold.moves.move import Move  # most programs move no task, and it takes long to load
 
-        await Move(self._database, self._places, self._holder).run(task_id, identity, audit)
+        await Move(self._database, self._places).run(task_id, identity, audit)
         async with self._database.read() as view:
             found = await view.cold_task(task_id)
         if found is None:
@@ -200,27 +201,30 @@ class ColdMover(ColdStorage):
         self._begin_process()
         await asyncio.to_thread(remove_abandoned)
         tasks, failed = [], {}
-        move = Move(self._database, self._places, self._holder)
+        move = Move(self._database, self._places)
         for task_id, stage in await self._write(lambda db: stages.interrupted(db, INTERRUPTED_PER_READ)):
-            if stage == "restoring":
-                try:
-                    await self.arestore(task_id)
-                except StoreDamaged as error:
-                    failed[task_id] = str(error)
-                    continue
-            elif (cold := await self._write(partial(self._take, task_id=task_id, stage=stage))) is None:
-                continue
-            elif stage == "clearing":
-                await move.clear(task_id, StoredFile(cold.place, cold.name), cold.sha256)
-            else:
-                place = self._places.open(cold.place)
-                await asyncio.to_thread(place.delete, cold.name)
-                await self._write(partial(moving.abandon, task_id=task_id, holder=self._holder))
-            tasks.append(task_id)
+            try:
+                if await self._finish(move, task_id, stage):
+                    tasks.append(task_id)
+            except StoreDamaged as error:
+                failed[task_id] = str(error)
         return FinishedMoves(tasks, await self._delete_unnamed(), failed)
 
-    def _take(self, db: Database, task_id: str, stage: str) -> ColdTask | None:
-        return stages.take(db, task_id, self._holder, stage)
+    async def _finish(self, move: Move, task_id: str, stage: str) -> bool:
+        """Finish the move or the restore of one task. Return False if that is not needed any more."""
+        if stage == "restoring":
+            with suppress(UnknownTask):
+                await self.arestore(task_id)
+                return True
+            return False
+        cold = await self._write(partial(stages.take, task_id=task_id, holder=move.holder, stage=stage))
+        if cold is None:
+            return False
+        file = StoredFile(cold.place, cold.name)
+        if stage == "clearing":
+            return await move.clear(task_id, file, cold.sha256)
+        await move.abandon(task_id, file)
+        return True
 
     async def _delete_unnamed(self) -> list[str]:
         """Delete the files of this store to which no task refers."""

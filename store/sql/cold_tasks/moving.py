@@ -35,7 +35,7 @@ class TaskNotMovable(Conflict):
 def begin(
     db: Database, task_id: str, identity: str | None, holder: str, file: StoredFile
 ) -> tuple[Task, StoredFile | None]:
-    """Note that this process packs a task. Return the task, and the file that a killed process may have left.
+    """Note that `holder` packs a task. Return the task, and the file that a killed process may have left.
 
     Raises UnknownTask and TaskNotMovable.
     """
@@ -54,7 +54,7 @@ def begin(
         if stage != "packing":
             raise TaskNotMovable(f"the task {task_id!r} is in cold storage already")
         if held_by != holder and until > db.now():
-            raise TaskNotMovable(f"another process moves the task {task_id!r} now")
+            raise TaskNotMovable(f"the task {task_id!r} is being moved now")
         left = StoredFile(place, name)
     if task.status in DIAGNOSED and not db.execute(_FINGERPRINT, (task_id,)).fetchone()[0]:
         # The lines that say why a run failed are found in the log, which will be in the file.
@@ -108,9 +108,11 @@ def finish(db: Database, task_id: str, holder: str) -> bool:
     return True
 
 
-def abandon(db: Database, task_id: str, holder: str) -> None:
-    """Forget a file that did not become the place of the log."""
-    db.execute("DELETE FROM cold_tasks WHERE task_id = ? AND holder = ? AND stage = 'packing'", (task_id, holder))
+def abandon(db: Database, task_id: str, file: StoredFile) -> bool:
+    """Forget a file that did not become the place of the log. Return False if it did."""
+    of_file = "FROM cold_tasks WHERE task_id = ? AND place = ? AND name = ?"
+    db.execute(f"DELETE {of_file} AND stage = 'packing'", (task_id, *file))
+    return db.execute(f"SELECT 1 {of_file}", (task_id, *file)).fetchone() is None
 
 
 def cancel_packing(db: Database, task_id: str) -> None:

@@ -15,6 +15,9 @@ from tests.store.contract.conftest import KINDS
 from tests.support.varied_log import record, varied_log
 
 SIZE = 700
+MOVED = 400
+"""The events of each task of `store`, but the last one of those that have ended."""
+
 ARTIFACT = bytes(range(256)) * (PIECE_BYTES // 200)
 
 
@@ -29,6 +32,27 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     store.add_artifact("t0", BytesIO(b"<b>hi</b>"), "report.html")
     yield store
     store.close()
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    create: Callable[[Path], str] = request.param
+    return create(tmp_path)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def store(url: str, files: Path) -> Iterator[Store]:
+    """A store with `t0` and `t2`, which have ended, and `t1`, which waits for an answer."""
+    opened = open_store(url, cold_storage=str(files))
+    for number in range(3):
+        opened.import_task(record(f"t{number}", number), varied_log(f"t{number}", MOVED, number, ended=number != 1))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
