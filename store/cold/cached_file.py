@@ -136,12 +136,16 @@ class CachedFile:
             size = sum(len(row[_PAYLOAD]) for row in rows) + _ROW_BYTES * len(rows)
             database.execute("BEGIN")
             try:
-                self._make_room(database, size)
+                dropped = self._make_room(database, size)
                 database.executemany(_INSERT, rows)
                 database.execute("COMMIT")
             except BaseException:
-                database.execute("ROLLBACK")
+                # SQLite ends a transaction itself when the disk is full.
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
                 raise
+            for gone in dropped:
+                del self._loaded[gone]
             self._loaded[number] = size
             self._measure(database)
 
@@ -150,15 +154,18 @@ class CachedFile:
         (page,) = database.execute("PRAGMA page_size").fetchone()
         self.bytes = pages * page
 
-    def _make_room(self, database: sqlite3.Connection, size: int) -> None:
-        kept = sum(self._loaded.values())
-        for number in list(self._loaded):
+    def _make_room(self, database: sqlite3.Connection, size: int) -> list[int]:
+        """Delete the rows of blocks that no reader needs. Return their numbers."""
+        kept, dropped = sum(self._loaded.values()), list[int]()
+        for number, loaded in self._loaded.items():
             if kept + size <= MAX_BYTES:
-                return
+                break
             if number not in self._pins:
                 block = self.index.blocks[number]
                 database.execute(_DELETE, (self.task_id, block.first_seq, block.last_seq))
-                kept -= self._loaded.pop(number)
+                kept -= loaded
+                dropped.append(number)
+        return dropped
 
     def close(self) -> None:
         """Close the database, which deletes it."""

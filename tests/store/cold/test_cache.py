@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 
 import pytest
 
-from signalbox.store import Store
+from signalbox.store import NewEvent, Store
+from signalbox.store.cold import cached_file
+from signalbox.store.cold import pack as packing
 from signalbox.store.cold.cache import ColdCache
-from signalbox.store.cold.errors import ColdFileMissing
-from signalbox.store.cold.pack import pack
+from signalbox.store.cold.cached_file import CachedFile
+from signalbox.store.cold.errors import ColdFileMissing, ColdFileUnreadable
+from signalbox.store.cold.file import ColdFile
 from signalbox.store.cold.places.directory import ColdDirectory
 
 NAMES = ("a.cold", "b.cold", "c.cold")
@@ -18,7 +22,7 @@ NAMES = ("a.cold", "b.cold", "c.cold")
 @pytest.fixture
 async def digest(kept: Store, place: ColdDirectory) -> str:
     """The digest of the three files at the place."""
-    facts = await pack(kept.raw_rows, "t1", place, NAMES[0])  # type: ignore[attr-defined]
+    facts = await packing.pack(kept.raw_rows, "t1", place, NAMES[0])  # type: ignore[attr-defined]
     for name in NAMES[1:]:
         shutil.copy(place.path / NAMES[0], place.path / name)
     return facts.digest
@@ -49,6 +53,30 @@ def test_files_in_use_stay_open(place: ColdDirectory, digest: str) -> None:
         cache.release(cached)
     assert kept_open(cache, place, digest) == ["c.cold"]
     cache.close()
+
+
+async def test_a_block_that_was_to_make_room_is_read_again_after_the_disk_was_full(
+    kept: Store, place: ColdDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "MAX_EVENTS", 50)
+    monkeypatch.setattr(cached_file, "MAX_BYTES", 1)
+    texts = ["small"] * 50 + ["large " * 1000] * 50
+    kept.append("sizes", [NewEvent(event_type="log", payload={"message": text}) for text in texts])
+    await packing.pack(kept.raw_rows, "sizes", place, "sizes.cold")  # type: ignore[attr-defined]
+    with closing(CachedFile(ColdFile.open(place, "sizes.cold"))) as cached:
+        cached.pin([0])
+        cached.unpin([0])
+        with cached.reading() as database:
+            (pages,) = database.execute("PRAGMA page_count").fetchone()
+            database.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(ColdFileUnreadable, match="full"):
+            cached.pin([1])
+        with cached.reading() as database:
+            database.execute("PRAGMA max_page_count = 100000")
+        for number in (0, 1, 0):
+            cached.pin([number])
+            assert len(cached.rows("SELECT 1 FROM task_events", ())) == 50
+            cached.unpin([number])
 
 
 def test_a_file_that_comes_back_is_opened(place: ColdDirectory, digest: str) -> None:
