@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from signalbox.store.moving.copying import COPIED
 from signalbox.store.moving.errors import StoresDiffer
 from signalbox.store.moving.in_step import in_step
 from signalbox.store.moving.pieces import keys, wrong_contents
 from signalbox.store.moving.side import CHUNK, DatabaseSide
-from signalbox.store.moving.tables import AUDITS, COUNTED, EVENTS, OF_TASKS, PIECES, WHOLE, Row, Table
+from signalbox.store.moving.tables import AUDITS, COUNTED, EVENTS, OF_LOGS, OF_TASKS, PIECES, WHOLE, Row, Table
 from signalbox.store.sql.removal import PRESENT
 
 CHECKED_ROWS = 2000
@@ -51,15 +52,21 @@ class Comparison:
         self._differences += wrong_contents(self._sides[1], self._pause_point)
         self._rest(0)
 
-    def newer(self, event_id: int, audit_id: int, task_ids: Iterable[str]) -> None:
-        """Compare the events and audits after these ids, these tasks, and the small tables. Raises StoresDiffer."""
-        since = f"WHERE event_id > ? AND {PRESENT} ORDER BY task_id || ''"
+    def newer(self, event_id: int, audit_id: int, task_ids: Iterable[str], rewritten: Iterable[str]) -> None:
+        """Compare the events and audits after these ids, these tasks, and the small tables. Raises StoresDiffer.
+
+        Of the `rewritten` tasks, all events are compared.
+        """
+        since = f"WHERE event_id > ? AND {COPIED} ORDER BY task_id || ''"
         # With `|| ''` SQLite sorts the few rows instead of reading the index on the task, which has all rows.
         self._tasks(EVENTS, lambda side: side.select(EVENTS, since, event_id))
-        ids = iter(task_ids)
-        while chunk := list(islice(ids, CHUNK)):
-            for table in OF_TASKS[1:]:
-                self._tasks(table, _rows_of(table, chunk))
+        left_out = self._sides[0].on_their_way()
+        for tables, names in ((OF_TASKS[1:], task_ids), (OF_TASKS[:1], rewritten)):
+            ids = iter(names)
+            while chunk := list(islice(ids, CHUNK)):
+                for table in tables:
+                    compared = [task_id for task_id in chunk if table not in OF_LOGS or task_id not in left_out]
+                    self._tasks(table, _rows_of(table, compared))
         self._rest(audit_id)
 
     def _tasks(self, table: Table, read: Callable[[DatabaseSide], Iterator[Row]]) -> None:
@@ -109,7 +116,7 @@ class Comparison:
 
 
 def _all_rows(table: Table) -> Callable[[DatabaseSide], Iterator[Row]]:
-    return lambda side: side.select(table, f"WHERE {PRESENT} ORDER BY task_id")
+    return lambda side: side.select(table, f"WHERE {COPIED if table in OF_LOGS else PRESENT} ORDER BY task_id")
 
 
 def _rows_of(table: Table, task_ids: Sequence[str]) -> Callable[[DatabaseSide], Iterator[Row]]:

@@ -7,14 +7,15 @@ see `matching`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice, takewhile
 
 import msgspec
 
 from signalbox.store.moving.errors import UnreadableRow
 from signalbox.store.moving.side import CHUNK, DatabaseSide
-from signalbox.store.moving.tables import EVENTS, PARTS, STANDING, TASKS, Row
+from signalbox.store.moving.tables import EVENTS, OF_LOGS, PARTS, REWRITING, STANDING, TASKS, Row
+from signalbox.store.sql.cold_tasks.stages import ON_THEIR_WAY
 from signalbox.store.sql.moved import MOVING_FROM, Moving, to_fact
 from signalbox.store.sql.removal import PRESENT
 
@@ -22,13 +23,19 @@ BATCH_EVENTS = 5000
 BATCH_BYTES = 8 * 2**20
 """A batch has at most this many events, and ends when its payloads have this many characters."""
 
-_EVENT_ID, _TASK_ID, _PAYLOAD = EVENTS.places("event_id", "task_id", "payload")
+COPIED = f"{PRESENT} AND task_id NOT IN ({ON_THEIR_WAY})"
+"""The condition that a row of a table of `OF_LOGS` is copied. The others are deleted, or a cold file has them."""
+
+_EVENT_ID, _TASK_ID, _SEQ, _PAYLOAD = EVENTS.places("event_id", "task_id", "seq", "payload")
+_LAST_SEQ = STANDING.index("last_seq")
+_REWRITING = [STANDING.index(name) for name in REWRITING]
 
 
 class Copier:
     """Copies the events after `position`, and tasks. `copied` counts the events.
 
-    `touched` are the tasks whose rows it wrote. `pause_point` is called between two steps, and may raise to end them.
+    `touched` are the tasks whose rows it wrote, and `rewritten` those of them whose events it wrote again.
+    `pause_point` is called between two steps, and may raise to end them.
     """
 
     def __init__(
@@ -40,6 +47,7 @@ class Copier:
         self.pause_point = pause_point
         self.copied = 0
         self.touched: set[str] = set()
+        self.rewritten: set[str] = set()
 
     @property
     def position(self) -> int:
@@ -51,7 +59,8 @@ class Copier:
         self.pause_point()
         newest = self.source.last_ids()["task_events"]
         events = self._next_events()
-        self.copy_tasks({event[_TASK_ID] for event in events}, required=True)
+        begun = {event[_TASK_ID] for event in events if event[_SEQ] == 1}
+        self.copy_tasks({event[_TASK_ID] for event in events}, begun=begun)
         for start in range(0, len(events), CHUNK):
             self.target.insert(EVENTS, events[start : start + CHUNK])
         self.moving = msgspec.structs.replace(self.moving, position=events[-1][_EVENT_ID] if events else newest)
@@ -59,11 +68,16 @@ class Copier:
         self.copied += len(events)
         return len(events)
 
+    def forget_touched(self) -> None:
+        """Forget which tasks were written, because they are compared."""
+        self.touched.clear()
+        self.rewritten.clear()
+
     def _next_events(self) -> list[Row]:
         found: list[Row] = []
         size = 0
         rows = self.source.select(
-            EVENTS, f"WHERE event_id > ? AND {PRESENT} ORDER BY event_id LIMIT {BATCH_EVENTS}", self.moving.position
+            EVENTS, f"WHERE event_id > ? AND {COPIED} ORDER BY event_id LIMIT {BATCH_EVENTS}", self.moving.position
         )
         for row in rows:
             found.append(row)
@@ -72,33 +86,54 @@ class Copier:
                 break
         return found
 
-    def copy_tasks(self, task_ids: Iterable[str], *, required: bool = False) -> None:
-        """Make the rows of these tasks equal to those of the source, except their events.
+    def copy_tasks(self, task_ids: Iterable[str], *, begun: Collection[str] | None = None) -> None:
+        """Make the rows of these tasks equal to those of the source, except their events after the position.
 
-        A task that the source no longer has, or has with another identity, is deleted with its events. With `required`
-        this raises UnreadableRow instead if the source does not have it.
+        A task that the source no longer has, or has with another identity, is deleted with its events. For the tasks of
+        a batch of events, `begun` are those whose first event is in it. Then this raises UnreadableRow if the source
+        does not have a task.
         """
         ids = iter(task_ids)
         while chunk := list(islice(ids, CHUNK)):
-            self._copy_tasks(chunk, required)
+            self._copy_tasks(chunk, begun)
             self.pause_point()
 
-    def _copy_tasks(self, task_ids: list[str], required: bool) -> None:
+    def _copy_tasks(self, task_ids: list[str], begun: Collection[str] | None) -> None:
         source, target = (side.standing(task_ids, STANDING) for side in (self.source, self.target))
-        if required and (missing := set(task_ids) - source.keys()):
+        if begun is not None and (missing := set(task_ids) - source.keys()):
             raise UnreadableRow(f"the task {min(missing)} has events, but no row in the list of tasks")
         different = [task_id for task_id in task_ids if source.get(task_id) != target.get(task_id)]
         if not different:
             return
-        gone = [task_id for task_id in target if task_id not in source or source[task_id][1] != target[task_id][1]]
+        gone = {name for name in target if name not in source or _is_rewritten(source[name], target[name])}
+        # A new task has earlier events only if it was in cold storage when the copy passed them.
+        restored = source.keys() - target.keys() - set(begun or ())
         if gone:
-            self.target.delete_tasks(gone)
+            self.target.delete_tasks(sorted(gone))
         since = {
-            task_id: target[task_id][2] if task_id in target and task_id not in gone else 0
+            task_id: target[task_id][_LAST_SEQ] if task_id in target and task_id not in gone else 0
             for task_id in different
             if task_id in source
         }
         self.target.replace(TASKS, self.source.of_tasks(TASKS, list(since)))
+        left_out = self.source.on_their_way()
+        of_logs = {task_id: seq for task_id, seq in since.items() if task_id not in left_out}
         for part in PARTS:
-            self.target.replace(part, self.source.changed(part, since))
+            self.target.replace(part, self.source.changed(part, of_logs if part in OF_LOGS else since))
+        for task_id in sorted((gone | restored) & of_logs.keys()):
+            self._copy_earlier_events(task_id)
         self.touched.update(different)
+        self.rewritten |= gone | restored
+
+    def _copy_earlier_events(self, task_id: str) -> None:
+        """Copy the events of a task up to the position. The later ones follow in their order."""
+        # In the order of the index on the task, in which the event ids grow too.
+        rows = self.source.select(EVENTS, "WHERE task_id = ? ORDER BY seq", task_id)
+        earlier = takewhile(lambda row: row[_EVENT_ID] <= self.position, rows)
+        while chunk := list(islice(earlier, CHUNK)):
+            self.target.insert(EVENTS, chunk)
+            self.pause_point()
+
+
+def _is_rewritten(source: Row, target: Row) -> bool:
+    return any(source[place] != target[place] for place in _REWRITING)

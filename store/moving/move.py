@@ -138,7 +138,7 @@ class _Move:
             with self._source.snapshot(), self._target.writing():
                 self._copier.copy_events()
                 behind = self._behind()
-            self._copier.touched.clear()
+            self._copier.forget_touched()
             self._tell("copy", behind)
 
     def _follow(self) -> None:
@@ -161,11 +161,11 @@ class _Move:
             with self._target.snapshot():
                 compare(Comparison(self._source, self._target, self._copier.pause_point))
                 self._compared = (self._copier.position, self._target.last_ids()["task_audits"])
-        self._copier.touched.clear()
+        self._copier.forget_touched()
         return time.monotonic() - started
 
     def _compare_newer(self, comparison: Comparison) -> None:
-        comparison.newer(*self._compared, self._copier.touched)
+        comparison.newer(*self._compared, self._copier.touched, self._copier.rewritten)
 
     def _behind(self) -> int:
         return self._source.last_ids()["task_events"] - self._copier.position

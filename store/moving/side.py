@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from signalbox.store.moving.tables import TASKS, Row, Table
+from signalbox.store.sql.cold_tasks.stages import ON_THEIR_WAY
 from signalbox.store.sql.dialect import Dialect
 
 CHUNK = 500
@@ -121,6 +122,10 @@ class DatabaseSide(ABC):
         """Yield the rows of these tasks, ordered by task."""
         where, values = self.dialect.among("task_id", task_ids)
         return self.select(table, f"WHERE {where} ORDER BY task_id", *values)
+
+    def on_their_way(self) -> set[str]:
+        """Return the tasks of which any part of the rows may be here, because the log is in a cold file."""
+        return {row[0] for row in self.rows(ON_THEIR_WAY)}
 
     def count(self, table: Table) -> int:
         """Return the number of rows of a table."""

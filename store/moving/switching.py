@@ -57,7 +57,7 @@ def _switch(copier: Copier, since: tuple[int, int]) -> float:
             while copier.copy_events():
                 pass
             match(copier)
-            Comparison(source, target, check).newer(*since, copier.touched)
+            Comparison(source, target, check).newer(*since, copier.touched, copier.rewritten)
         url = target.url if source.keeps_secrets else without_password(target.url)
         source.set_facts({MOVED_TO: to_fact(Moved(copier.moving.move, url, now()))})
         source.freeze()

@@ -81,8 +81,13 @@ STANDING = (
     "fingerprint",
     "cold",
     "hold",
+    "erased_at",
 )
 """The columns of `tasks` that tell whether a row has changed: every change of a task changes one of them."""
+
+REWRITING = ("identity", "cold", "erased_at")
+"""Those whose change also changes events or parts that may be copied already: another task has the id, the log moved to
+cold storage or back, or events were erased."""
 
 PARTS = (
     _table(
@@ -141,7 +146,8 @@ PARTS = (
         changed="changed_seq",
     ),
 )
-"""The parts of tasks, which grow with the log. A row is never deleted as long as its task exists."""
+"""The parts of tasks, which grow with the log. Only what changes a column of `REWRITING` deletes rows, or changes one
+without raising the value of `Table.changed`."""
 
 AUDITS = _table(
     "task_audits",
@@ -193,6 +199,9 @@ WHOLE = (
 )
 """The tables whose rows may change in any way. They are small, so they are compared as a whole. A row refers only to
 rows of earlier tables."""
+
+OF_LOGS = (EVENTS, *(part for part in PARTS if part.name not in ("task_tags", "task_permissions")))
+"""The tables whose rows cold storage moves to a file. It leaves those that lists of all tasks read."""
 
 OF_TASKS = (EVENTS, TASKS, *PARTS)
 """The tables that have the rows of a task, except its audits, which outlive it."""

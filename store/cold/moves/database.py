@@ -6,15 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from signalbox.store.contract.reading import Reading
-from signalbox.store.moving.tables import PARTS, Row, Table
+from signalbox.store.moving.tables import OF_LOGS, Row, Table
 from signalbox.store.sql.dialect import Dialect
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.sql.raw_rows import RawRows
 
-STAY = frozenset({"task_tags", "task_permissions"})
-"""The parts that stay in the database, because lists of all tasks read them."""
-
-MOVED_PARTS = tuple(table for table in PARTS if table.name not in STAY)
+MOVED_PARTS = OF_LOGS[1:]
 """The parts whose rows move to the file with the events."""
 
 STEP_WEIGHT = 500

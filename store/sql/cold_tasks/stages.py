@@ -13,6 +13,10 @@ HOLD_SECONDS = 30.0
 """Seconds after which another process may take over a task whose holder has not renewed it."""
 
 
+ON_THEIR_WAY = "SELECT task_id FROM cold_tasks WHERE stage <> 'cold' AND stage <> 'packing'"
+"""The tasks whose log is in its file, while rows of it are still being removed or are being written again."""
+
+
 class StoredFile(NamedTuple):
     """A file of cold storage: its place and its name."""
 

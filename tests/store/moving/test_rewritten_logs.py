@@ -1,0 +1,88 @@
+"""Test moves of stores whose events are erased, or go to cold storage and back, after they were copied."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from signalbox.store import Store, StoreError, open_store
+from signalbox.store.cold.moves.move import Move
+from signalbox.store.moving.move import MoveProgress, move_store
+from signalbox.store.sql.database import Database
+from tests.store.moving.conftest import OTHER_KINDS
+from tests.support.raw_rows import rows_of
+from tests.support.varied_log import record, varied_log
+
+SIZE = 120
+
+
+@pytest.fixture
+def store(urls: tuple[str, str], tmp_path: Path) -> Iterator[Store]:
+    """The store to move: three tasks that have ended, of which `t1` is in cold storage."""
+    with closing(open_store(urls[0], cold_storage=str(tmp_path / "files"))) as opened:
+        for number in range(3):
+            opened.import_task(record(f"t{number}", number), varied_log(f"t{number}", SIZE, number))
+        asyncio.run(opened.cold.amove("t1"))
+        yield opened
+
+
+def during(**steps: Callable[[], object]) -> Callable[[MoveProgress], None]:
+    """Return the `report` of a move that takes each step when its phase is first reported."""
+
+    def report(progress: MoveProgress) -> None:
+        if progress.phase in steps:
+            steps.pop(progress.phase)()
+
+    return report
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+@pytest.mark.parametrize("phase", ["compare", "switch"])
+def test_events_that_are_erased_during_a_move_are_erased_in_the_copy(
+    urls: tuple[str, str], store: Store, phase: str
+) -> None:
+    def erase() -> None:
+        assert store.erase_events("t0", [2, 3], actor="ann", reason="asked for") == [2, 3]
+
+    move_store(*urls, report=during(**{phase: erase}))
+    assert rows_of(urls[1]) == rows_of(urls[0])
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+@pytest.mark.parametrize("phase", ["compare", "switch"])
+def test_logs_that_go_to_cold_storage_and_back_during_a_move_arrive(
+    urls: tuple[str, str], store: Store, phase: str
+) -> None:
+    def change() -> None:
+        asyncio.run(store.cold.amove("t2"))
+        asyncio.run(store.cold.arestore("t1"))
+
+    move_store(*urls, report=during(**{phase: change}))
+    assert rows_of(urls[1]) == rows_of(urls[0])
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+def test_a_log_that_is_on_its_way_to_cold_storage_is_left_to_its_file(
+    urls: tuple[str, str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stop(*_: object) -> bool:
+        raise StoreError("stopped")
+
+    def let_go(db: Database) -> None:
+        db.execute("UPDATE cold_tasks SET held_until = NULL")
+
+    monkeypatch.setattr(Move, "clear", stop)
+    with suppress(StoreError):
+        asyncio.run(store.cold.amove("t0"))
+    monkeypatch.undo()
+    store._writer.run(let_go)  # type: ignore[attr-defined]
+
+    def finish() -> None:
+        assert asyncio.run(store.cold.afinish()).tasks == ["t0"]
+
+    move_store(*urls, report=during(compare=finish))
+    assert rows_of(urls[1]) == rows_of(urls[0])
