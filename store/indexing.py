@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from signalbox.store.contract import Store
-from signalbox.store.errors import LeaseLost, StoreDamaged
+from signalbox.store.errors import ColdFileDamaged, LeaseLost, StoreDamaged, StoreUnavailable
 from signalbox.store.leadership import Leadership
 from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.search.coarse import PART_BLOCKS, blocks_of, filter_of
@@ -138,10 +138,13 @@ class SearchIndexer:
             await self._sweep(work)
 
     async def _index(self, blocks: Sequence[int], *, next_block: int | None = None) -> None:
-        events = await self._readable_events(blocks)
-        documents = await asyncio.to_thread(documents_of, events)
+        async with self._store.glance() as view:
+            erasures = await view.erasures()
+        documents = await asyncio.to_thread(documents_of, await self._readable_events(blocks))
         fence = self._leadership.fence
-        worked = await self._paced(self._store.aindex(fence, documents, blocks, next_block=next_block))
+        worked = await self._paced(
+            self._store.aindex(fence, documents, blocks, next_block=next_block, erasures=erasures)
+        )
         if worked > LONGEST_WRITE:
             self._size = max(FEWEST, self._size // 2)
         elif worked < LONGEST_WRITE / 2:
@@ -173,9 +176,11 @@ class SearchIndexer:
         end = complete + (work.next_block % PART_BLOCKS > 0)
         async with self._store.glance() as view:
             parts = await view.index_parts(self._sweep_at, max(0, min(SWEEP, end - self._sweep_at)))
+        reachable = True
         for part in parts:
             if part.part < complete:
-                await self._index_part(part)
+                if reachable or part.is_hot:
+                    reachable = await self._index_part(part) and reachable
             elif not part.is_cold:
                 await self._index_changed([block for block in part.changed if block < work.next_block])
         self._sweep_at += SWEEP
@@ -184,20 +189,31 @@ class SearchIndexer:
         else:
             await asyncio.sleep(0.05)
 
-    async def _index_part(self, part: IndexPart) -> None:
+    async def _index_part(self, part: IndexPart) -> bool:
+        """Bring the index of a part in step. Return False if a place of cold files cannot be used now."""
         if part.is_cold and not part.is_hot:
             # All its events are in cold storage, so the small filter replaces the documents.
             if part.indexed or not part.has_filter:
-                async with self._store.glance() as view:
-                    events = await view.events_to_index(blocks_of(part.part))
-                bits = await asyncio.to_thread(lambda: filter_of(documents_of(events)))
-                await self._paced(self._store.aindex_part(self._leadership.fence, part.part, bits))
-            return
-        if part.is_cold and (part.has_filter or part.indexed):
-            return  # Some events are here. What the index knows includes those in cold storage.
-        await self._index_changed(part.changed)
-        if part.has_filter and not part.is_cold:
-            await self._paced(self._store.aindex_part(self._leadership.fence, part.part, None))
+                return await self._replace_by_filter(part.part)
+        elif not (part.is_cold and (part.has_filter or part.indexed)):
+            # Otherwise some events are here, and what the index knows includes those in cold storage.
+            await self._index_changed(part.changed)
+            if part.has_filter and not part.is_cold:
+                await self._paced(self._store.aindex_part(self._leadership.fence, part.part, None))
+        return True
+
+    async def _replace_by_filter(self, part: int) -> bool:
+        """Replace the documents of a part by its filter. Return False if a place of cold files cannot be used now."""
+        try:
+            async with self._store.glance() as view:
+                events = await view.events_to_index(blocks_of(part), whole=True)
+        except StoreUnavailable:
+            return False
+        except ColdFileDamaged:
+            return True  # The index keeps what it knows: the file may be put back.
+        bits = await asyncio.to_thread(lambda: filter_of(documents_of(events)))
+        await self._paced(self._store.aindex_part(self._leadership.fence, part, bits))
+        return True
 
     async def _index_changed(self, changed: Sequence[int]) -> None:
         while changed:

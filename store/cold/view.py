@@ -300,7 +300,9 @@ class ColdView(View):
         async with self._loaded(self._index.of_log_blocks(blocks)):
             return await super()._compared(query, blocks, low, high)
 
-    async def events_to_index(self, blocks: Sequence[int], *, cold: ColdLogs | None = None) -> list[IndexedEvent]:
+    async def events_to_index(
+        self, blocks: Sequence[int], *, whole: bool = False, cold: ColdLogs | None = None
+    ) -> list[IndexedEvent]:
         async with self._loaded(self._index.of_log_blocks(blocks)):
             return await super().events_to_index(blocks)
 

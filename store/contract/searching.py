@@ -21,12 +21,20 @@ class Searching(Leasing):
 
     @abstractmethod
     async def aindex(
-        self, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], *, next_block: int | None = None
+        self,
+        fence: Fence,
+        documents: Sequence[Document],
+        blocks: Sequence[int],
+        *,
+        next_block: int | None = None,
+        erasures: int | None = None,
     ) -> float:
         """Replace the documents of these blocks by `documents`, of which an empty block has none.
 
-        `next_block` is the first block that is not indexed after this, or None if that does not change. Returns the
-        seconds that the transaction worked, without its waits for other writers.
+        `next_block` is the first block that is not indexed after this, or None if that does not change. `erasures` is
+        what `LinkReading.erasures` returned before the events were read: if events have been erased since, nothing is
+        written, because the documents may have their text. Returns the seconds that the transaction worked, without its
+        waits for other writers.
         """
 
     index = blocking(aindex)

@@ -148,8 +148,8 @@ class RoutedView:
     async def search_all(self, query: SearchQuery, *, seconds: float = SEARCH_SECONDS) -> SearchPage:
         return await self._hot.search_all(query, seconds=seconds, cold=await self._cold_logs())
 
-    async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
-        return await self._hot.events_to_index(blocks, cold=await self._cold_logs())
+    async def events_to_index(self, blocks: Sequence[int], *, whole: bool = False) -> list[IndexedEvent]:
+        return await self._hot.events_to_index(blocks, whole=whole, cold=await self._cold_logs())
 
     async def _cold_logs(self) -> ColdLogs | None:
         if not await self._has_cold_tasks():

@@ -19,7 +19,7 @@ from signalbox.store.events import Event
 from signalbox.store.history import before_first_event
 from signalbox.store.identity import check_identity
 from signalbox.store.projections import apply
-from signalbox.store.sql import artifacts, audits, conversation, diagnosing, unfinished
+from signalbox.store.sql import artifacts, audits, conversation, diagnosing, tags, unfinished
 from signalbox.store.sql.append import load_head
 from signalbox.store.sql.cold_tasks.moving import cancel_packing
 from signalbox.store.sql.database import Database
@@ -34,9 +34,6 @@ MAX_EVENTS = 10_000
 
 STEP = 500
 """Events that one step folds."""
-
-COUNTER = "erasures"
-"""The row of `store_facts` that counts erasures, so that every process drops what it keeps in memory."""
 
 _COUNT = (
     "INSERT INTO store_facts (name, value) VALUES (?, '1')"
@@ -84,9 +81,8 @@ class Erasure:
         task, _, _ = load_head(db, self._task_id, create=False)
         check_identity(self._task_id, self._identity, task.identity)
         self._identity = task.identity
-        (hold,) = db.execute("SELECT hold FROM tasks WHERE task_id = ?", (self._task_id,)).fetchone()
-        if hold is not None:
-            raise Conflict(f"the task {self._task_id!r} is held, so none of its events can be erased; release it first")
+        self._erased_before = self._last_erasure(db)
+        self._stones, self._not_quiet, self._seq, self.contents = {}, set(), 0, []
         at, (by, *_) = db.now(), self._audit
         among, values = db.dialect.among("seq", self._seqs)
         sql = f"SELECT {COLUMNS}, link FROM task_events WHERE task_id = ? AND {among}"
@@ -125,6 +121,9 @@ class Erasure:
         task, _, link = load_head(db, self._task_id, create=False)
         if task.identity != self._identity:
             raise UnknownTask(self._task_id)
+        if self._last_erasure(db) != self._erased_before:
+            self.begin(db)  # what was folded has the content of events that were erased meanwhile
+            return False
         if task.latest_seq > self._seq and self.step(db):
             return False
         if task.latest_seq != self._seq:
@@ -140,6 +139,7 @@ class Erasure:
                 setattr(task, name, value)
         changed.task = task
         save_state(db, changed, 0, link)
+        tags.replace(db, task)
         save_listed(db, task)
         db.execute("UPDATE tasks SET stale = ?, erased_at = ? WHERE task_id = ?", (stale, db.now(), self._task_id))
         if self._new_entries.found != self._old_entries.found:
@@ -150,10 +150,18 @@ class Erasure:
         diagnosing.update(db, task)
         self._erase_audits(db)
         search_index.changed(db, self._task_id, self.erased)
-        db.execute(_COUNT, (COUNTER,))
+        db.execute(_COUNT, (search_index.ERASURES,))
         db.take_event_id()
         audits.add(db, self._audit, self._task_id, self.erased[0] if len(self.erased) == 1 else None)
         return True
+
+    def _last_erasure(self, db: Database) -> str | None:
+        """Return when events of the task were erased last. Raises Conflict if the task is held."""
+        sql = "SELECT hold, erased_at FROM tasks WHERE task_id = ?"
+        hold, erased_at = db.execute(sql, (self._task_id,)).fetchone()
+        if hold is not None:
+            raise Conflict(f"the task {self._task_id!r} is held, so none of its events can be erased; release it first")
+        return None if erased_at is None else str(erased_at)
 
     def _replace_events(self, db: Database) -> None:
         rows = []

@@ -348,9 +348,17 @@ class Writes(LogWrites):
         return await self._calls.write(lambda db: search_index.open_index(db, fence))
 
     async def aindex(
-        self, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], *, next_block: int | None = None
+        self,
+        fence: Fence,
+        documents: Sequence[Document],
+        blocks: Sequence[int],
+        *,
+        next_block: int | None = None,
+        erasures: int | None = None,
     ) -> float:
-        return await self._calls.write(lambda db: search_index.index(db, fence, documents, blocks, next_block))
+        return await self._calls.write(
+            lambda db: search_index.index(db, fence, documents, blocks, next_block, erasures)
+        )
 
     async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
         await self._calls.write(lambda db: search_index.index_part(db, fence, part, bits))

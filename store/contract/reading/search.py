@@ -26,8 +26,12 @@ class SearchReading(Protocol):
     async def index_work(self, limit: int) -> IndexWork:
         """Return the work that is left for the index: the next blocks, and at most `limit` changed ones."""
 
-    async def events_to_index(self, blocks: Sequence[int]) -> list[IndexedEvent]:
-        """Return the facts of all events of these blocks, by event id."""
+    async def events_to_index(self, blocks: Sequence[int], *, whole: bool = False) -> list[IndexedEvent]:
+        """Return the facts of all events of these blocks, by event id.
+
+        The events of a cold file that cannot be read are left out. If the blocks must be `whole`, this raises
+        ColdFileDamaged and StoreUnavailable instead.
+        """
 
     async def index_parts(self, first: int, limit: int) -> list[IndexPart]:
         """Return the state of the index of the `limit` parts of the log from `first` on: see `search.coarse`."""

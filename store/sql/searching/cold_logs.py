@@ -32,9 +32,17 @@ class ColdLogs:
         self.unread: set[str] = set()
 
     async def read(
-        self, blocks: Sequence[int], read: Callable[[OneLog], Awaitable[T]], query: SearchQuery | None = None
+        self,
+        blocks: Sequence[int],
+        read: Callable[[OneLog], Awaitable[T]],
+        query: SearchQuery | None = None,
+        *,
+        whole: bool = False,
     ) -> list[T]:
-        """Return what `read` returns for each task that may have events in these blocks and that the query may find."""
+        """Return what `read` returns for each task that may have events in these blocks and that the query may find.
+
+        With `whole` this raises the error of a file that cannot be read.
+        """
         found = []
         for task in await self._tasks(blocks, query):
             if task.task_id in self.unread:
@@ -42,6 +50,8 @@ class ColdLogs:
             try:
                 found.append(await read(await self._view_of(task)))
             except (ColdFileDamaged, StoreUnavailable):
+                if whole:
+                    raise
                 self.unread.add(task.task_id)
             finally:
                 self._release(task.task_id)

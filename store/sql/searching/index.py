@@ -14,6 +14,9 @@ from signalbox.store.search.documents import BLOCK_EVENTS, Document
 from signalbox.store.sql import leases
 from signalbox.store.sql.database import Database
 
+ERASURES = "erasures"
+"""The row of `store_facts` that counts erasures, so that nobody keeps what was read before."""
+
 
 def open_index(db: Database, fence: Fence) -> str:
     """Create the index if it does not exist. Return why there can be none, or ""."""
@@ -24,11 +27,21 @@ def open_index(db: Database, fence: Fence) -> str:
 
 
 def index(
-    db: Database, fence: Fence, documents: Sequence[Document], blocks: Sequence[int], next_block: int | None
+    db: Database,
+    fence: Fence,
+    documents: Sequence[Document],
+    blocks: Sequence[int],
+    next_block: int | None,
+    erasures: int | None = None,
 ) -> float:
-    """Replace the documents of these blocks, and record the progress in the same transaction. Return its seconds."""
+    """Replace the documents of these blocks, and record the progress in the same transaction. Return its seconds.
+
+    Does nothing if there have been other `erasures` since the events were read.
+    """
     began = time.perf_counter()
     leases.check(db, fence)
+    if erasures is not None and _erasures(db) != erasures:
+        return time.perf_counter() - began
     db.text_index.remove(blocks)
     among, values = db.dialect.among("block", blocks)
     db.execute(f"DELETE FROM search_changed WHERE {among}", values)
@@ -37,6 +50,11 @@ def index(
     if documents:
         db.text_index.add(documents)
     return time.perf_counter() - began
+
+
+def _erasures(db: Database) -> int:
+    found = db.execute("SELECT value FROM store_facts WHERE name = ?", (ERASURES,)).fetchone()
+    return int(found[0]) if found else 0
 
 
 def index_part(db: Database, fence: Fence, part: int, bits: bytes | None) -> None:

@@ -8,6 +8,7 @@ from signalbox.store.contract.reading.links import StoredLink, UnsignedLog
 from signalbox.store.errors import UnknownTask
 from signalbox.store.sql.dialect import one_of
 from signalbox.store.sql.log_links import CLAIMS, HEAD_COLUMNS, as_link, claims_in, head_of
+from signalbox.store.sql.searching.index import ERASURES
 from signalbox.store.sql.views.base import Rows
 from signalbox.store.state import ENDED_STATUSES
 
@@ -51,7 +52,7 @@ class LinkViews(Rows):
         ]
 
     async def erasures(self) -> int:
-        rows = await self._rows("SELECT value FROM store_facts WHERE name = 'erasures'")
+        rows = await self._rows("SELECT value FROM store_facts WHERE name = ?", ERASURES)
         return int(rows[0][0]) if rows else 0
 
     async def signed_heads(self, task_id: str, since_seq: int = 0, limit: int = 1000) -> list[SignedHead]:

@@ -56,7 +56,9 @@ class SearchIndexViews(ScanViews):
         blocks = tuple(block for (block,) in changed)
         return IndexWork(next_block, end, blocks, bool(some), bool(on), bool(rebuild), problem)
 
-    async def events_to_index(self, blocks: Sequence[int], *, cold: ColdLogs | None = None) -> list[IndexedEvent]:
+    async def events_to_index(
+        self, blocks: Sequence[int], *, whole: bool = False, cold: ColdLogs | None = None
+    ) -> list[IndexedEvent]:
         source, values = self._events_of_blocks(blocks)
         rows = await self._rows(
             f"SELECT e.event_id, e.event_type, e.phase, e.actor, {plain_payload(self.dialect)}, {HAPPENED_AT},"
@@ -66,7 +68,7 @@ class SearchIndexViews(ScanViews):
         )
         found = [_indexed(*row) for row in rows]
         if cold is not None:
-            for more in await cold.read(blocks, lambda view: view.events_to_index(blocks)):
+            for more in await cold.read(blocks, lambda view: view.events_to_index(blocks), whole=whole):
                 found += more
         return sorted(found, key=lambda event: event.event_id)
 

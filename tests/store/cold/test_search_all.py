@@ -124,6 +124,43 @@ async def test_the_answers_stay_the_same(store: Store) -> None:
     await indexer.stop()
 
 
+@pytest.mark.parametrize("fault", ["missing", "unreachable"])
+async def test_the_index_keeps_what_it_knows_of_a_file_that_cannot_be_read(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    indexer = SearchIndexer(store, Loops())
+    await wait_for_parts(store, lambda filters: not any(filters))
+    await indexer.stop()
+    store.append("t3", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    expected = await answers(store)
+    for number in range(4):
+        await store.cold.amove(f"t{number}")
+    swept, sweep = asyncio.Event(), SearchIndexer._sweep
+
+    async def noted(*args: object) -> None:
+        await sweep(*args)  # type: ignore[arg-type]
+        swept.set()
+
+    monkeypatch.setattr(SearchIndexer, "_sweep", noted)
+    folder, away = tmp_path / "cold", tmp_path / "away"
+    async with store.read() as view:
+        task = await view.cold_task("t1")
+    assert task is not None
+    hidden = folder / task.name if fault == "missing" else folder
+    hidden.rename(away)
+    if fault == "unreachable":
+        folder.write_bytes(b"no directory")
+    indexer = SearchIndexer(store, Loops())
+    async with asyncio.timeout(60):
+        await swept.wait()
+    if fault == "unreachable":
+        folder.unlink()
+    away.rename(hidden)
+    await wait_for_parts(store, all)
+    assert await answers(store) == expected
+    await indexer.stop()
+
+
 async def move_two(store: Store, folder: Path) -> Path:
     """Move `t0` and `t1` to cold storage, and return the path of the file of `t0`."""
     for number in range(2):

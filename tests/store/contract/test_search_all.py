@@ -195,6 +195,23 @@ async def test_a_deleted_task_is_never_found_and_leaves_the_index(store: Store) 
     assert len(await found(store, "open", limit=100)) == 40
 
 
+async def test_nothing_is_indexed_that_was_read_before_an_erasure(store: Store) -> None:
+    store.append("run", [log(f"secret {number}") for number in range(40)])
+    await fill(store)
+    store.append("run", [log(f"later {number}") for number in range(40)])
+    async with store.read() as view:
+        erasures, work = await view.erasures(), await view.index_work(8)
+        blocks = range(work.next_block, work.end_block)
+        documents = documents_of(await view.events_to_index(blocks))
+    store.erase_events("run", [60], actor="ann", reason="asked for")
+    await store.aindex(FENCE, documents, blocks, next_block=blocks.stop, erasures=erasures)
+    async with store.read() as view:
+        assert (await view.index_work(8)).next_block == work.next_block
+    await fill(store)
+    async with store.read() as view:
+        assert (await view.index_work(8)).next_block == blocks.stop
+
+
 async def test_a_task_of_the_same_id_is_found_and_not_its_predecessor(store: Store) -> None:
     store.append("run", [log(f"first life {number}") for number in range(32)])
     await fill(store)
