@@ -31,6 +31,12 @@ def save(db: Database, task: Task) -> None:
         db.executemany(_UPSERT, rows)
 
 
+def replace(db: Database, task: Task) -> None:
+    """Write the tags of a task anew, so that nothing is left of those that erased events gave it."""
+    db.execute("DELETE FROM task_tags WHERE task_id = ?", (task.task_id,))
+    save(db, task)
+
+
 def tagged(tags: Tags) -> Condition:
     """Return the condition that a task has all of these tags."""
     one = "EXISTS (SELECT 1 FROM task_tags AS t WHERE t.task_id = tasks.task_id AND t.name = ? AND t.value = ?)"

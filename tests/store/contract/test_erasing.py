@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 
 import pytest
 
@@ -35,6 +36,8 @@ def fill(store: Store) -> None:
             NewEvent(event_type="user_message", payload={"content": SECRET}),
             NewEvent(event_type="assistant_message", payload={"content": [{"type": "text", "text": SECRET}]}),
             NewEvent(event_type="title_changed", payload={"title": SECRET}),
+            NewEvent(event_type="tags_changed", payload={"tags": {"customer": SECRET, SECRET: "yes"}}),
+            NewEvent(event_type="links_changed", payload={"links": {SECRET: "https://example.org/"}}),
         ],
     )
     response = NewEvent(
@@ -138,3 +141,34 @@ def test_an_erasure_names_what_is_wrong(store: Store) -> None:
     with pytest.raises(Conflict, match="is held"):
         store.erase_events("run", [2], actor="ann", reason="test")
     assert SECRET in str(log_of(store, "run")[1].payload)
+
+
+def between(store: Store, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let something happen after an erasure has read the events, and before it has replaced them."""
+    run = store._writer.run  # type: ignore[attr-defined]
+    acts = iter([act])
+
+    def observed(work: Callable[..., object], *others: object, **options: object) -> object:
+        result = run(work, *others, **options)
+        if getattr(work, "__name__", "") == "step":
+            next(acts, lambda: None)()
+        return result
+
+    monkeypatch.setattr(store._writer, "run", observed)  # type: ignore[attr-defined]
+
+
+def test_a_task_that_is_held_during_an_erasure_keeps_its_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store)
+    between(store, monkeypatch, lambda: store.hold_task("run", "a dispute", actor="ann"))
+    with pytest.raises(Conflict, match="is held"):
+        store.erase_events("run", [2], actor="ann", reason="test")
+    assert SECRET in str(log_of(store, "run")[1].payload)
+
+
+def test_two_erasures_at_once_leave_nothing_of_either(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.append("run", NewEvent(event_type="work_item_start", span_id="w", payload={"name": SECRET}))
+    store.append("run", NewEvent(event_type="work_item_failed", span_id="w", payload={"message": SECRET}))
+    between(store, monkeypatch, lambda: store.erase_events("run", [1], actor="bob", reason="first"))
+    assert store.erase_events("run", [2], actor="ann", reason="second") == [2]
+    assert [text for text in every_text(store.url) if SECRET in text] == []
+    assert [audit["actor"] for audit in audits_of(store, "run")] == ["ann", "bob"]
