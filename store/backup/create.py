@@ -14,7 +14,7 @@ from signalbox.store.cold.moves.places import places_of
 from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
-from signalbox.store.sqlite.connection import refuse_moved_file, translated_errors
+from signalbox.store.sqlite.connection import create_private, refuse_moved_file, translated_errors
 from signalbox.store.sqlite.copies import copy_database, make_single
 from signalbox.store.sqlite.file_uri import uri
 
@@ -53,6 +53,7 @@ def create_backup(
                 if attempt == ATTEMPTS:
                     raise DamagedBackup(str(path), [str(error)]) from error
                 unfinished.unlink()
+                create_private(unfinished)  # SQLite would make it readable for everybody
         return checked(unfinished, path)
 
 

@@ -210,7 +210,7 @@ class DatabaseFile:
                 if self._wal_identity is None or _identity(name) != self._wal_identity:
                     continue
                 if os.stat(name).st_size:
-                    shutil.copyfile(name, self._name_of_lost_wal())
+                    _copy_private(name, self._name_of_lost_wal())
                     os.truncate(name, 0)
                 return
 
@@ -260,6 +260,13 @@ class DatabaseFile:
 
 def _is_damage(error: BaseException) -> bool:
     return isinstance(error, StoreDamaged) and not isinstance(error, ColdFileDamaged)
+
+
+def _copy_private(name: str, copy: str) -> None:
+    """Copy a file to another one that only its owner can read."""
+    descriptor = os.open(copy, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with open(name, "rb") as content, os.fdopen(descriptor, "wb") as copied:
+        shutil.copyfileobj(content, copied)
 
 
 def _identity(name: str) -> Identity | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -72,6 +73,8 @@ def test_an_open_file_that_is_overwritten_counts_as_replaced(
     assert (store.path.stat().st_ino, store.problems) == (inode, [])
     assert store.epoch != epoch
     assert count_stored_events(store.path) == 51
+    lost_logs = list(store.path.parent.glob("*-wal.of-lost-*"))
+    assert {stat.S_IMODE(lost.stat().st_mode) for lost in lost_logs} == {0o600}
     with sqlite3.connect(store.path) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 

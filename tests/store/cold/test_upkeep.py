@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_a_missing_or_damaged_cold_file_stops_the_backup(new_url: Callable[[], s
     with pytest.raises(DamagedBackup, match="is missing"):
         create_backup(url, tmp_path / "backup.db")
     assert not (tmp_path / "backup.db").exists()
+
+
+def test_only_the_owner_reads_a_backup_that_began_again(tmp_path: Path) -> None:
+    url, files = f"sqlite:///{tmp_path}/store.db", tmp_path / "files"
+    fill(url, files)
+
+    def bring_back() -> None:
+        """Bring a task back after the database was copied, and before its file is."""
+        for path in tmp_path.glob("*backup.db*"):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        with closing(open_store(url, cold_storage=str(files))) as store:
+            asyncio.run(store.cold.arestore("t0"))
+
+    made = create_backup(url, tmp_path / "backup.db", pause_point=bring_back)
+    assert made.tasks == 3
+    assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
 
 
 def test_a_restore_needs_a_place_for_cold_files(tmp_path: Path) -> None:
