@@ -34,6 +34,9 @@ TAIL_ROWS = 300
 LINES_OF_EVENT = 100
 """Lines of one message that are examined, the last ones: a program may log a whole traceback at once."""
 
+EVIDENCE_CHARS = 128 * 1024
+"""About how many characters of these rows are examined, the last ones: the append that ends a run waits for it."""
+
 _TYPE_NAME = re.compile(r"(?:[A-Za-z_][\w.$]*[.$])?[A-Z]\w*")
 
 
@@ -120,6 +123,19 @@ def lines_of(event: Event) -> list[LogLine]:
     return [LogLine(event.seq, text.rstrip("\r"), stderr) for text in texts]
 
 
+def _last_lines(rows: Sequence[Event]) -> list[LogLine]:
+    """Return the lines of the newest rows, of `EVIDENCE_CHARS` or of one row."""
+    found: list[list[LogLine]] = []
+    chars = 0
+    for event in reversed(rows):
+        lines = lines_of(event)
+        chars += sum(len(line.text) for line in lines)
+        if found and chars > EVIDENCE_CHARS:
+            break
+        found.append(lines)
+    return [line for lines in reversed(found) for line in lines]
+
+
 def cause_of(
     task: Task,
     *,
@@ -133,7 +149,7 @@ def cause_of(
     `failing` is the result of `failing_span`, and `rows` are the newest rows before the end.
     """
     span, failure = failing
-    lines = [line for event in rows for line in lines_of(event)]
+    lines = _last_lines(rows)
     spoken = [line for line in lines if line.text.strip() and not is_group_end(line.text)]
     last = next((line for line in reversed(spoken) if line.stderr), spoken[-1] if spoken else None)
     own = error_of(failure.payload) if failure is not None and failure.event_type != "log" else ""

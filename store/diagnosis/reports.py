@@ -25,11 +25,14 @@ _STATES: dict[str, State] = {
     **dict.fromkeys(("FAILED", "FAIL", "ERROR", "not ok", "✕", "✖", "×", "✗"), "failed"),
     **dict.fromkeys(("SKIPPED", "SKIP", "ignored", "skipped", "○", "↓", "expected failure"), "skipped"),
 }
-_TOOK = r"(?: +\(?\d+(?:\.\d+)? ?m?s\)?)?"
+# Lines come from strangers, so no pattern may need much more than one look at each character. Where a line could be
+# tried in many ways, an atomic group or a lookahead leaves one.
+_TOOK = r"(?: {1,8}\(?\d{1,9}(?:\.\d{1,9})? ?m?s\)?)?"
 _OUTCOMES = [
     # pytest: its short summary, and its verbose lines with and without pytest-xdist.
-    r"(?P<state>FAILED|ERROR|PASSED|XFAIL|XPASS) (?P<name>\S+?\.py(?:::[^\[\s]+(?:\[.*?\])?)?)(?: - (?P<message>.*))?",
-    r"(?P<name>\S+\.py::.+?) (?P<state>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: \(.*\))?(?: +\[ *\d+%\])?",
+    r"(?P<state>FAILED|ERROR|PASSED|XFAIL|XPASS) (?P<name>(?>\S+?\.py(?=::| - |$))(?:::[^\[\s]++(?:\[.*?\])?)?)"
+    r"(?: - (?P<message>.*))?",
+    r"(?P<name>(?>\S+?\.py::).+?) (?P<state>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?: \(.*\))?(?: +\[ *\d+%\])?",
     r"\[gw\d+\] \[ *\d+%\] (?P<state>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?P<name>\S+\.py::.+?)",
     # unittest
     r"(?P<name>\w+ \([\w.]+\))(?: \.\.\.)? (?P<state>ok|FAIL|ERROR|skipped|expected failure)(?: .*)?",
@@ -39,8 +42,9 @@ _OUTCOMES = [
     # cargo test
     r"test (?P<name>\S+(?: - should panic)?) \.\.\. (?P<state>ok|FAILED|ignored)(?:,.*)?",
     # Maven and Gradle
+    r"(?=.* <<< (?:FAILURE|ERROR)!$)"
     r"\[ERROR\] +(?P<name>[\w$.]+[.#]\w+(?:\(.*\))?)(?::\d+)?(?: --.*|  Time elapsed.*)? <<< (?P<state>FAILURE|ERROR)!",
-    r"(?P<name>[\w$.]+(?: > .+?)+) (?P<state>PASSED|FAILED|SKIPPED)",
+    r"(?P<name>[\w$.]+ > .+?) (?P<state>PASSED|FAILED|SKIPPED)",
     # vitest: its failures in full, before the lines that it shares with jest
     r"\s*(?P<state>FAIL) +(?P<name>\S+\.[cm]?[jt]sx? > .+?)",
     rf"\s*(?P<state>[✓✔√✕✖×✗○↓]) +(?:skipped )?(?P<name>\S.*?){_TOOK}",
@@ -61,7 +65,7 @@ _SUMMARY = [
         r"(FAILED \((?:(?:failures|errors|skipped|expected failures|unexpected successes)=\d+(?:, )?)+\))",
         # jest, vitest
         r"Tests: +(\d+ \w+,.* total)",
-        r"\s*Tests  +((?:\d+ \w+(?: \| )?)+ \(\d+\))",
+        r"\s*Tests  +((?:\d+ [a-z]+ \| )*\d+ [a-z]+ \(\d+\))",
         # cargo test
         r"test result: (?:ok|FAILED)\. (\d+ passed; \d+ failed;.*)",
         # Maven, Gradle

@@ -16,7 +16,8 @@ _PYTEST = re.compile(r"^E\s{2,}((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrup
 _FRAME = re.compile(r"^\s+at (?:async )?[\w.$<>\[\]#/ ]+(?:\(|:\d| \()|^\s+at (?:file|node|https?):")
 _HEAD = re.compile(
     r"^(?:Exception in thread \"[^\"]*\" |Caused by: |Uncaught |Unhandled exception\. |\[.*?\] )?"
-    r"(?P<error>(?:[A-Za-z_$][\w.$]*[.$])?[A-Z][\w$]*(?: \[[A-Z_]+\])?(?::.*)?)$"
+    # The name of a class after a dot or a dollar sign. Without backtracking, because a name may be very long.
+    r"(?P<error>(?=[A-Za-z_$])(?:[\w$]*+\.)*+(?>[A-Z]|[\w$]*?\$[A-Z])[\w$]*+(?: \[[A-Z_]+\])?(?::.*)?)$"
 )
 _GO = re.compile(r"^(?:panic|fatal error): .+")
 _RUST = re.compile(r"^thread '.*'(?: \(\d+\))? panicked at (?:'(?P<said>.*)', )?")

@@ -234,6 +234,14 @@ def test_output_of_any_kind_is_examined_in_little_time() -> None:
         "Tests: " + "1 a," * 400,
         "    at " + "x." * 900,
         "E   " + "a." * 900,
+        "a" + " > b" * 450 + " ok",
+        "Tests  " + "1 a11 " * 300 + "total",
+        "✓ a" + " " * 1900 + "x",
+        "a.py::" * 300 + " ok",
+        "FAILED " + "a.py::" * 300 + " ",
+        "[ERROR] a.a" + "() --" * 300 + " <<< ERROR",
+        "A$" * 900 + "!",
+        "    at load (index.js:3:9)",
     ]
     started = time.process_time()
     evidence_in([LogLine(seq, hostile[seq % len(hostile)]) for seq in range(400)])
