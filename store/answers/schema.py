@@ -21,12 +21,16 @@ from signalbox.store.answers.problems import problems_in
 MAX_SCHEMA_BYTES = 32 * 1024
 MAX_SCHEMA_DEPTH = 20
 MAX_STEPS = 20_000
-"""Keywords of the schema that one check evaluates, with repetitions."""
+"""Keywords of the schema, and parts of it, that one check evaluates, with repetitions."""
 
 MAX_PATTERNS = 20
 """Regular expressions that one check evaluates, with repetitions: each takes about 20 ms."""
 
+MAX_UNEVALUATED = 200
+"""Items or keys of a value in which the parts are sought that no other keyword evaluates. The time grows squared."""
+
 MAX_PROBLEMS = 50
+_QUADRATIC = ("unevaluatedItems", "unevaluatedProperties")
 _REFUSED = ("patternProperties", "$dynamicRef", "$recursiveRef")
 
 
@@ -35,15 +39,22 @@ class _TooCostly(Exception):
 
 
 class _Budget:
-    """The steps and patterns that a check may still evaluate."""
+    """The steps, parts of the schema and patterns that a check may still evaluate."""
 
     def __init__(self) -> None:
-        self.steps, self.patterns = MAX_STEPS, MAX_PATTERNS
+        self.steps, self.parts, self.patterns = MAX_STEPS, MAX_STEPS, MAX_PATTERNS
 
-    def spend(self, keyword: str) -> None:
+    def spend(self, keyword: str, instance: Any) -> None:
         self.steps -= 1
         self.patterns -= keyword == "pattern"
         if self.steps < 0 or self.patterns < 0:
+            raise _TooCostly
+        if keyword in _QUADRATIC and isinstance(instance, list | dict) and len(instance) > MAX_UNEVALUATED:
+            raise _TooCostly
+
+    def spend_part(self) -> None:
+        self.parts -= 1
+        if self.parts < 0:
             raise _TooCostly
 
 
@@ -72,11 +83,7 @@ def _fault(encoded: bytes) -> str | None:
     reason = _refused_part(schema, 1)
     if reason:
         return reason
-    from jsonschema.exceptions import SchemaError
-
-    try:
-        _validator_class(_dialect(schema)).check_schema(schema)
-    except SchemaError as error:
+    for error in _schema_validator(_dialect(schema)).iter_errors(schema):
         where = "/".join(map(str, error.absolute_path))
         return f"{where or 'the schema'}: {error.message[:200]}"
     return None
@@ -142,17 +149,51 @@ def _dialect(schema: Any) -> str:
 @lru_cache(20)
 def _validator_class(dialect: str) -> Any:
     """Return the validator for the schemas of a dialect, by default 2020-12, which spends the budget of the check."""
-    from jsonschema.validators import Draft202012Validator, extend, validator_for
+    from jsonschema.validators import extend
 
-    base = validator_for({"$schema": dialect}, default=Draft202012Validator)
+    base = _library_class(dialect)
     keywords = {name: _counted(name, check) for name, check in base.VALIDATORS.items()}
     own = {"pattern": _counted("pattern", _pattern), "uniqueItems": _counted("uniqueItems", _unique_items)}
-    return extend(base, {**keywords, **own})
+    return _staying(extend(base, {**keywords, **own}), lambda: _budget.get().spend_part())
+
+
+@lru_cache(20)
+def _schema_validator(dialect: str) -> Any:
+    """Return what checks the schemas of a dialect themselves."""
+    from jsonschema.validators import extend, validator_for
+
+    described = _library_class(dialect).META_SCHEMA
+    base = validator_for(described, default=_library_class(dialect))
+    checks = _staying(extend(base, {"uniqueItems": _unique_items}), lambda: None)
+    return checks(described, format_checker=base.FORMAT_CHECKER)
+
+
+def _library_class(dialect: str) -> Any:
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    return validator_for({"$schema": dialect}, default=Draft202012Validator)
+
+
+def _staying(validator: Any, spend: Callable[[], None]) -> Any:
+    """Let a class of validators check every part of a schema, and call `spend` for each.
+
+    For a part with a `$schema`, the library would take a class of its own, which has no budget.
+    """
+    from attrs import fields
+
+    names = [(field.alias, field.name) for field in fields(validator) if field.init]
+
+    def evolve(self: Any, **changes: Any) -> Any:
+        spend()
+        return validator(**{alias: getattr(self, name) for alias, name in names} | changes)
+
+    validator.evolve = evolve
+    return validator
 
 
 def _counted(keyword: str, check: Callable[..., Iterable[Any] | None]) -> Callable[..., Iterator[Any]]:
     def counted(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        _budget.get().spend(keyword)
+        _budget.get().spend(keyword, instance)
         yield from check(validator, wanted, instance, schema) or ()
 
     return counted

@@ -144,11 +144,38 @@ def test_a_small_schema_cannot_make_a_check_long() -> None:
     multiplied = {"$defs": {**both, names[-1]: False}, "$ref": "#/$defs/d0"}
     endless = {"$ref": "#"}
     backtracking = {"pattern": "^(a+)+$"}
-    for schema, value in ((multiplied, 1), (endless, 1), (backtracking, "a" * 40 + "!")):
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    named = {**both, "d0": both["d0"] | dialect, names[-1]: False}
+    depending = {
+        name: {"dependentSchemas": {key: {"$ref": f"#/$defs/{after}"} for key in "xy"}}
+        for name, after in pairwise(names)
+    }
+    unevaluated = {"unevaluatedProperties": False, "$ref": "#/$defs/d0", "$defs": {**depending, names[-1]: True}}
+    for schema, value in (
+        (multiplied, 1),
+        (endless, 1),
+        (backtracking, "a" * 40 + "!"),
+        ({"$defs": named, "$ref": "#/$defs/d0"}, 1),
+        ({"properties": {"a": backtracking | dialect}}, {"a": "a" * 40 + "!"}),
+        (dialect | {"properties": {"a": {"$ref": "#"}}} | backtracking, {"a": "a" * 40 + "!"}),
+        (unevaluated, {"x": 1, "y": 1}),
+        ({"items": True, "unevaluatedItems": False}, [1] * 60_000),
+    ):
         started = time.monotonic()
         with pytest.raises(UnusableSchema):
             problems_of(schema, value)
         assert time.monotonic() - started < 10
+
+
+def test_a_schema_itself_is_examined_in_little_time() -> None:
+    mixed = [name for number in range(2000) for name in (number, f"a{number}")]
+    draft_4 = {"$schema": "http://json-schema.org/draft-04/schema#"}
+    began = time.thread_time()
+    for schema in ({"required": mixed}, {"dependentRequired": {"a": mixed}}):
+        with pytest.raises(UnusableSchema, match="is not of type 'string'"):
+            check_schema(schema)
+    check_schema(draft_4 | {"enum": [{f"a{number}": number} for number in range(2000)]})
+    assert time.thread_time() - began < 3
 
 
 def test_items_are_compared_in_linear_time_and_by_their_json_value() -> None:
