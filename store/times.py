@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from signalbox.store.errors import InvalidEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _ZONED = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
@@ -51,15 +51,21 @@ def from_nanoseconds(since_1970: int) -> str | None:
     return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
-def check_time(text: str, field: str) -> None:
-    """Raise InvalidEvent unless `text` is a timestamp in the format of `now()`, in which texts sort by time."""
+def is_timestamp(text: str) -> bool:
+    """Return whether `text` is a time in the format of `now()`, in which texts sort by time."""
+    if not _TIME.fullmatch(text):
+        return False
     try:
-        if not _TIME.fullmatch(text):
-            raise ValueError
         epoch_seconds(text)
     except ValueError:
-        message = f"{field} must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}"
-        raise InvalidEvent(message, field) from None
+        return False
+    return True
+
+
+def check_time(text: str, field: str) -> None:
+    """Raise InvalidEvent unless `text` is a timestamp: see `is_timestamp`."""
+    if not is_timestamp(text):
+        raise InvalidEvent(f"{field} must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}", field)
 
 
 def checked_time(given: object, field: str) -> str:
@@ -70,8 +76,7 @@ def checked_time(given: object, field: str) -> str:
     try:
         if not isinstance(given, str) or not _ZONED.fullmatch(given):
             raise ValueError
-        if _TIME.fullmatch(given):
-            epoch_seconds(given)
+        if is_timestamp(given):
             return given
         # RFC 3339 allows leap seconds, but datetime does not support them.
         at = datetime.fromisoformat(_LEAP_SECOND.sub(":59", given.upper()))

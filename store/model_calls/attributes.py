@@ -6,6 +6,7 @@ of keys and values that OTLP/JSON has there all become the same object.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ PREFIXES = ("gen_ai.", "llm.", "tool.", "tool_call.", "input.", "output.", "open
 
 MAX_PARTS = 12
 """Parts of a dotted name. A longer name is no attribute of the conventions that are read here."""
+
+_INTEGER = re.compile("-?[0-9]{1,19}")
 
 Nested = dict[str, Any]
 
@@ -93,7 +96,7 @@ def _any_value(value: object) -> object:
         return value
     ((kind, inner),) = value.items()
     if kind == "intValue":
-        return int(inner) if isinstance(inner, str) and inner.lstrip("-").isdecimal() and len(inner) < 20 else inner
+        return int(inner) if isinstance(inner, str) and _INTEGER.fullmatch(inner) else inner
     if kind in ("stringValue", "doubleValue", "boolValue"):
         return inner
     values = inner.get("values") if isinstance(inner, dict) else None

@@ -19,6 +19,7 @@ from signalbox.store.projections import interruption, phases, spans, usage
 from signalbox.store.projections.payload import number, text
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.state import Span, Task, TaskState, Trace
+from signalbox.store.times import is_timestamp
 
 START, END, COMPLETE = "span_start", "span_end", "trace_complete"
 SPAN_EVENTS = (START, END)
@@ -29,7 +30,6 @@ NOT_RECEIVED = "(span not received)"
 _KINDS = ("mark", "span", "tool")
 """The kinds of spans that these events change."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -158,7 +158,7 @@ def _interrupt(state: TaskState, span: Span, event: Event) -> None:
 def _start_of(event: Event) -> str:
     """Return the time at which the span of an event started."""
     given = event.payload.get("started_at")
-    if event.event_type == END and isinstance(given, str) and _TIME.fullmatch(given):
+    if event.event_type == END and isinstance(given, str) and is_timestamp(given):
         return min(given, event.happened_at)
     return event.happened_at
 

@@ -149,7 +149,7 @@ def _read(text: str) -> list[RetentionRule]:
         return msgspec.json.decode(content, type=_File).rules
     except OSError as error:
         raise InvalidRetention(f"they must be a JSON object or the path of a file, and {text!r}: {error}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidRetention(f"they are not valid: {error}") from None
 
 
@@ -183,4 +183,9 @@ def _matches_name(pattern: str, name: str) -> bool:
 
 @lru_cache(4096)
 def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(".*" if char == "*" else re.escape(char) for char in pattern), re.DOTALL)
+    first, *others = map(re.escape, pattern.split("*"))
+    if not others:
+        return re.compile(first)
+    # The first place of each part is right if any is. Trying the later ones too would take very long for some names.
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1])
+    return re.compile(f"{first}{middle}.*{others[-1]}", re.DOTALL)

@@ -16,7 +16,7 @@ _WRITTEN = re.compile(r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>[KMGT]?B?)", re.IGNO
 
 def bytes_of(value: int | str, name: str) -> int:
     """Return a size in bytes. Raises InvalidRetention, which names `name`."""
-    size = float(value) if isinstance(value, int) else _written(value, name)
+    size = value if isinstance(value, int) else _written(value, name)
     if not 1 <= size <= MAX_BYTES:
         raise InvalidRetention(f"{name} must be between 1 byte and 1000 TB, not {value!r}")
     return int(size)

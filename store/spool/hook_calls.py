@@ -94,7 +94,8 @@ def _records(path: Path) -> Iterator[Record]:
             words = line.rstrip(b"\n").split(b" ", 3)
             # A line without its end is a call whose hook was killed or had no space left.
             if len(words) == 4 and line.endswith(b"\n"):
-                with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                # A call that cannot be read must not keep the others from being sent.
+                with suppress(ValueError, RecursionError):
                     yield _record(words[1].decode(), words[2].decode(), words[3])
 
 

@@ -177,6 +177,16 @@ def test_a_line_that_a_full_disk_cut_costs_only_its_own_call(proxy: Proxy, spool
     assert [record.task_id for record in found] == ["codex-a", "codex-b"]
 
 
+def test_a_call_that_is_nested_too_deeply_costs_only_itself(proxy: Proxy, spools: Path) -> None:
+    spool, folder = HookSpool(proxy.url, ""), folder_for(proxy.url, None)
+    call = '{"hook_event_name": "Stop", "session_id": %s}'
+    with no_sender(proxy.url):
+        for session in ('"a"', "[" * 100_000 + "]" * 100_000, '"b"'):
+            assert spool.keep("codex", "at=1", (call % session).encode())
+    found = SpoolFile(folder / FILE_NAME, proxy.url, 10**6).hook_calls.take()
+    assert [record.task_id for record in found] == ["codex-a", "codex-b"]
+
+
 @pytest.mark.parametrize("fault", ["full", "unwritable", "none"])
 def test_a_spool_that_keeps_nothing_delays_no_agent(
     fault: str, proxy: Proxy, spools: Path, tmp_path: Path, call: Callable[..., str]

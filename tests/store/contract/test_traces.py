@@ -51,3 +51,13 @@ async def test_starts_that_arrive_before_between_and_after_the_ends_change_nothi
     for first in range(0, len(events), 25):
         store.append("both", events[first : first + 25])
     assert await stored_shape(store, "both") == await stored_shape(store, "ends")
+
+
+async def test_a_start_that_is_no_time_is_that_of_the_event(store: Store) -> None:
+    for number, given in enumerate(("2016-99-99T99:99:99.999999Z", "٢٠١٦-01-01T00:00:00.000000Z", "soon", 7)):
+        span_id = f"span-{number}"
+        (event,) = store.append("run", NewEvent(event_type="span_end", span_id=span_id, payload={"started_at": given}))
+        async with store.read() as view:
+            span = await view.span("run", span_id)
+        assert span is not None
+        assert span.started_at == event.created_at

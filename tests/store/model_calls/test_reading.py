@@ -195,6 +195,7 @@ names = st.sampled_from(
         *("messages", "model", "usage", "role", "content", "tool_calls", "function", "arguments", "choices", "message"),
         *("attributes", "key", "value", "gen_ai", "llm", "parts", "type", "text", "0", "1", "prompt", "delta", "data"),
         *("gen_ai.prompt.0.content", "llm.input_messages.0.message.role", "gen_ai.input.messages", "tool.name"),
+        *("intValue", "arrayValue", "kvlistValue", "values"),
         *("gen_ai.usage", "gen_ai.usage.input_tokens", "response", "body", "operation", "input_tokens", "system"),
     ]
 )
@@ -213,6 +214,15 @@ def test_no_payload_is_an_error_or_changed(payload: dict[str, Any], event_type: 
     model_call_of(event_type, payload)
     piece_of(event_type, payload)
     assert msgspec.json.encode(payload) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "tokens"), [("12", 12), ("123456789012", 123456789012), ("--5", 0), ("5-", 0), ("٣", 0), ("", 0)]
+)
+def test_an_integer_of_otlp_is_read_if_it_is_one(written: str, tokens: int) -> None:
+    pair = {"key": "gen_ai.usage.input_tokens", "value": {"intValue": written}}
+    usage = usage_of({"attributes": [pair]})
+    assert (usage.tokens if usage else TokenCounts()) == TokenCounts(tokens)
 
 
 def test_names_with_dots_inside_the_arguments_of_a_tool_are_kept() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ def test_an_invalid_rule_is_named(rule: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InvalidRetention) as raised:
         retention(rule)
     assert complaint in str(raised.value)
+
+
+def test_a_huge_size_is_named() -> None:
+    with pytest.raises(InvalidRetention, match="max_bytes of rule 1 must be between"):
+        retention({"max_bytes": int("9" * 400)})
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_bytes(b'{"rules": [{"kind": "\xff", "delete_after": 1}]}')
+    with pytest.raises(InvalidRetention, match="not valid"):
+        Retention(str(tmp_path / "rules.json"))
+
+
+def test_names_are_matched_in_little_time() -> None:
+    rules = retention({"kind": "*".join("aaaaaaaa") + "*b", "delete_after": 7}, {"kind": "*a*b|c*", "delete_after": 9})
+    started = time.process_time()
+    assert days(rules, "ci", "a" * 500) == (None, None)
+    assert time.process_time() - started < 1
+    assert days(rules, "ci", "a" * 500 + "b") == (None, 7)
+    assert [days(rules, "ci", kind)[1] for kind in ("ab", "xaxb", "ba", "c", "abc", "aab")] == [9, 9, None, 9, None, 9]
 
 
 @pytest.mark.parametrize("text", ["/there/is/none.json", "{", '{"rules": 3}', '{"rules": [], "more": 1}'])
