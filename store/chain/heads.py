@@ -66,6 +66,14 @@ def signed(head: LogHead, key: SigningKey) -> SignedHead:
     return SignedHead(**msgspec.structs.asdict(head), key_id=key.key_id, signature=key.sign(head.signed_text()))
 
 
+def check_head(head: SignedHead) -> None:
+    """Raise ValueError unless a head that somebody else wrote can be stored and compared."""
+    if len(bytes.fromhex(head.link)) != LINK_BYTES:
+        raise ValueError("the link must have 64 hexadecimal digits")
+    if not 0 < head.seq < 2**63:
+        raise ValueError("the seq must be from 1 to 9223372036854775807")
+
+
 def read_heads(lines: bytes) -> list[SignedHead]:
     """Return the heads of a published file: a JSON object on each line. Raises InvalidEvent that names the line."""
     found = []
@@ -74,8 +82,7 @@ def read_heads(lines: bytes) -> list[SignedHead]:
             continue
         try:
             head = msgspec.json.decode(line, type=SignedHead)
-            if len(bytes.fromhex(head.link)) != LINK_BYTES:
-                raise ValueError("the link must have 64 hexadecimal digits")
+            check_head(head)
         except (ValueError, RecursionError) as error:
             raise InvalidEvent(f"line {number} of the heads is not a signed head: {error}") from None
         found.append(head)

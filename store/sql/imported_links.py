@@ -9,7 +9,7 @@ from hashlib import sha256
 import msgspec
 
 from signalbox.store.chain import tombstones
-from signalbox.store.chain.heads import LogHead, SignedHead, SigningKey, signed
+from signalbox.store.chain.heads import LogHead, SignedHead, SigningKey, check_head, signed
 from signalbox.store.chain.linked_event import is_redacted, link_in
 from signalbox.store.chain.links import START, canonical, link_of
 from signalbox.store.chain.verification import IMPORTED_FROM
@@ -40,6 +40,10 @@ class ImportedLinks:
         self._changed = False
         self._heads_at: dict[int, list[SignedHead]] = {}
         for head in heads:
+            try:
+                check_head(head)
+            except ValueError as error:
+                raise InvalidEvent(f"a signed head of the log is not valid: {error}", "heads") from None
             self._heads_at.setdefault(head.seq, []).append(head)
 
     def take(self, exported: Event, event: Event) -> tuple[bytes | None, bytes]:

@@ -10,6 +10,9 @@ from signalbox.store.sql import task_list
 from signalbox.store.sql.damaged import detail_of
 from signalbox.store.sql.views.base import Rows
 
+LOOKED_AT = 1000
+"""Audits since a time in which the one with the least id is sought."""
+
 
 class AuditViews(Rows):
     """Implements `AuditReading` of `store.contract`."""
@@ -58,9 +61,13 @@ class AuditViews(Rows):
         """
         if since is None:
             return None
-        sql = "SELECT audit_id FROM task_audits WHERE at >= ? ORDER BY at, audit_id LIMIT 1"
-        rows = await self._rows(sql, since)
-        return rows[0][0] if rows else 2**63 - 1
+        # Not only the first one by its time: after a clock was set back, earlier audits have later times.
+        sql = (
+            "SELECT min(audit_id) FROM"
+            f" (SELECT audit_id FROM task_audits WHERE at >= ? ORDER BY at, audit_id LIMIT {LOOKED_AT}) AS first"
+        )
+        ((found,),) = await self._rows(sql, since)
+        return 2**63 - 1 if found is None else int(found)
 
     def _source(self, stored: str | None) -> str | None:
         return None if stored is None else self.dialect.restored(stored)

@@ -116,4 +116,8 @@ async def test_audits_are_filtered_by_person_action_project_and_time(store: Stor
     times = sorted(one["at"] for one in await audits(store))
     assert await found(since=times[2]) == [("ada", "log_in"), ("ada", "delete")]
     assert await found(since=times[0], until=times[1]) == [("ada", "archive")]
+    store._writer.run(  # type: ignore[attr-defined]
+        lambda db: db.execute("UPDATE task_audits SET at = '2999-01-01T00:00:00.000000Z' WHERE action = 'archive'")
+    )
+    assert ("bob", "archive") in await found(since=times[2]), "the clock was set back after it"
     assert await found(since="9999-01-01T00:00:00.000000Z") == await found(until="0001-01-01T00:00:00.000000Z") == []

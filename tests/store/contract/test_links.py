@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from e2e.random_run import run
-from signalbox.store import Event, NewEvent, Store, TaskRecord
+from signalbox.store import Event, InvalidEvent, NewEvent, Store, TaskRecord
 from signalbox.store.chain.findings import LogReport
+from signalbox.store.chain.heads import SignedHead
 from signalbox.store.chain.linked_event import linked
 from signalbox.store.chain.links import START, canonical, link_of
 from signalbox.store.verification import open_source, verify_task
@@ -146,3 +148,14 @@ async def test_events_of_an_earlier_version_are_named_and_are_no_fault(store: St
 
     store._writer.run(remove_a_link)  # type: ignore[attr-defined]
     assert [fault.kind for fault in report(store).faults] == ["link_removed"]
+
+
+@pytest.mark.parametrize("wrong", [{"link": "zz"}, {"link": "ab"}, {"seq": 10**30}, {"seq": 0}])
+async def test_an_import_names_a_head_that_is_none(store: Store, wrong: dict[str, object]) -> None:
+    store.append("run", list(run(seed=1, length=10)))
+    exported = await linked_events(store, "run")
+    given = {"task_id": "run", "identity": "i", "seq": 1, "link": "00" * 32, "signed_at": "T", "reason": "end"}
+    head = SignedHead(**given | {"key_id": "k", "signature": "00"} | wrong)  # type: ignore[arg-type]
+    record = TaskRecord(task_id="copy", created_at=exported[0].created_at)
+    with pytest.raises(InvalidEvent, match="a signed head of the log is not valid"):
+        store.import_task(record, exported, heads=[head])
