@@ -11,6 +11,7 @@ from signalbox.store.contract.reading import Reading
 from signalbox.store.contract.values import Head, LogHits, LogQuery, TaskPage
 from signalbox.store.errors import NotSupported, UnknownTask
 from signalbox.store.events import Event
+from signalbox.store.path_segments import segment
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.not_offered import not_offered
 from signalbox.store.remote.responses import EventsBody, UnfinishedBody, decoded, path_of, task_from, task_in
@@ -110,7 +111,8 @@ class RemoteView(Reading):
 
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
         async def page(seq: int, size: int) -> tuple[list[Event], bool]:
-            return await self._linked_page(task_id, f"events/phase/{phase}", {"since_seq": seq, "limit": size})
+            params = {"since_seq": seq, "limit": size}
+            return await self._linked_page(task_id, f"events/phase/{segment(phase)}", params)
 
         return await _pages(page, since_seq, limit, PAGE_SIZE)
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from signalbox.store import Event, NewEvent, Reading, TaskRecord, open_store
+from signalbox.store.path_segments import segment
 from signalbox.store.state import Task
 from signalbox.store.times import epoch_seconds, now, timestamp
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.drawing.run_chart import BASE, TOP, run_chart
 from signalbox.webapp.http.assets import asset
-from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.board_frames import BoardFrames
 from signalbox.webapp.views.kind import KindRun, kind_query, kind_view

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from signalbox.store import InvalidEvent, NewEvent
+from signalbox.store.path_segments import MARK, name_of, segment
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.http.path_segments import MARK, name_of, segment
 from tests.support.server import Server
 
 NAMES = [

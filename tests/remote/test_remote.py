@@ -17,6 +17,7 @@ from signalbox.store import (
     StoreClosed,
     StoreUnavailable,
     UnknownTask,
+    open_store,
     open_task,
 )
 from signalbox.store.remote import RemoteLog
@@ -61,6 +62,16 @@ def test_a_remote_log_answers_as_the_store_does(server: Server, remote: RemoteLo
     assert remote.events("same", 1) == events[1:]
     assert remote.task("same").latest_seq == 2
     assert remote.append("same", []) == []
+
+
+@pytest.mark.parametrize("phase", ["a/b?c#d", "100 %41", "..", "build"])
+async def test_the_events_of_any_phase_are_read(server: Server, proxy: Proxy, phase: str) -> None:
+    server.store.append("phases", NewEvent(event_type="phase_enter", phase=phase))
+    store = open_store(proxy.url)
+    async with store.read() as view:
+        events = await view.events_of_phase("phases", phase)
+    await store.aclose()
+    assert [event.phase for event in events] == [phase]
 
 
 def test_a_remote_log_raises_the_errors_of_the_store(remote: RemoteLog) -> None:

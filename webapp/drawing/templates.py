@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
+from signalbox.store.path_segments import segment
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.compiled_templates import CompiledTemplates
@@ -27,7 +28,6 @@ from signalbox.webapp.drawing.span_names import span_name
 from signalbox.webapp.drawing.sparkline import bars, line_points
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.log_reading import CHOICES
-from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.prices.budget import Budgets, dollars
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.views import text

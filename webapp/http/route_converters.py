@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Quart
 from werkzeug.routing import BaseConverter
 
-from signalbox.webapp.http.path_segments import name_of
+from signalbox.store.path_segments import name_of
 
 
 class Name(BaseConverter):

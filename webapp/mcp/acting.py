@@ -8,7 +8,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from signalbox.store.events import MAX_MESSAGE_CHARS, MAX_REASON_CHARS
-from signalbox.webapp.http.path_segments import segment
+from signalbox.store.path_segments import segment
 from signalbox.webapp.mcp.console import Console, RunAddress, run_at
 from signalbox.webapp.mcp.reading import Json, TaskIdText
 from signalbox.webapp.mcp.values import Answered, ProjectList, ProjectRow, RecordedAct, StartedRun
