@@ -76,7 +76,7 @@ def decoded(response: httpx.Response, kind: type[T]) -> T:
     """Return the body of a response. Raises NotSignalbox."""
     try:
         return msgspec.json.decode(response.content, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise not_signalbox(response) from error
 
 

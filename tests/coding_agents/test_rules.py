@@ -216,11 +216,12 @@ def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(
         (
             ('{"rules": [{"decision": "deny", "tool": "Bash"}]}', "deny", ""),
             ('{"rules": [{"decision": "nothing"}]}', "deny", "are not used"),
+            ('{"rules": [{"decision": "allow", "tool": "é"}]}', "deny", "are not used"),
             ('{"rules": [{"decision": "ask", "tool": "Bash"}]}', "ask", ""),
         ),
         1,
     ):
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
         os.utime(path, (number, number))
         monkeypatch.setattr(time, "monotonic", lambda number=number: now + 10 * number)
         assert decision(of.rules, command="ls") == expected

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from signalbox.store import NewEvent
+from signalbox.store.events import new_id
 from signalbox.store.model_calls import TokenCounts, Usage
 from signalbox.webapp.prices.budget import Budget, budget_of, dollars
 from signalbox.webapp.prices.price_table import Cost, InvalidPrices, Prices
 from signalbox.webapp.settings import InvalidSetting, Settings
 from signalbox.webapp.views.usage_text import tokens_text, tokens_words, usage_text
+from tests.support.server import Server
 
 PRICES = '{"small-*": {"input": 2, "output": 10, "cache_read": 0.5}, "*": {"input": 4, "output": 20}}'
 
@@ -37,6 +40,14 @@ def test_a_bad_setting_says_what_is_wrong(text: str) -> None:
         Settings(prices=text)
 
 
+def test_files_that_are_no_text_are_refused_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "latin-1.json"
+    file.write_bytes('{"modèle": {"input": 1, "output": 1}}'.encode("latin-1"))
+    for name in ("prices", "budgets", "hook_rules", "retention"):
+        with pytest.raises(InvalidSetting, match=rf"^{name} \(.*not valid.*utf-8"):
+            Settings(**{name: str(file)})
+
+
 def test_prices_and_budgets_may_be_in_files(tmp_path: Path) -> None:
     (tmp_path / "prices.json").write_text(PRICES)
     (tmp_path / "budgets.json").write_text('{"agent-run": "$5"}')
@@ -60,10 +71,34 @@ def test_a_budget_is_written_in_dollars_or_tokens(written: object, budget: Budge
     assert budget_of(written) == budget
 
 
-@pytest.mark.parametrize("written", ["", "much", "-1", {"cost_usd": -1}, {"cost": 1}, [], True, {"cancel": True}, None])
+WRONG_NUMBERS = ("1.2.3", "1.000.000 tokens", "9" * 400, "9" * 400 + " tokens", "1,2,3.4.5 USD", "9" * 200_000)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "much", "-1", *WRONG_NUMBERS, {"cost_usd": -1}, {"cost": 1}, [], True, {"cancel": True}, None],
+    ids=lambda written: str(written)[:20],
+)
 def test_a_bad_budget_is_refused(written: object) -> None:
-    with pytest.raises(InvalidPrices, match=r"^budget must"):
+    with pytest.raises(InvalidPrices, match=r"^budget must") as refused:
         budget_of(written)
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("budget", WRONG_NUMBERS, ids=lambda budget: budget[:20])
+def test_a_task_with_a_budget_that_is_no_number_hides_no_other_task(shared_server: Server, budget: str) -> None:
+    kind = new_id()
+    for name in ("one", "two"):
+        body = {"task_id": f"{name}-{kind}", "kind": kind, "metadata": {"budget": budget} if name == "one" else {}}
+        assert shared_server.post("/api/tasks", json=body).status_code == 201
+        usage = {"usage": {"input_tokens": 5}}
+        shared_server.emit(f"{name}-{kind}", NewEvent(event_type="work_item_complete", span_id="m", payload=usage))
+    for path in (f"/api/tasks?kind={kind}", f"/tasks?kind={kind}"):
+        listed = shared_server.get(path)
+        assert listed.status_code == 200
+        assert f"one-{kind}" in listed.text
+        assert f"two-{kind}" in listed.text
+    assert shared_server.get(f"/tasks/one-{kind}").status_code == 200
 
 
 def test_numbers_read_well() -> None:

@@ -170,7 +170,7 @@ def _read(text: str) -> list[Rule]:
         return msgspec.json.decode(content, type=_File).rules
     except OSError as error:
         raise InvalidRules(f"they must be a JSON object or the path of a file, and {text!r}: {error}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise InvalidRules(f"they are not valid: {error}") from None
 
 

@@ -89,7 +89,7 @@ class Console:
     def _decoded(self, response: httpx.Response, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(response.content, type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError) as error:
             raise ToolError(f"{self._client.base_url} is not a Signalbox of a version that this one knows") from error
 
 

@@ -14,7 +14,10 @@ from signalbox.webapp.prices.price_table import InvalidPrices, Prices, read_json
 
 MAX_BUDGET = 1e12
 
-_WRITTEN = re.compile(r"(?:\$|USD ?)?(?P<number>\d+(?:[.,_]\d+)*)(?P<factor>[kKmM]?) ?(?P<unit>tokens?|USD|\$)?")
+_WRITTEN = re.compile(
+    r"(?:\$|USD ?)?(?P<number>[0-9]{1,20}(?:[,_][0-9]{1,20}){0,6}(?:\.[0-9]{1,20})?)(?P<factor>[kKmM]?)"
+    r" ?(?P<unit>tokens?|USD|\$)?"
+)
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -79,7 +82,7 @@ def budget_of(value: object, name: str = "budget") -> Budget:
     if isinstance(value, str):
         found = _WRITTEN.fullmatch(value.strip())
         if found is None:
-            raise InvalidPrices(f"{name} must be such as $2.50 or 200000 tokens, not {value!r}")
+            raise InvalidPrices(f"{name} must be such as $2.50 or 200000 tokens, not {value[:100]!r}")
         number = float(found["number"].replace(",", "").replace("_", ""))
         number *= {"k": 1e3, "m": 1e6}.get(found["factor"].lower(), 1)
         in_tokens = (found["unit"] or "").startswith("token")
