@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pyte
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from signalbox.webapp.process.line_reader import HOLD, HOLD_REDRAWN, LineReader
 from signalbox.webapp.process.output_lines import MAX_LINE, OutputLine
+from signalbox.webapp.process.row import MAX_MARKS
 from tests.support.examples import examples
 
 WIDTH, HEIGHT = 40, 12
@@ -122,6 +124,60 @@ def test_colours_continue_in_the_next_piece_of_a_long_line() -> None:
     pieces = read("\x1b[31m" + "r" * (3 * MAX_LINE) + "\x1b[0m\n", columns=None)
     assert all(piece.text.startswith("\x1b[31mr") and piece.text.endswith("r\x1b[0m") for piece in pieces)
     assert sum(piece.text.count("r") for piece in pieces) == 3 * MAX_LINE
+
+
+@pytest.mark.parametrize(
+    "colour",
+    ["38;5;" + "0" * 20_000 + "1", "38:2:" + "0" * 20_000, "1" * 5000, "48:" + "1" * 60_000, "38;2;1;2;" + "9" * 5000],
+    ids=lambda colour: colour[:6],
+)
+def test_a_colour_with_endless_parameters_is_not_a_colour(colour: str) -> None:
+    assert [plain(line.text) for line in read(f"\x1b[{colour}mred\n\x1b[0mnext\n")] == ["red", "next"]
+
+
+def test_marks_without_end_cost_no_memory() -> None:
+    (line,) = read("a" + "\x00\u0301" * 5000 + "\n")
+    assert len(line.text) <= MAX_MARKS
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        ("漢字abc\r\x1b[PX\n", ["X字abc"]),
+        ("a漢b\r\x1b[2C\x1b[P\n", ["a b"]),
+        ("a漢b\r\x1b[C\x1b[P\n", ["a b"]),
+        ("a漢b\r\x1b[2C\x1b[@\n", ["a   b"]),
+    ],
+)
+def test_half_of_a_wide_character_is_a_blank(output: str, lines: list[str]) -> None:
+    assert [line.text for line in read(output)] == lines
+
+
+@pytest.mark.parametrize("codes", ["\x1b[g\ta\tb", "\t\x1b[g\ra\tb\t\tc", "\x1b[3g\tX", "\x1b[5C\x1bH\r\ta\tb"])
+def test_tab_stops_are_those_of_a_terminal(codes: str) -> None:
+    assert [line.text for line in read(f"{codes}\n")] == terminal_lines(codes)
+
+
+def test_tab_stops_take_no_time_however_often_they_are_used() -> None:
+    reader = LineReader(None, HEIGHT, Clock())
+    began = time.thread_time()
+    reader.feed(b"\x1bH" + b"\x1b[999I\x1b[999Z" * 4000)
+    assert time.thread_time() - began < 5
+
+
+def test_a_full_screen_program_in_a_terminal_that_shrinks_is_not_logged_and_loses_no_line() -> None:
+    reader = LineReader(WIDTH, HEIGHT, Clock())
+    lines = reader.feed("".join(f"line {number}\n" for number in range(HEIGHT)).encode())
+    reader.feed(b"\x1b[?1049h" + "".join(f"\x1b[{row + 1};1Hscreen {row} {'x' * 25}" for row in range(HEIGHT)).encode())
+    lines += reader.resize(20, 5)
+    lines += reader.feed(b"\x1b[3;3Hmore of the screen\x1b[?1049l\x1b[32mone\x1b[0m\n\x1b[32mtwo\x1b[0m\nthree\n")
+    lines += reader.feed(b"", final=True)
+    assert [plain(line.text) for line in lines] == [
+        *[f"line {number}" for number in range(HEIGHT)],
+        "one",
+        "two",
+        "three",
+    ]
 
 
 def test_a_line_is_held_briefly_in_case_the_cursor_returns() -> None:

@@ -73,8 +73,7 @@ class Row:
         self.open()
         end = x + len(cells)
         self.pad(x)
-        if x < len(self.cells) and self.cells[x] == "":
-            self.cells[x - 1] = " "
+        self._split(x)
         if end < len(self.cells) and self.cells[end] == "":
             self.cells[end] = " "
         self.cells[x:end] = cells
@@ -93,8 +92,7 @@ class Row:
         self.open()
         if end >= len(self.cells):
             if start < len(self.cells):
-                if self.cells[start] == "":
-                    self.cells[start - 1] = " "
+                self._split(start)
                 del self.cells[start:], self.styles[start:]
         elif start < end:
             self.write(start, [" "] * (end - start), 0)
@@ -103,14 +101,22 @@ class Row:
         """Shift the cells from column `x` on to the right; cells that leave the row are lost."""
         self.open()
         if x < len(self.cells):
+            self._split(x)
             self.cells[x:x] = [" "] * count
             self.styles[x:x] = [0] * count
             del self.cells[columns:], self.styles[columns:]
 
     def delete(self, x: int, count: int) -> None:
-        """Delete columns; the following cells move left."""
+        """Delete columns; the following cells move left. Half of a wide character becomes a blank."""
         self.open()
+        self._split(x)
+        self._split(x + count)
         del self.cells[x : x + count], self.styles[x : x + count]
+
+    def _split(self, x: int) -> None:
+        """Replace a wide character that extends over the column `x` by two blanks."""
+        if 0 < x < len(self.cells) and self.cells[x] == "":
+            self.cells[x - 1] = self.cells[x] = " "
 
 
 def cells_of(text: str) -> list[str]:

@@ -20,7 +20,7 @@ _CUT = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b\][^\x07\x1b\x9c]*\x1b?|\x1b[PX^_][^\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
 )
 MAX_REPEATS = 200
-"""Maximum number of tab stops or repetitions of one sequence."""
+"""Maximum number of repetitions of one character."""
 
 MAX_SEQUENCE = 64 * 1024
 """Maximum characters of an unfinished escape sequence. A longer one is dropped."""
@@ -88,7 +88,7 @@ class Screen(Grid):
                 self._to_row(self._saved[0])
                 self._to_column(self._saved[1])
             case "\x1bH" | "\x88":
-                self._stops = (self._stops if self._stops is not None else set(range(8, self.columns, 8))) | {self.x}
+                self._set_tab_stop(on=True)
             case "\x1bc":
                 self.styles.reset()
                 self._margins, self._stops = None, None
@@ -135,11 +135,9 @@ class Screen(Grid):
                 self._to_row(count - 1)
                 self._to_column((numbers[1] or 1) - 1 if len(numbers) > 1 else 0)
             case "I":
-                for _ in range(min(count, MAX_REPEATS)):
-                    self._tab()
+                self._tab(count)
             case "Z":
-                for _ in range(min(count, MAX_REPEATS)):
-                    self.x = max((stop for stop in self._tab_stops() if stop < self.x), default=0)
+                self._back_tab(count)
             case "J":
                 self._erase_display(first)
             case "K":
@@ -166,8 +164,10 @@ class Screen(Grid):
             case "b":
                 self._draw(self._last * min(count, MAX_REPEATS))
             case "g":
-                stops = self._tab_stops()
-                self._stops = stops - {self.x} if first == 0 else set() if first == 3 else stops
+                if first == 0:
+                    self._set_tab_stop(on=False)
+                elif first == 3:
+                    self._stops = []
             case "h" | "l":
                 self._inserts = (final == "h") if 4 in numbers else self._inserts
             case "r":

@@ -8,6 +8,9 @@ from __future__ import annotations
 MAX_STYLES = 20_000
 """Maximum number of styles of one stream. Further styles become the default style."""
 
+MAX_COLOUR = 40
+"""Maximum characters of the parameters of a colour. A longer colour is the default colour."""
+
 MAX_LINK = 2000
 """Maximum characters of a link's address. A longer one is dropped."""
 
@@ -61,12 +64,13 @@ class Styles:
     def _code(self, codes: list[str]) -> None:
         text = codes.pop(0)
         head = text.partition(":")[0]
-        code = int(head) if head.isascii() and head.isdigit() else 0
+        code = int(head[:9]) if head.isascii() and head.isdigit() else 0
         if code == 0:
             self._foreground = self._background = ""
             self._attributes.clear()
         elif code in (38, 48, 58):
             colour = text if ":" in text else _extended(text, codes)
+            colour = colour if len(colour) <= MAX_COLOUR else ""
             if code == 38:
                 self._foreground = colour
             elif code == 48:

@@ -6,6 +6,7 @@ downward to its height. The cursor cannot move below the last row, as at the bot
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from signalbox.webapp.process.row import MAX_MARKS, Row, cells_of
@@ -38,13 +39,13 @@ class Grid:
         self._main: tuple[list[Row], int, int] | None = None
         self._saved: tuple[int, int] = (0, 0)
         self._margins: tuple[int, int] | None = None
-        self._stops: set[int] | None = None
+        self._stops: list[int] | None = None
         self._wraps, self._inserts = True, False
         self._last = " "
 
     def wrap_rows(self) -> None:
-        """Wrap the rows that are wider than the screen."""
-        if all(row.width <= self.columns for row in self.rows):
+        """Wrap the rows of the main screen that are wider than the screen."""
+        if self._main is not None or all(row.width <= self.columns for row in self.rows):
             return
         rows: list[Row] = []
         for row in self.rows:
@@ -62,9 +63,7 @@ class Grid:
             if row.logged is not None:
                 row.logged = row.styled_text()
             rows.append(row)
-        self.rows = rows
-        while len(self.rows) > self.height:
-            self._scrolled(self.rows.pop(0))
+        self.rows, _ = self._shortened(rows, 0)
         self.y, self.x = len(self.rows) - 1, self.rows[-1].width
 
     @property
@@ -81,9 +80,21 @@ class Grid:
     def resize(self, columns: int, height: int) -> None:
         """Resize the terminal; the text stays."""
         self.columns, self.height, self._margins = columns, height, None
-        while len(self.rows) > height:
-            self._scrolled(self.rows.pop(0))
-            self.y = max(0, self.y - 1)
+        if self._main is not None:
+            # The main screen waits behind this one, whose rows are not logged.
+            rows, y, x = self._main
+            self._main = (*self._shortened(rows, y), x)
+            del self.rows[: max(0, len(self.rows) - height)]
+            self.y = min(self.y, len(self.rows) - 1)
+            return
+        self.rows, self.y = self._shortened(self.rows, self.y)
+
+    def _shortened(self, rows: list[Row], y: int) -> tuple[list[Row], int]:
+        """Scroll out the rows of the main screen that do not fit any more. Return the others and the cursor's row."""
+        left_out = max(0, len(rows) - self.height)
+        for row in rows[:left_out]:
+            self._scrolled(row)
+        return rows[left_out:], max(0, y - left_out)
 
     def _draw(self, text: str) -> None:
         cells = cells_of(text)
@@ -93,7 +104,7 @@ class Grid:
             row.open()
             at = self.x - 1 if self.x and self.x <= len(row.cells) and row.cells[self.x - 1] else self.x - 2
             if 0 <= at < len(row.cells):
-                row.cells[at] += text[:MAX_MARKS]
+                row.cells[at] += text[: MAX_MARKS - len(row.cells[at])]
             return
         self._last = text[-1]
         style = self.styles.current
@@ -171,15 +182,32 @@ class Grid:
         if self._top == 0 and self._main is None:
             self._scrolled(row)
 
-    def _tab(self) -> None:
-        self.x = min((stop for stop in self._tab_stops() if stop > self.x), default=self.columns - 1)
-
-    def _tab_stops(self) -> set[int]:
+    def _tab(self, count: int = 1) -> None:
+        """Go right by some tab stops."""
         if self._stops is None:
-            # Only the stops near the cursor: output without a terminal has thousands of columns.
-            near = self.x // 8 * 8
-            return {stop for stop in (near - 8, near, near + 8) if 0 < stop < self.columns}
-        return self._stops
+            self.x = min((self.x // 8 + count) * 8, self.columns - 1)
+        else:
+            at = bisect_right(self._stops, self.x) + count - 1
+            self.x = min(self._stops[at], self.columns - 1) if at < len(self._stops) else self.columns - 1
+
+    def _back_tab(self, count: int) -> None:
+        """Go left by some tab stops."""
+        if self._stops is None:
+            self.x = max(0, ((self.x - 1) // 8 + 1 - count) * 8)
+        else:
+            at = bisect_left(self._stops, self.x) - count
+            self.x = min(self._stops[at], self.columns - 1) if at >= 0 else 0
+
+    def _set_tab_stop(self, *, on: bool) -> None:
+        """Set or clear the tab stop at the cursor."""
+        if self._stops is None:
+            self._stops = list(range(8, self.columns, 8))
+        at = bisect_left(self._stops, self.x)
+        is_set = self._stops[at : at + 1] == [self.x]
+        if on and not is_set:
+            self._stops.insert(at, self.x)
+        elif is_set and not on:
+            del self._stops[at]
 
     def _set_margins(self, numbers: list[int]) -> None:
         top = max(0, (numbers[0] or 1) - 1)
