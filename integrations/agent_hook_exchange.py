@@ -126,9 +126,14 @@ def split_url(url: str) -> tuple[str, str, int, str]:
     host, colon, port = place.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = place, {"http": "80", "https": "443"}.get(scheme, "")
-    if scheme not in ("http", "https") or not host or "@" in place or not port.isdigit():
+    if scheme not in ("http", "https") or not host or "@" in place or not is_port(port):
         raise ValueError(f"--server must be an address such as {DEFAULT_SERVER}, not {url!r}")
     return scheme, host.strip("[]"), int(port), (slash + path).rstrip("/")
+
+
+def is_port(text: str) -> bool:
+    """Return whether a text is the number of a port."""
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < 65536
 
 
 def query_of(facts: Sequence[tuple[str, str]]) -> str:

@@ -31,8 +31,11 @@ def facts_of(body: bytes) -> list[tuple[str, str]]:
 
 
 def shortened(body: bytes) -> bytes:
-    """Return the JSON with its long texts cut if it is too long to send. Commands, which rules read, stay whole."""
-    if len(body) <= MAX_BODY:
+    """Return the JSON with its long texts cut if it is too long to send. Commands, which rules read, stay whole.
+
+    Lone surrogates become `?`: the server would refuse the call, so no rule would decide it.
+    """
+    if len(body) <= MAX_BODY and b"\\ud" not in body and b"\\uD" not in body:
         return body
     import json
 
@@ -44,7 +47,8 @@ def shortened(body: bytes) -> bytes:
         return [cut(one) for one in value] if isinstance(value, list) else value
 
     try:
-        return json.dumps(cut(json.loads(body)), ensure_ascii=False).encode()
+        given = json.loads(body)
+        return json.dumps(given if len(body) <= MAX_BODY else cut(given), ensure_ascii=False).encode(errors="replace")
     except (ValueError, RecursionError):
         return body
 
@@ -85,4 +89,11 @@ def paths_of(body: bytes, folder: str) -> list[str]:
         if isinstance(value, str) and value.lstrip().startswith("*** Begin Patch"):
             marks = ("*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: ")
             found += [line.partition(": ")[2].strip() for line in value.splitlines() if line.startswith(marks)]
-    return [os.path.realpath(os.path.join(folder, path))[:4096] for path in found[:20] if path]
+    followed = []
+    for path in filter(None, found[:20]):
+        try:
+            followed.append(os.path.realpath(os.path.join(folder, path))[:4096])
+        except ValueError:
+            # No system opens a path with a NUL or a lone surrogate. The rules know it as named.
+            continue
+    return followed

@@ -84,6 +84,28 @@ def test_the_hook_reports_the_branch_and_follows_links(server: Server, agent: Co
     assert task_of(server.store, f"claude-code-{tmp_path.name}").tags["branch"] == "fix/queue"
 
 
+@pytest.mark.parametrize("odd", ["a\\u0000b", "\\ud800", "\\uDFFF/x"])
+def test_a_rule_denies_a_command_whatever_else_the_call_names(
+    start_server: Callable[..., Server], tmp_path: Path, odd: str
+) -> None:
+    rules = '{"rules": [{"decision": "deny", "tool": "Bash", "command": "git push --force*"}]}'
+    server = start_server(hook_rules=rules)
+    call = (
+        '{"session_id": "%s", "hook_event_name": "PreToolUse", "tool_name": "Bash",'
+        ' "tool_input": {"command": "git push --force", "path": "%s", "description": "%s"}}'
+    )
+    done = run_hook(server.url, "--limit", "20", call=call % (tmp_path.name, odd, odd))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["hookSpecificOutput"]["permissionDecision"] == "deny"
+
+
+def test_a_port_that_does_not_exist_is_refused_at_once() -> None:
+    done = run_hook("http://127.0.0.1:99999")
+    assert done.returncode == 1
+    assert "--server must be an address" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_token_that_is_refused_is_reported_and_the_agent_is_not_blocked(server: Server, tmp_path: Path) -> None:
     refused = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 43\r\n\r\n{"error": {"message": "this token is unknown"}}'
     with listening(lambda one: one.sendall(refused.replace("43", "47").encode())) as url:
@@ -99,10 +121,10 @@ def test_a_wrong_command_line_is_reported_and_the_agent_is_not_blocked() -> None
     assert "--server must be an address such as http://127.0.0.1:8000, not 'ftp://x'" in done.stderr
 
 
-def run_hook(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run_hook(url: str, *options: str, call: str = CALL) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*HOOK, "--server", url, *options],
-        input=CALL,
+        input=call,
         capture_output=True,
         text=True,
         timeout=60,
