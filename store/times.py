@@ -20,6 +20,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+MAX_WAIT_S = 100 * 365 * 86400.0
+"""Seconds of a wait from which on it counts as one without a limit: neither a lock nor a calendar has room for more."""
+
+
+def limited(seconds: float | None) -> float | None:
+    """Return the limit of a wait, or None if there is none: for None, infinity and centuries."""
+    return None if seconds is None or seconds > MAX_WAIT_S else seconds
+
+
 def after(life: timedelta, clock_offset: float) -> str:
     """Return the time when something that begins now is over. `clock_offset` is that of the store that compares it."""
     at = datetime.now(UTC) + timedelta(seconds=clock_offset) + life

@@ -12,6 +12,7 @@ from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
 from signalbox.store.state import SentMessage
+from signalbox.store.times import limited
 
 LOAD_TIMEOUT = 10.0
 """Seconds for which the first call waits for earlier messages, however short its own timeout is."""
@@ -41,11 +42,10 @@ class Inbox(Generic[R]):
     """The base of both inboxes. It begins with the first message that is not acknowledged."""
 
     def __init__(self, scope: SpanScope[R], timeout: float | None) -> None:
-        self._scope, self._timeout = scope, timeout
+        self._scope, self._timeout = scope, limited(timeout)
         self._lifeline: Lifeline = scope.run.lifeline
         self._lifeline.load_messages()
         self._last: InboxMessage[R] | None = None
-        self._seq = 0
 
     def _steps(self) -> Iterator[tuple[Future[None], float | None]]:
         """Find the next message and set `_last`, None at the end. Yields each future to wait for, and for how long.
@@ -55,24 +55,24 @@ class Inbox(Generic[R]):
         self._last = None
         mailbox, began = self._lifeline.mailbox, time.monotonic()
         while True:
-            change = mailbox.change()
-            message = mailbox.first_after(self._seq)
-            if message is not None and mailbox.is_loaded:
-                self._seq, self._last = message.seq, InboxMessage(message, self._scope)
-                return
-            if self._lifeline.cancelled:
-                return
-            if self._lifeline.error is not None:
-                if self._scope.emitter.strict:
-                    raise self._lifeline.error
-                return
-            timeout = self._timeout
-            if timeout is not None and not mailbox.is_loaded:
-                timeout = max(timeout, LOAD_TIMEOUT)
-            left = None if timeout is None else began + timeout - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            yield change, left
+            with mailbox.change() as change:
+                message = mailbox.first()
+                if message is not None and mailbox.is_loaded:
+                    self._last = InboxMessage(message, self._scope)
+                    return
+                if self._lifeline.cancelled:
+                    return
+                if self._lifeline.error is not None:
+                    if self._scope.emitter.strict:
+                        raise self._lifeline.error
+                    return
+                timeout = self._timeout
+                if timeout is not None and not mailbox.is_loaded:
+                    timeout = max(timeout, LOAD_TIMEOUT)
+                left = None if timeout is None else began + timeout - time.monotonic()
+                if left is not None and left <= 0:
+                    return
+                yield change, left
 
     def _unacknowledged(self) -> InboxMessage[R] | None:
         last = self._last

@@ -118,7 +118,7 @@ class Lifeline:
             self._waiting.pop(request_id, None)
 
     def load_messages(self) -> None:
-        """Also put messages from before the spawn into the mailbox. Does so once, however often it is called."""
+        """Also put messages from before the spawn into the mailbox, unless they are there already."""
         self._in_loop(self._messages_wanted.set)
 
     def stop(self) -> None:
@@ -166,12 +166,14 @@ class Lifeline:
         async def load() -> None:
             self.mailbox.load(await untaken_messages_of(self._log, self._task_id, self._identity))
 
-        await self._messages_wanted.wait()
-        while not self.mailbox.is_loaded:
-            # An error that a retry does not fix also ends the following of the log, which reports it.
-            with suppress(StoreError):
-                await self._repeat_after_errors(load)
-            await asyncio.sleep(READ_INTERVAL)
+        while True:
+            await self._messages_wanted.wait()
+            self._messages_wanted.clear()
+            while not self.mailbox.is_loaded:
+                # An error that a retry does not fix also ends the following of the log, which reports it.
+                with suppress(StoreError):
+                    await self._repeat_after_errors(load)
+                await asyncio.sleep(READ_INTERVAL)
 
     async def _send_heartbeat_when_due(self) -> None:
         idle_seconds = time.monotonic() - self._last_event_at
@@ -230,6 +232,8 @@ class Lifeline:
     def _start_over(self, latest_seq: int) -> None:
         """Read the events of the run again, because the log was restored to an earlier state that ends here."""
         self._cursor = min(self._since_seq, latest_seq)
+        if self.mailbox.is_loaded:
+            self._messages_wanted.set()
         self.mailbox.start_over()
 
     async def _read_new(self, store: Store) -> None:

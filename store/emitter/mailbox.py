@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from signalbox.store.state import SentMessage
 
@@ -46,19 +46,24 @@ class Mailbox:
         with self._lock:
             self._messages.clear()
             self._acknowledged.clear()
+            self.is_loaded = False
 
-    def first_after(self, seq: int) -> SentMessage | None:
-        """Return the first message after this seq, or None."""
+    def first(self) -> SentMessage | None:
+        """Return the first message, or None."""
         with self._lock:
-            later = [one for one in self._messages if one > seq]
-            return self._messages[min(later)] if later else None
+            return self._messages[min(self._messages)] if self._messages else None
 
-    def change(self) -> Future[None]:
-        """Return a future that is done at the next `wake`."""
+    @contextmanager
+    def change(self) -> Iterator[Future[None]]:
+        """Provide a future that is done at the next `wake`."""
         change: Future[None] = Future()
         with self._lock:
             self._changes.append(change)
-        return change
+        try:
+            yield change
+        finally:
+            with self._lock, suppress(ValueError):
+                self._changes.remove(change)
 
     def wake(self) -> None:
         """Wake everybody who waits for a change."""

@@ -16,6 +16,7 @@ from signalbox.store.emitter.vocabulary import R
 from signalbox.store.errors import InvalidEvent, UnknownTask
 from signalbox.store.events import Event, new_id
 from signalbox.store.projections.permissions import choices_in
+from signalbox.store.times import limited
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class PermissionRequest(Generic[R]):
         asked: dict[str, Any] | None = None,
     ) -> None:
         self._asked = _checked(asked or {}, arguments)
-        self._scope, self._timeout = scope, timeout
+        self._scope, self._timeout = scope, limited(timeout)
         self._tool_name, self._arguments, self._reason = tool_name, arguments, reason
         self._evidence_refs = evidence_refs
         self._lifeline = scope.run.lifeline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from signalbox.store import Event, Store, open_task
 from signalbox.store.log import Log
 from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore
+from tests.support.database_file import back_up
 from tests.support.log import append_audited, cancel, types_of
 from tests.support.server import Server
 from tests.support.waiting import wait_until
@@ -93,3 +95,31 @@ def test_a_claim_of_the_log_is_no_message(store: SqliteStore) -> None:
         task.log("after it")
         wait_until(lambda: task.lifeline.cursor >= 2)
         assert list(task.inbox(timeout=0)) == []
+
+
+def test_a_poll_of_the_inbox_leaves_nothing_behind(store: SqliteStore) -> None:
+    with open_task(store, "run") as task:
+        for _ in range(50):
+            assert list(task.inbox(timeout=0)) == []
+            assert list(task.inbox(timeout=0.001)) == []
+        # The mailbox knows who waits now.
+        assert task.lifeline.mailbox._changes == []
+
+
+def test_an_inbox_that_stays_open_gets_messages_of_a_restored_log(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server()
+    for log, name in ((server.store, "here"), (RemoteLog(server.url), "there")):
+        send(server.store, "before the run", name)
+        with open_task(log, name) as task:
+            inbox = task.inbox(timeout=30)
+            assert next(inbox).text == "before the run"
+            back_up(server.path, tmp_path / "backup.db")
+            for number in range(5):
+                send(server.store, f"lost {number}", name)
+            assert [next(inbox).text for _ in range(5)] == [f"lost {number}" for number in range(5)]
+            back_up(tmp_path / "backup.db", server.path)
+            send(server.store, "after the restore", name)
+            # The log does not know that the first message was taken.
+            assert [next(inbox).text for _ in range(2)] == ["before the run", "after the restore"]

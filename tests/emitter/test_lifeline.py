@@ -112,6 +112,24 @@ def test_an_unanswered_request_expires_after_its_timeout(store: SqliteStore) -> 
     assert open_permissions(store, "t") == []
 
 
+async def test_a_timeout_without_end_is_no_timeout(store: SqliteStore) -> None:
+    forever = float("inf")
+    async with open_task(store, "t") as task:
+        asking = asyncio.create_task(task.ask_permission("shell", timeout=forever))
+        asked = await asyncio.to_thread(wait_for_event, store.url, "t", is_request)
+        assert "expires_at" not in asked.payload
+        await asyncio.to_thread(answer, store, "t", asked.payload["request_id"], True, "ann")
+        assert (await asking).approved
+
+    def work() -> None:
+        with open_task(store, "sync") as run:
+            threading.Timer(0.2, lambda: cancel(store, "sync", "ann")).start()
+            assert list(run.inbox(timeout=forever)) == []
+            assert run.cancelled
+
+    await asyncio.to_thread(work)
+
+
 async def test_cancelling_the_wait_withdraws_the_request(store: SqliteStore) -> None:
     async with open_task(store, "t") as task:
         asking = asyncio.create_task(task.ask_permission("shell"))

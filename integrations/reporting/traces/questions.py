@@ -23,7 +23,7 @@ from signalbox.store.events import MAX_PAYLOAD_BYTES, Event, new_id
 from signalbox.store.log import Log, task_of
 from signalbox.store.redaction.writes import write_redaction_of_environment
 from signalbox.store.state import Task
-from signalbox.store.times import now
+from signalbox.store.times import limited, now
 
 REACH_TIMEOUT_S = 5.0
 """Seconds for which a question waits until the store has it. If the store cannot be reached, nobody can answer."""
@@ -56,7 +56,7 @@ class Question:
         editable: bool = False,
         **fields: Any,
     ) -> None:
-        self.request_id = new_id()
+        self.request_id, seconds = new_id(), limited(seconds)
         given = plain(arguments)
         # An answer would bring back what the redaction has hidden.
         is_whole = isinstance(given, dict) and write_redaction_of_environment().value(given) == given
@@ -102,7 +102,7 @@ class Question:
 
     def wait_in_thread(self, timeout: float | None = None) -> Future[Answer | None]:
         """Do the same as `wait` in a thread of its own."""
-        if self._deadline is None and timeout is not None:
+        if self._deadline is None and (timeout := limited(timeout)) is not None:
             self._deadline = time.monotonic() + timeout
         return in_thread(self._wait)
 
