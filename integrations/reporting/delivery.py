@@ -154,7 +154,10 @@ class Delivery:
         from signalbox.store.redaction.writes import write_redaction_of_environment
         from signalbox.store.times import timestamp
 
-        at = item.time if isinstance(item.time, str) else timestamp(item.time)
+        try:
+            at = item.time if isinstance(item.time, str) else timestamp(item.time)
+        except (TypeError, ValueError):  # NaN, for example
+            at = None
         fields = {"key": f"{self._prefix}-{item.number}", **item.fields}
         event = NewEvent(event_type=item.event_type, payload=item.payload, occurred_at=at, **fields)
         # Redact first: a text that was cut could contain part of a secret, which no rule finds.

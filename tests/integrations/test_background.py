@@ -7,11 +7,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.jobs.arguments import shown_arguments, shown_result
 from signalbox.integrations.reporting.target import ReportTarget
+from signalbox.integrations.reporting.traces.values import plain
 from signalbox.store import open_store
 from tests.support.reporting import events_in, run_program, tasks_in
 from tests.support.server import Server
@@ -191,6 +194,33 @@ def test_an_event_that_the_log_refuses_holds_up_no_other(writer: BackgroundWrite
     assert writer.flush()
     assert [event.payload["message"] for event in asyncio.run(events_in(url, "mixed"))] == ["one", "three"]
     assert writer.counts["refused"] == 1
+
+
+def test_a_time_that_is_none_holds_up_no_event(writer: BackgroundWriter, url: str) -> None:
+    writer.append("odd", "log", {"message": "one"}, occurred_at=float("nan"))
+    writer.append("odd", "log", {"message": "two"}, occurred_at=1e300)
+    writer.append("odd", "log", {"message": "three"})
+    assert writer.flush()
+    assert [event.payload["message"] for event in asyncio.run(events_in(url, "odd"))] == ["one", "two", "three"]
+
+
+def test_objects_that_refer_to_each_other_stop_no_program(writer: BackgroundWriter, url: str) -> None:
+    nodes: list[dict[str, Any]] = [{"name": f"node {number}"} for number in range(50)]
+    for node in nodes:
+        node["others"] = nodes
+    deep: list[Any] = []
+    for _ in range(100):
+        deep = [deep, deep]
+    began = time.thread_time()
+    writer.append("graph", "log", {"message": "a graph", "node": nodes[0], "deep": deep})
+    shown_arguments((nodes, deep), {"node": nodes[0], "deep": deep})
+    shown_result(nodes)
+    plain(nodes)
+    plain(deep)
+    assert time.thread_time() - began < 5
+    assert writer.flush()
+    (event,) = asyncio.run(events_in(url, "graph"))
+    assert event.payload["node"]["name"] == "node 0"
 
 
 def test_events_of_a_deleted_task_reach_no_later_task_with_its_id(writer: BackgroundWriter, url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from signalbox.integrations.reporting.snapshot import text_of
@@ -13,6 +13,9 @@ from signalbox.store.redaction.writes import RULES_VARIABLE
 
 MAX_TEXT_CHARS, MAX_ITEMS, MAX_DEPTH = 500, 50, 6
 """Limits of the arguments: characters of a text, items of a collection, levels of nesting."""
+
+MAX_VALUES = 2000
+"""Values of an argument or a result. Objects that refer to each other would otherwise be copied again and again."""
 
 MAX_RESULT_CHARS = 4000
 """Characters of a text in a result."""
@@ -49,16 +52,28 @@ def shown_call(name: str, arguments: Mapping[str, Any]) -> str:
     return call if len(call) <= MAX_CALL_CHARS else f"{call[: MAX_CALL_CHARS - 1]}…"
 
 
-def bounded(value: Any, *, characters: int = MAX_TEXT_CHARS, depth: int = MAX_DEPTH) -> Any:
-    """Return `value` in JSON types and cut. Other types become text."""
+def bounded(
+    value: Any, *, characters: int = MAX_TEXT_CHARS, depth: int = MAX_DEPTH, left: list[int] | None = None
+) -> Any:
+    """Return `value` in JSON types and cut. Other types become text.
+
+    `left` has the number of values that may still be copied, by default `MAX_VALUES`.
+    """
     if value is None or isinstance(value, bool | int | float):
         return value
-    if depth > 0 and isinstance(value, Mapping):
-        items = list(value.items())[:MAX_ITEMS]
-        return {_cut(text_of(key), 100): bounded(item, characters=characters, depth=depth - 1) for key, item in items}
-    if depth > 0 and isinstance(value, list | tuple | set | frozenset):
-        return [bounded(item, characters=characters, depth=depth - 1) for item in list(value)[:MAX_ITEMS]]
-    return _cut(text_of(value), characters)
+    left = left or [MAX_VALUES]
+    left[0] -= 1
+    if not isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _cut(text_of(value), characters)
+    if depth == 0 or left[0] <= 0:
+        return "…"
+    inside = partial(bounded, characters=characters, depth=depth - 1, left=left)
+    try:
+        if isinstance(value, Mapping):
+            return {_cut(text_of(key), 100): inside(item) for key, item in list(value.items())[:MAX_ITEMS]}
+        return [inside(item) for item in list(value)[:MAX_ITEMS]]
+    except Exception:  # a row of a database session that is closed, for example
+        return f"<{type(value).__name__}>"
 
 
 def _argument(name: str, value: Any, redact: Redact | None) -> Any:
