@@ -109,6 +109,7 @@ class _Hooks:
         async def after_job_end(ctx: dict[Any, Any]) -> None:
             cancelled = ctx.pop(_CANCELLED, None)
             if cancelled is not None:
+                self._reporter.left(cancelled[0])
                 with suppress(Exception):
                     await self._report_cancelled(ctx, *cancelled)
             if own is not None:

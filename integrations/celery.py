@@ -98,7 +98,7 @@ class _Hooks:
             self._reporter.succeeded(job, retval)
         elif isinstance(retval, Ignore | Reject):
             self._reporter.cancelled(job, f"the job raised {type(retval).__name__}")
-        self._reporter.left()
+        self._reporter.left(job)
 
     @quiet
     def task_retry(

@@ -127,7 +127,8 @@ def _keep_error(worker: Any, job: Any, exc_info: Any) -> None:
 def _report_ended(worker: Any, job: Any, started: QueueJob | None) -> None:
     """Report the state in which the job is in Redis, where the forked process has stored it."""
     reporter = _reporter()
-    reporter.left()
+    # First: what follows fails if Redis is away.
+    reporter.left(started)
     if started is None:
         return
     try:

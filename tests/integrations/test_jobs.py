@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -91,8 +91,36 @@ def test_a_run_on_another_log_has_no_work_items_here(store: Store, tmp_path: Any
 def test_an_origin_from_elsewhere_is_ignored() -> None:
     origin = Origin(ItemPlace("import", "7f", "span", "executing"), None, 3.5)
     assert Origin.of_header(origin.header()) == origin
-    for wrong in (None, 7, "", "{}", "[1, 2, 3]", '[["a", 1, null, null], null, null]', "x" * 5000):
+    for wrong in (None, 7, "", "{}", "[1, 2, 3]", '[["a", 1, null, null], null, null]', "x" * 5000, "[" * 3000):
         assert Origin.of_header(wrong) is None
+
+
+def test_a_job_whose_end_cannot_be_told_sends_no_heartbeats(store: Store) -> None:
+    reporter = reporter_of(store)
+    reporter.started(job())
+    assert reporter.writer._thread.heartbeats.keys() == {"msgspec:1"}
+    reporter.left(job())
+    assert not reporter.writer._thread.heartbeats
+
+
+class ClosedRow(Mapping[str, int]):
+    def __getitem__(self, name: str) -> int:
+        raise RuntimeError("the session is closed")
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("the session is closed")
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_a_result_that_cannot_be_read_ends_its_job_all_the_same(store: Store) -> None:
+    reporter = reporter_of(store)
+    reporter.started(job())
+    reporter.succeeded(job(), {"rows": [ClosedRow()]})
+    assert reporter.writer.flush()
+    assert task_of(store, "msgspec:1").status == "done"
+    assert log_of(store, "msgspec:1")[-1].payload["result"] == {"rows": ["<ClosedRow>"]}
 
 
 def test_arguments_are_cut_and_secrets_are_hidden() -> None:

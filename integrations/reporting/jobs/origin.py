@@ -45,7 +45,7 @@ class Origin(NamedTuple):
         try:
             place, caller, at = json.loads(text)
             found = ItemPlace(*place) if place is not None else None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
         texts = [*(found or ()), caller]
         if not all(value is None or isinstance(value, str) for value in texts):

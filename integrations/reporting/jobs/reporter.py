@@ -149,9 +149,11 @@ class JobReporter:
         self._end_badly(job, "interrupted", failure.fields())
 
     @quiet
-    def left(self) -> None:
-        """Note that the caller is no longer within a job."""
+    def left(self, job: QueueJob | None = None) -> None:
+        """Note that the caller is no longer within a job, however it ended. It sends no more heartbeats of the job."""
         running_job.set(None)
+        if job is not None and job.place is None:
+            self.writer.let_go(job.task_id)
 
     def _end_badly(self, job: QueueJob, status: str, fields: dict[str, Any]) -> None:
         if job.place is not None:
