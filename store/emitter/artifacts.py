@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -34,12 +36,19 @@ def name_for(source: FileSource, name: str | None, *, strict: bool) -> str:
 
 @contextmanager
 def opened(source: FileSource) -> Iterator[BinaryIO]:
-    """Open a file, or a content as a file. Raises OSError."""
+    """Open a file, or a content as a file. Raises OSError, also for a path that no system opens."""
     if isinstance(source, bytes | bytearray | memoryview):
         yield BytesIO(source)
-    else:
-        with open(source, "rb") as file:
-            yield file
+        return
+    try:
+        # A pipe without a writer would block forever.
+        file = open(source, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK))  # noqa: SIM115
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from None
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        yield file
 
 
 def limit() -> int:

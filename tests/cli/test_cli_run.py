@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from signalbox.store.sqlite import SqliteStore
-from tests.support.command import signalbox, start, wait_until_gone
-from tests.support.log import cancel, log_of, task_of, wait_for_event
+from tests.support.command import RUN, environment, signalbox, start, wait_until_gone
+from tests.support.log import cancel, log_of, task_of, tasks_of, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 from tests.support.waiting import wait_until
@@ -189,6 +189,21 @@ def test_the_command_is_not_started_when_its_log_is_unavailable(tmp_path: Path) 
         assert done.stderr.startswith("signalbox: the command was not started: ")
         assert done.stderr.count("\n") == 1
     assert not marker.exists()
+
+
+def test_a_command_without_a_directory_is_not_started(url: str, store: SqliteStore, tmp_path: Path) -> None:
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *RUN, "run", "--store", url, "--", "true"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("signalbox: the command was not started: the current directory was deleted")
+    assert tasks_of(store) == []
 
 
 def test_no_output_is_lost_while_the_server_is_unreachable(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -169,17 +170,23 @@ def test_an_unknown_artifact_is_not_found(server: Server) -> None:
 def test_a_run_stores_files_through_a_server(server: Server, tmp_path: Path) -> None:
     (tmp_path / "big.bin").write_bytes(bytes(LIMIT + 1))
     (tmp_path / "ok.txt").write_text("hello")
+    os.mkfifo(tmp_path / "pipe")
     log = RemoteLog(server.url)
     with open_task(log, "emitted") as task, task.phase("executing"):
         stored = task.artifact(tmp_path / "ok.txt")
         task.artifact(b"<b>", "page.html")
         refused = task.artifact(tmp_path / "big.bin")
         missing = task.artifact(tmp_path / "missing")
+        pipe, folder = task.artifact(tmp_path / "pipe"), task.artifact(tmp_path)
+        impossible = [task.artifact(f"{tmp_path}/{name}") for name in ("a\0b", "\ud800")]
     log.close()
     assert (stored.event_type, stored.phase) == ("artifact_stored", "executing")
     assert "big.bin was not stored" in refused.payload["message"]
     assert str(LIMIT) in refused.payload["message"]
     assert "No such file" in missing.payload["message"]
+    assert "pipe was not stored: it is no regular file" in pipe.payload["message"]
+    assert "Is a directory" in folder.payload["message"]
+    assert all("was not stored" in event.payload["message"] for event in impossible)
     names = [artifact["name"] for artifact in server.get("/api/tasks/emitted/artifacts").json()]
     assert names == ["page.html", "ok.txt"]
 
@@ -191,8 +198,10 @@ def test_the_command_stores_files(server: Server, tmp_path: Path) -> None:
     options = ("--artifact", f"{tmp_path}/*.xml", "--artifact", "none")
     for name in ("a.xml", "b.xml"):
         (tmp_path / name).write_bytes(JUNIT)
+    os.mkfifo(tmp_path / "pipe.xml")
     found = signalbox("run", *target, "--task", "by-run", *options, "--", "true")
     assert (found.returncode, "none was not stored: No such file" in found.stderr) == (0, True), found.stderr
+    assert "pipe.xml was not stored: it is no regular file" in found.stderr
     one = signalbox("artifact", *target, "by-run", str(file), "--name", "Report")
     assert one.returncode == 0, one.stderr
     artifacts = server.get("/api/tasks/by-run/artifacts").json()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from glob import glob
 from io import BytesIO
@@ -13,7 +12,7 @@ import click
 import msgspec
 
 from signalbox.store import StoreError
-from signalbox.store.emitter.artifacts import limit
+from signalbox.store.emitter.artifacts import limit, opened
 from signalbox.store.line_breaks import one_line
 from signalbox.store.log import Log
 from signalbox.store.state import Task
@@ -76,7 +75,7 @@ async def store_artifacts(log: Log, task: Task, patterns: tuple[str, ...]) -> No
         notice(f"only the first {MAX_FILES} of {len(paths)} artifacts are stored")
     for path in paths[:MAX_FILES]:
         try:
-            with await asyncio.to_thread(open, path, "rb") as file:
+            with opened(path) as file:
                 await log.aadd_artifact(task.task_id, file, path, limit=limit(), identity=task.identity or None)
         except OSError as error:
             notice(f"the artifact {path} was not stored: {error.strerror}")

@@ -111,6 +111,8 @@ def run(
 
     Ctrl-C, or a cancel on the page, stops the command: first with SIGINT, then with SIGTERM, then with SIGKILL.
     """
+    if not _has_directory():
+        raise click.UsageError("the command was not started: the current directory was deleted")
     chosen = target(store, server, token)
     reference = named_task(task, chosen) if task else Reference(new_id(), None)
     labels = LabelOptions.parsed(tags, links)
@@ -202,9 +204,9 @@ async def _run(chosen: Target, task_id: str, task_options: TaskOptions, command:
         await log.aclose()
         raise _not_started(error) from None
     try:
-        code = await run_command(log, task, command, options)
-        await store_artifacts(log, task, task_options.artifacts)
-        return code
+        return await run_command(
+            log, task, command, options, lambda present: store_artifacts(present, task, task_options.artifacts)
+        )
     finally:
         await log.aclose()
 
@@ -238,6 +240,13 @@ async def _task(log: Log, chosen: str, task_options: TaskOptions, command: list[
     if missing := task_options.labels.missing_in(task):
         await log.aappend(chosen, missing, identity=task.identity)
     return task
+
+
+def _has_directory() -> bool:
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
 
 
 def _not_started(error: StoreError) -> click.UsageError:

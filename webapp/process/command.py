@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -71,9 +72,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     resources: bool = True
 
 
-async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
-    """Run `command` as `task` and return its exit code; 128 + n if signal n ended it."""
-    return await CommandRun(log, task, command, options).run()
+async def run_command(
+    log: Log,
+    task: Task,
+    command: list[str],
+    options: Options,
+    at_end: Callable[[Log], Awaitable[None]] | None = None,
+) -> int:
+    """Run `command` as `task` and return its exit code; 128 + n if signal n ended it.
+
+    `at_end` is awaited after the end of the run, with its log: another one than `log` if the store was moved meanwhile.
+    """
+    return await CommandRun(log, task, command, options).run(at_end)
 
 
 class CommandRun:
@@ -95,7 +105,7 @@ class CommandRun:
         self._following: set[asyncio.Task[None]] = set()
         self._stopper = Stopper(options.grace)
 
-    async def run(self) -> int:
+    async def run(self, at_end: Callable[[Log], Awaitable[None]] | None = None) -> int:
         """Start the command, follow it to its end, and wait until its events are in the log. Return the exit code."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
@@ -122,9 +132,11 @@ class CommandRun:
         await self._flush()
         for following in self._following:
             following.cancel()
-        await self._run_log.aclose()
         # The log is complete. Like any program, wait until the output is read, or until a signal arrives.
         await self._echoes.finish(READER_TIMEOUT_S if self._stopper.cause else None)
+        if at_end is not None:
+            await at_end(self._run_log.log)
+        await self._run_log.aclose()
         return code
 
     async def _flush(self) -> None:

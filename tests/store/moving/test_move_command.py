@@ -60,7 +60,9 @@ def stop_while_copying(source: str, target: str, number: signal.Signals) -> tupl
 def test_a_command_that_runs_during_the_move_is_recorded_to_its_end(urls: tuple[str, str], tmp_path: Path) -> None:
     source, target = urls
     script = f"echo before; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo after; sleep 60"
-    run = start("run", "--store", source, "--task", "t", "--heartbeat", "0.2", "--", "sh", "-c", script)
+    (tmp_path / "report.txt").write_text("kept")
+    options = ("--task", "t", "--heartbeat", "0.2", "--artifact", f"{tmp_path}/report.txt")
+    run = start("run", "--store", source, *options, "--", "sh", "-c", script)
     with closing(wait_until(lambda: store_with(source, "before"))):
         pass
     assert signalbox("migrate-store", source, target).returncode == 0
@@ -74,7 +76,8 @@ def test_a_command_that_runs_during_the_move_is_recorded_to_its_end(urls: tuple[
         assert lines_of(store) == ["before", "after"]
         events = log_of(store, "t")
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
-        assert events[-1].payload["status"] == "cancelled"
+        assert events[-2].payload["status"] == "cancelled"
+        assert events[-1].event_type == "artifact_stored"
     assert run.stderr is not None
     messages = run.stderr.read()
     assert messages.count("the store was moved to") == 1, messages
