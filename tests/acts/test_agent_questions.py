@@ -62,3 +62,20 @@ async def test_a_question_expires_by_the_clock_of_the_database(tmp_path: Path, m
     await asyncio.gather(asking, return_exceptions=True)
     await store.aclose()
     assert timedelta(seconds=3600) < expires <= timedelta(seconds=3660)
+
+
+async def test_a_question_of_a_deleted_task_closes_none_of_the_next_task_with_its_id(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'x.db'}")
+    deleted, _ = await store.acreate_task("session")
+    await store.adelete_task("session")
+    later, _ = await store.acreate_task("session")
+    await store.aappend("session", REQUEST)
+    questions = AgentQuestions(store)
+    await questions.close_request("session", "q", "call", "expired", "nobody answered", identity=deleted.identity)
+    async with store.read() as view:
+        (still_open,) = await view.permissions("session")
+    assert still_open.state == "open"
+    await questions.close_request("session", "q", "call", "expired", "nobody answered", identity=later.identity)
+    async with store.read() as view:
+        assert await view.permissions("session") == []
+    await store.aclose()

@@ -119,6 +119,9 @@ async def test_missing_files_and_an_unusable_place_are_reported(store: Store, tm
     await until(lambda: moves.moved)
     await until(lambda: len(moves.warnings) == 1)
     assert await cold(store) == ["gone", "old"]
+    for name in ("gone", "old"):
+        await store.adelete_task(name)
+    await until(lambda: not moves.warnings)
     await moves.stop()
 
 

@@ -134,12 +134,14 @@ def test_silence_counts_only_while_the_supervisor_watches() -> None:
     silence_timers.end_round()
     silence_timers.reset()
     assert silence_timers.silent_seconds(task_like("run", 4), 900.0) == 0
+    silence_timers.end_round()
+    assert silence_timers.silent_seconds(task_like("run", 4, "another task"), 980.0) == 0
 
 
-def task_like(task_id: str, seq: int) -> Task:
+def task_like(task_id: str, seq: int, identity: str = "") -> Task:
     """Return a task with the fields that `SilenceTimers` reads. Its timestamps come from a different clock."""
     old = "2001-01-01T00:00:00.000000Z"
-    return Task(task_id=task_id, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)
+    return Task(task_id=task_id, identity=identity, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)
 
 
 def test_a_server_that_waits_for_the_supervising_one_is_healthy_after_an_outage(

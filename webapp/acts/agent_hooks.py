@@ -157,9 +157,10 @@ class AgentHooks:
                 answered = [one for one in opened if (of := spans[one.span_id]) and of.parent_span_id == parent]
             else:
                 return
+        said = "answered in the agent's own prompt"
         for one in answered:
-            said = "answered in the agent's own prompt"
-            await self.questions.close_request(task.task_id, one.request_id, one.span_id, ANSWERED_ELSEWHERE, said)
+            place = (task.task_id, one.request_id, one.span_id)
+            await self.questions.close_request(*place, ANSWERED_ELSEWHERE, said, identity=task.identity)
 
     async def _decided(self, recorded: Recorded, verdict: Verdict | None) -> Recorded:
         call, agent = recorded.call, AGENTS[recorded.call.agent]

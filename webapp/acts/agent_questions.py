@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from signalbox.store import Event, NewEvent, Store, StoreError
+from signalbox.store import Event, NewEvent, Store, StoreError, UnknownTask
 from signalbox.store.errors import NotFound
 from signalbox.store.permissions import Permission
 from signalbox.store.times import after
@@ -62,15 +63,17 @@ class AgentQuestions:
             if not self._waiting[task_id]:
                 del self._waiting[task_id]
 
-    async def close_request(self, task_id: str, request_id: str, span_id: str, cause: str, message: str) -> None:
-        """Close a request without an answer. Does nothing if it is closed already, or the task is gone."""
+    async def close_request(
+        self, task_id: str, request_id: str, span_id: str, cause: str, message: str, *, identity: str
+    ) -> None:
+        """Close a request of this very task without an answer. Does nothing if it is closed, or the task is gone."""
         payload = {"request_id": request_id, "cause": cause, "message": message}
         event = NewEvent(event_type="permission_cleared", span_id=span_id, payload=payload)
-        with suppress(NotFound):
+        with suppress(UnknownTask):
             async with self._store.glance() as view:
                 permission = await view.permission(task_id, request_id)
             if permission is not None and permission.state == "open":
-                await self._store.aappend(task_id, event)
+                await self._store.aappend(task_id, event, identity=identity)
 
     async def _ask(
         self, task_id: str, request: NewEvent, seconds: float, identity: str, woken: asyncio.Event
@@ -87,6 +90,7 @@ class AgentQuestions:
             key=request.key,
         )
         append = asyncio.ensure_future(self._store.aappend(task_id, asked, identity=identity))
+        close = partial(self.close_request, task_id, request_id, span_id, identity=identity)
         try:
             await asyncio.shield(append)
             while True:
@@ -96,22 +100,16 @@ class AgentQuestions:
                 if permission is None or permission.state != "open":
                     return permission
                 if await self._is_cancelled(task_id):
-                    await self.close_request(task_id, request_id, span_id, CANCELLED, "the session was cancelled")
+                    await close(CANCELLED, "the session was cancelled")
                     return await self._read(task_id, request_id)
                 if left <= 0:
-                    await self.close_request(task_id, request_id, span_id, "expired", "nobody answered here in time")
+                    await close("expired", "nobody answered here in time")
                     return await self._read(task_id, request_id)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), min(left, CHECK_SECONDS))
         except asyncio.CancelledError:
-            self._in_background(self._withdraw(append, task_id, request_id, span_id))
+            self._in_background(_withdraw(append, close))
             raise
-
-    async def _withdraw(self, append: asyncio.Future[Any], task_id: str, request_id: str, span_id: str) -> None:
-        # An append that has begun cannot be taken back, and until it ends there is nothing to close.
-        await asyncio.wait({append})
-        said = "the agent no longer waits for an answer here"
-        await self.close_request(task_id, request_id, span_id, ANSWERED_ELSEWHERE, said)
 
     async def _is_cancelled(self, task_id: str) -> bool:
         async with self._store.glance() as view:
@@ -132,6 +130,12 @@ class AgentQuestions:
         """Wait for the requests that are being closed."""
         if self._background:
             await asyncio.wait(self._background, timeout=1.0)
+
+
+async def _withdraw(append: asyncio.Future[Any], close: Callable[[str, str], Awaitable[None]]) -> None:
+    # An append that has begun cannot be taken back, and until it ends there is nothing to close.
+    await asyncio.wait({append})
+    await close(ANSWERED_ELSEWHERE, "the agent no longer waits for an answer here")
 
 
 async def _quietly(work: Any) -> None:

@@ -134,7 +134,9 @@ class ColdMoves:
         return self._idle_pause
 
     async def _check(self) -> None:
-        if self.counts.tasks and time.monotonic() - self._checked > CHECK_SECONDS:
+        if not self.counts.tasks:
+            self.missing = 0
+        elif time.monotonic() - self._checked > CHECK_SECONDS:
             missing = await self._store.cold.amissing()
             if len(missing) > self.missing:
                 log.error("files of cold storage are missing", tasks=[cold.task_id for cold in missing[:20]])

@@ -63,15 +63,16 @@ class SilenceTimers:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, float]] = {}
-        self._present: dict[str, tuple[int, float]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, float]] = {}
+        self._present: dict[tuple[str, str], tuple[int, float]] = {}
 
     def silent_seconds(self, task: Task, now: float) -> float:
         """Return the seconds since the supervisor first saw the run's newest event."""
-        seq, since = self._seen.get(task.task_id, (-1, now))
+        run = task.task_id, task.identity
+        seq, since = self._seen.get(run, (-1, now))
         if seq != task.latest_seq:
             since = now
-        self._present[task.task_id] = task.latest_seq, since
+        self._present[run] = task.latest_seq, since
         return now - since
 
     def end_round(self) -> None:
