@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -18,7 +19,7 @@ from signalbox.webapp.cli import run_command_line
 from signalbox.webapp.cli.event_line import line_of
 from signalbox.webapp.export.raw import raw_line
 from signalbox.webapp.settings import Settings, variable
-from tests.support.command import signalbox, start
+from tests.support.command import RUN, environment, signalbox, start
 from tests.support.log import log_of, tasks_of, types_of
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -178,6 +179,14 @@ def test_emit_reads_a_payload_from_standard_input(url: str, store: SqliteStore) 
     assert log_of(store, "t")[0].payload == {"message": "piped"}
 
 
+@pytest.mark.parametrize("given", [b'{"message": "\xff"}', b"[" * 100_000], ids=["no text", "nested"])
+def test_emit_refuses_what_is_no_json_in_one_line(url: str, given: bytes) -> None:
+    command, variables = [*RUN, "emit", "t", "log", "--payload", "-"], environment(SIGNALBOX_STORE_URL=url)
+    done = subprocess.run(command, input=given, env=variables, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+    assert b"it must be a JSON object" in done.stderr
+
+
 def test_emit_to_a_server(server: Server) -> None:
     done = signalbox("emit", "t", "log", "--payload", '{"message": "far"}', SIGNALBOX_SERVER=server.url)
     assert json.loads(done.stdout)["seq"] == 1
@@ -281,6 +290,14 @@ def test_a_log_cannot_drive_the_terminal(hostile: str) -> None:
         line = line_of(event_with(payload={"message": f"x{hostile}y"}, phase=f"p{hostile}"), colours=colours)
         printed = re.sub(r"\x1b\[[0-9;]*m", "", line)
         assert printed.isprintable(), ascii(line)
+
+
+def test_an_answer_that_is_no_text_is_refused_in_one_line(url: str, store: SqliteStore) -> None:
+    asked = {"request_id": "r", "tool_name": "rm", "choices": ["a", "b"]}
+    store.append("t", [NewEvent(event_type="permission_request", payload=asked)])
+    refused = signalbox("answer", "t", "--approve", "--value", "\udcff", "--store", url)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "--value must be JSON" in refused.stderr
 
 
 def test_bidirectional_controls_never_reach_plain_text(url: str, store: SqliteStore) -> None:

@@ -19,7 +19,7 @@ from signalbox.webapp.agents import Agents
 from signalbox.webapp.process import detached_run
 from tests.support.agents import project, wait_for_task
 from tests.support.command import signalbox, start
-from tests.support.log import log_of, wait_for_event
+from tests.support.log import log_of, task_of, wait_for_event
 from tests.support.relay import LINES, numbered, plain
 from tests.support.server import Server
 from tests.support.upstream import Upstream
@@ -66,6 +66,17 @@ def test_a_command_and_its_emitters_leave_the_later_task_alone(
     assert (running.returncode, "late" in stdout, "emit: 0" in stdout) == (0, True, False)
     assert "output is not recorded any more: the task t was deleted" in stderr
     assert messages(server.store) == ["successor"]
+
+
+def test_an_event_for_a_deleted_task_creates_none_in_a_project(server: Server) -> None:
+    task, _ = server.store.create_task("for-deleted")
+    server.store.delete_task("for-deleted")
+    for target in (("--store", server.store_url), ("--server", server.url)):
+        done = signalbox("emit", reference_to(task), "log", *target, SIGNALBOX_PROJECT="default")
+        assert done.returncode == 1, done.stderr
+        assert "for-deleted" in done.stderr
+        with pytest.raises(UnknownTask):
+            task_of(server.store, "for-deleted")
 
 
 def test_commands_take_a_reference_to_one_task(url: str, store: SqliteStore) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from pathlib import Path
 
 import httpx
+import pytest
 
 from signalbox.store import NewEvent
+from signalbox.store.chain.tombstones import tombstone_of
+from signalbox.webapp.cli import run_command_line
 from tests.support.command import signalbox
 from tests.support.log import audits_of, log_of
 from tests.support.server import Server
@@ -83,7 +88,11 @@ def test_the_heads_of_a_log_are_read_over_http(server: Server) -> None:
     assert server.get("/api/tasks/none/heads").status_code == 404
 
 
-def test_the_command_erases_the_events_by_a_person(server: Server, tmp_path: Path) -> None:
+def _without_name() -> str:
+    raise KeyError("getpwuid(): uid not found")
+
+
+def test_the_command_erases_the_events_by_a_person(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.emit("ann", NewEvent(event_type="runner_spawn", span_id="main"), f"only here {SECRET}")
     server.store.append_audited(
         "ann",
@@ -91,13 +100,17 @@ def test_the_command_erases_the_events_by_a_person(server: Server, tmp_path: Pat
         actor="ann@example.org",
         action="message_sent",
     )
+    monkeypatch.setattr(getpass, "getuser", _without_name)
+    assert run_command_line(["erase", "ann", "2", "--reason", "x", "--store", server.store_url]) == 0
+    tombstone = tombstone_of(log_of(server.store, "ann")[1].payload)
+    assert tombstone is not None
+    assert tombstone.by == f"uid {os.getuid()} (command)"
     erased = signalbox(
         "erase", "--person", "ann@example.org", "--reason", "left", "--json", "--store", server.store_url
     )
     assert json.loads(erased.stdout) == [{"task_id": "ann", "erased": [3]}]
     verified = signalbox("verify", "ann", "--store", server.store_url)
-    assert (verified.returncode, "erased: #3" in verified.stdout) == (0, True)
-    assert signalbox("erase", "ann", "2", "--reason", "x", "--store", server.store_url).returncode == 0
+    assert (verified.returncode, "erased: #2, #3" in verified.stdout) == (0, True), verified.stdout
     database = Path(server.store_url.removeprefix("sqlite:///"))
     for file in database.parent.glob(f"{database.name}*"):
         assert b"only here Zyxwv" not in file.read_bytes(), file

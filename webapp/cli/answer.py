@@ -57,7 +57,7 @@ def _approval(permission: Permission, value: str | None, always: bool) -> dict[s
     expected = expectation_of(permission)
     try:
         given = msgspec.UNSET if value is None else msgspec.json.decode(value)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise click.UsageError(f"--value must be JSON: {error}") from None
     accepted = expected.accepted(given)
     if always and not expected.may_be_remembered:

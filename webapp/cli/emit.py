@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -10,7 +11,9 @@ import msgspec
 
 from signalbox.store import NewEvent
 from signalbox.store.events import check_event
+from signalbox.store.identity import check_identity
 from signalbox.store.line_breaks import one_line
+from signalbox.store.log import task_of
 from signalbox.webapp.cli.target import check_project, named_task, project_option, target, target_options
 
 
@@ -20,10 +23,10 @@ class PayloadType(click.ParamType[dict[str, Any]]):
     name = "json"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        text = sys.stdin.read() if value == "-" else value
         try:
+            text = sys.stdin.read() if value == "-" else value
             payload: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             self.fail(f"it must be a JSON object: {error}", param, ctx)
         return payload
 
@@ -75,7 +78,10 @@ def emit(
     log = chosen.open()
     try:
         if project is not None:
-            check_project(log.create_task(task_id, project_id=project)[0], project)
+            # A task that is named with its identity is never created.
+            found = asyncio.run(task_of(log, task_id)) if identity else log.create_task(task_id, project_id=project)[0]
+            check_identity(task_id, identity, found.identity)
+            check_project(found, project)
         (stored,) = log.append(task_id, event, identity=identity)
     finally:
         log.close()

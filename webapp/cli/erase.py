@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from signalbox.store.chain.keys import signing_key
 from signalbox.store.sql.erasing import MAX_EVENTS
 from signalbox.store.verification import events_by_person, open_source
 from signalbox.webapp.cli.cold import place_option
+from signalbox.webapp.cli.people_store import system_user
 from signalbox.webapp.cli.table import json_option, print_json
 from signalbox.webapp.cli.target import store_option, target
 from signalbox.webapp.views.text import plural
@@ -66,7 +66,7 @@ def erase(
             erased[name] = []
             for part in _parts(numbers):
                 erased[name] += opened.erase_events(
-                    name, part, actor=f"{getpass.getuser()} (command)", reason=reason, source="command", key=signer
+                    name, part, actor=f"{system_user()} (command)", reason=reason, source="command", key=signer
                 )
     finally:
         opened.close()

@@ -267,7 +267,7 @@ def _payload(file: Any, tool: str | None, arguments: str | None, folder: str | N
 def _json(text: str | bytes, name: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise click.UsageError(f"{name} must be JSON: {error}") from None
 
 
