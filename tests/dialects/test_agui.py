@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 
 from signalbox import open_task
 from signalbox.store import NewEvent
+from signalbox.webapp.dialects.agui import Narration
+from tests.support.log import log_of
 from tests.support.paths import ROOT
 from tests.support.people import project, token, wait_until_guarded
 from tests.support.server import Server
@@ -287,3 +290,18 @@ def test_the_example_answers_a_question_and_shows_the_run(server: Server, words:
     assert result.stdout.splitlines()[:2] == ["— executing", '→ rm {"path":"x"}']
     assert f"← {shown}" in result.stdout
     assert result.stdout.endswith("success\n")
+
+
+def test_many_open_steps_and_questions_are_told_in_bounded_time(server: Server) -> None:
+    number = 15_000
+    started = [event("work_item_start", f"i{item}", work_item_id=f"item {item}") for item in range(number)]
+    asked = [event("permission_request", request_id=f"r{item}", tool_name="rm") for item in range(150)]
+    server.emit("agui-many", *started, *asked)
+    log, narration = log_of(server.store, "agui-many"), Narration()
+    began = time.thread_time()
+    for one in log:
+        narration.fold(one)
+    assert time.thread_time() - began < 1
+    assert len(narration.opening()) == number
+    *_, last = (data for _, data in follow(server, "agui-many"))
+    assert [one["id"] for one in last["outcome"]["interrupts"]] == [f"r{item}" for item in range(100)]

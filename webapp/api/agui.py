@@ -19,7 +19,7 @@ from signalbox.webapp.api.projects import project_of
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import check_task, require
 from signalbox.webapp.current import agents, hub, store
-from signalbox.webapp.dialects.agui_stream import AGUI, AguiRun
+from signalbox.webapp.dialects.agui_stream import AGUI, MAX_INTERRUPTS, AguiRun
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
 from signalbox.webapp.http.refusals import TooManyStreams, UnknownPermission
@@ -27,7 +27,6 @@ from signalbox.webapp.live.stream import subscribe
 
 blueprint = Blueprint("api_agui", __name__, url_prefix="/api/agui")
 
-MAX_RESUME = 100
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
@@ -47,7 +46,7 @@ class RunAgentInput(msgspec.Struct, rename="camel", kw_only=True):
     parent_run_id: Id | None = None
     state: Annotated[Any, Meta(description="The state that the previous run of the thread sent.")] = None
     messages: list[Any] = []
-    resume: Annotated[list[ResumeEntry], Meta(max_length=MAX_RESUME)] | None = None
+    resume: Annotated[list[ResumeEntry], Meta(max_length=MAX_INTERRUPTS)] | None = None
 
 
 class StartProps(msgspec.Struct):

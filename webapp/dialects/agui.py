@@ -43,9 +43,13 @@ class OutputMessage:
 
 @dataclass
 class Narration:
-    """What is open after an event of the log. `steps` has names by span, `answers` the text messages of model calls."""
+    """What is open after an event of the log. `steps` has names by span, `answers` the text messages of model calls.
+
+    `names` are the names of the open steps.
+    """
 
     steps: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     tools: set[str] = field(default_factory=set)
     models: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
@@ -54,7 +58,12 @@ class Narration:
     def copy(self) -> Narration:
         """Return a copy that changes independently."""
         return replace(
-            self, steps=dict(self.steps), tools=set(self.tools), models=set(self.models), answers=dict(self.answers)
+            self,
+            steps=dict(self.steps),
+            names=set(self.names),
+            tools=set(self.tools),
+            models=set(self.models),
+            answers=dict(self.answers),
         )
 
     def opening(self) -> list[Message]:
@@ -162,10 +171,11 @@ class Narration:
         again = self._end_step(span)
         name = event.phase if event.event_type == "phase_enter" else payload.get("work_item_id")
         name = name if isinstance(name, str) and name else span
-        if name in self.steps.values():
+        if name in self.names:
             # Two active steps must not have the same name.
             name = f"{name} ({span})"
         self.steps[span] = name
+        self.names.add(name)
         work_type = payload.get("work_type")
         if "model" in payload or (isinstance(work_type, str) and work_type in WORK_TYPES):
             self.models.add(span)
@@ -174,6 +184,7 @@ class Narration:
     def _end_step(self, span: str) -> list[Message]:
         self.models.discard(span)
         name = self.steps.pop(span, None)
+        self.names.discard(name or "")
         return [{"type": "STEP_FINISHED", "stepName": name}] if name is not None else []
 
     def _tool_call(self, event: Event) -> list[Message]:

@@ -27,6 +27,10 @@ from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.renderer import Kept
 from signalbox.webapp.live.ring import CHUNK_EVENTS
 
+MAX_INTERRUPTS = 100
+"""Interrupts at the end of a run: the first open requests. The next run can answer as many, and ends with the others.
+"""
+
 KEPT = 16
 """Positions whose narration is kept, for streams of one lane at different positions."""
 
@@ -62,7 +66,8 @@ class AguiRun:
             events = await view.events(self._task_id, cursor, CHUNK_EVENTS)
             reached = events[-1].seq if events else cursor
             at_head = reached >= task.latest_seq
-            waiting = await view.permissions(self._task_id) if at_head and task.permissions_open else []
+            asks = at_head and task.permissions_open
+            waiting = await view.permissions(self._task_id, limit=MAX_INTERRUPTS) if asks else []
         ends = at_head and (task.ended or bool(waiting))
         if not (events or ends):
             return None
