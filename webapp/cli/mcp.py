@@ -116,8 +116,8 @@ class StoreApp:
         await app(scope, receive, send)
 
     def prepare(self) -> asyncio.Task[Quart]:
-        """Begin to open the app, and return the task that does so."""
-        if self._opening is None:
+        """Begin to open the app, also again after a failure, and return the task that does so."""
+        if self._opening is None or (self._opening.done() and not _is_open(self._opening)):
             self._opening = asyncio.create_task(self._open(), name="signalbox-store-app")
         return self._opening
 
@@ -133,6 +133,10 @@ class StoreApp:
         app: Quart = make(self._chosen, self._one_caller)
         await app.startup()
         return app
+
+
+def _is_open(opening: asyncio.Task[Quart]) -> bool:
+    return not opening.cancelled() and opening.exception() is None
 
 
 def _app_factory() -> Any:
