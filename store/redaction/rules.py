@@ -38,9 +38,10 @@ RUN_TEXT_FIELDS = frozenset(
     (
         *("title", "metadata", "name", "work_item_id", "message", "error"),
         *("arguments", "reason", "answer_reason", "by", "evidence_refs"),
+        *("text", "data", "value", "tag_changes", "link_changes", "hold"),
     )
 )
-"""Fields of projections whose text comes from a run."""
+"""Fields of projections whose text comes from a run or from a person."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -91,6 +92,8 @@ class Redaction:
         """Return a JSON value redacted. Values nested deeper than MAX_DEPTH, from older versions, are left out."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, msgspec.Struct):
+            return self.struct(value)
         if isinstance(value, dict | list) and depth > MAX_DEPTH:
             return TOO_DEEP
         if isinstance(value, dict):

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -21,7 +22,7 @@ from signalbox.store import Event, NewEvent, open_store
 from signalbox.store.chain.heads import Reason, SignedHead
 from signalbox.webapp.views.heads import all_heads
 from tests.support.command import signalbox
-from tests.support.log import log_of, spans_of, task_of
+from tests.support.log import append_audited, log_of, spans_of, task_of
 from tests.support.server import Server
 
 SECRETS = [
@@ -244,6 +245,26 @@ def test_the_html_export_is_self_contained_and_hides_secrets(server: Server, sec
     assert 'href="/' not in page
     assert "&lt;b&gt;login&lt;/b&gt;" in page
     assert 'id="e3"' in page
+
+
+def test_the_html_export_hides_secrets_in_every_part(server: Server) -> None:
+    server.emit(
+        "told",
+        NewEvent(event_type="links_changed", payload={"links": {"ci": "https://ci.example/job?token=s3cret"}}),
+        NewEvent(event_type="tags_changed", payload={"tags": {"api-key": "s3cret", "branch": "main"}}),
+        NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "log_in", "choices": ["a"]}),
+    )
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("message_sent", {"text": "use password=s3cret", "data": {"password": "s3cret"}}),
+        ("permission_response", {"request_id": "r", "approved": True, "value": {"password": "s3cret", "user": "bot"}}),
+    ]
+    for event_type, payload in said:
+        append_audited(server.store, "told", event_type, "ann", by="ann", **payload)
+    server.store.hold_task("told", "the password=s3cret leaked", actor="ann")
+    page = server.get("/tasks/told/export.html").text
+    for text in ("use password=[redacted]", "token=[redacted]", "branch=", "bot", "the password=[redacted] leaked"):
+        assert text in page, text
+    assert "s3cret" not in page
 
 
 def test_the_html_export_shows_labels_artifacts_holds_and_erased_events(server: Server) -> None:

@@ -42,7 +42,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("guarded")).start()
     for name in ("ours", "theirs"):
         project(server.store, name)
-    server.store.create_task("failed-1", title="Nightly build", kind="build", project_id="ours")
+    links = {"links": {"ci": f"https://ci.example/job?{SECRET}"}}
+    server.store.create_task("failed-1", title="Nightly build", kind="build", project_id="ours", metadata=links)
     server.store.create_task("failed-0", title="Nightly build", kind="build", project_id="ours")
     server.store.create_task("secret-run", project_id="theirs")
     for task_id in ("failed-0", "failed-1"):
@@ -148,6 +149,9 @@ async def test_secrets_are_hidden_from_the_agent(guarded: Server) -> None:
         found = await answer(client, "read_log", task_id="failed-1", query="export")
         assert "hunter2" not in json.dumps(found)
         assert "[redacted]" in found["lines"][0]
+        assert (await answer(client, "read_run", task_id="failed-1"))["links"] == {
+            "ci": "https://ci.example/job?token=[redacted]"
+        }
 
 
 async def test_what_the_token_may_not_do_is_a_clear_error(guarded: Server) -> None:
@@ -369,3 +373,7 @@ async def test_a_database_that_cannot_be_opened_is_a_clear_error(
     assert result.is_error
     assert "not a database" in result.content[0].text  # type: ignore[union-attr]
     assert "signalbox.mcp" not in [record.name for record in caplog.records]
+    (tmp_path / "junk.db").unlink()
+    result = await tools.call("list_runs", {}, make(None, None))  # type: ignore[arg-type]
+    assert not result.is_error, result
+    await app.close()

@@ -58,6 +58,11 @@ class Texts:
         """Return a text cut, or None if there is none."""
         return self.cut(text, limit) if isinstance(text, str) and text else None
 
+    def labels(self, labels: dict[str, str] | None) -> dict[str, str] | None:
+        """Return tags or links by name without secrets; None if there are none."""
+        found: dict[str, str] = self._redaction.value(labels or {})
+        return {name: self.cut(text) for name, text in found.items()} or None
+
     def json(self, value: Any) -> str | None:
         """Return a value as JSON, cut; None if it is empty."""
         if value in (None, {}, []):
