@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -98,6 +100,27 @@ def test_a_second_installation_changes_nothing_and_one_with_other_options_replac
     assert DEFAULT_SERVER.encode() not in path.read_bytes()
     hooks("uninstall", "--yes")
     assert path.read_bytes() == FOREIGN
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_hooks_with_their_backup(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, replace = settings(home, FOREIGN), os.replace
+    hooks("install", "--yes")
+    first = path.read_bytes()
+
+    def full(source: str, target: Path) -> None:
+        if target == path.resolve():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "replace", full)
+        assert hooks("install", "--yes", "--server", "http://other:9000") == 1
+    assert path.read_bytes() == first
+    assert hooks("uninstall", "--yes") == 0
+    assert path.read_bytes() == FOREIGN
+    assert files(path) == ["settings.json"]
 
 
 def test_a_file_that_was_changed_since_loses_only_our_hooks(home: Path) -> None:

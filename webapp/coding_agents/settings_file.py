@@ -34,10 +34,11 @@ class SettingsFile:
     def write(self, content: bytes, backup: bytes | None) -> Path:
         """Replace the content, and keep `backup` (None: no file) for `restore`. Returns the path of the backup."""
         self._real.parent.mkdir(parents=True, exist_ok=True)
-        self._remove_backups()
         kept = self._backup_path(content, new=backup is None)
         self._replace(kept, backup or b"")
         self._replace(self._real, content)
+        # Only now: if a disk is full, the earlier backup still belongs to what is in the file.
+        self._remove_backups(kept)
         return kept
 
     def original(self, content: bytes | None) -> tuple[bytes | None] | None:
@@ -61,10 +62,11 @@ class SettingsFile:
         digest = hashlib.sha256(content).hexdigest()[:16]
         return self._real.with_name(f"{self._real.name}{BACKUP}-{digest}{NEW_FILE if new else ''}")
 
-    def _remove_backups(self) -> None:
+    def _remove_backups(self, but: Path | None = None) -> None:
         for kept in self._real.parent.glob(f"{self._real.name}{BACKUP}-*"):
-            with suppress(FileNotFoundError):
-                kept.unlink()
+            if kept != but:
+                with suppress(FileNotFoundError):
+                    kept.unlink()
 
     def _replace(self, target: Path, content: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
