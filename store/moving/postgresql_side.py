@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import count
@@ -28,6 +29,9 @@ MOVE_LOCK = WRITE_LOCK + 2
 
 LOCK_TIMEOUT = 30
 """Seconds to wait for the lock of the writers, before they have to wait for this program."""
+
+LINGERING = 1.0
+"""Seconds for which the locks of a program that has ended may still be taken."""
 
 FETCHED_ROWS = 250
 """Rows that are fetched together. One may have 256 KiB."""
@@ -69,7 +73,13 @@ class PostgresSide(DatabaseSide):
             )
 
     def _takes(self, key: int) -> bool:
-        return bool(value_of(self._db.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()))
+        """Take a lock, for which this waits a moment: a server keeps those of a connection that was just closed."""
+        until = time.monotonic() + LINGERING
+        while not value_of(self._db.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
 
     # transactions
 
