@@ -149,7 +149,7 @@ def _read(text: str) -> list[RetentionRule]:
         return msgspec.json.decode(content, type=_File).rules
     except OSError as error:
         raise InvalidRetention(f"they must be a JSON object or the path of a file, and {text!r}: {error}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise InvalidRetention(f"they are not valid: {error}") from None
 
 

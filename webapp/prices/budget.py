@@ -88,7 +88,7 @@ def budget_of(value: object, name: str = "budget") -> Budget:
         in_tokens = (found["unit"] or "").startswith("token")
         value = {"tokens": int(number)} if in_tokens else {"cost_usd": number}
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        value = {"cost_usd": float(value)}
+        value = {"cost_usd": value}
     try:
         budget = msgspec.convert(value, Budget)
     except msgspec.ValidationError as error:

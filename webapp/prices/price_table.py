@@ -98,6 +98,6 @@ def read_json(text: str, kind: type[T], what: str) -> T:
     except OSError as error:
         complaint = f"{what} must be a JSON object or the path of a file, and {text!r} cannot be read: {error}"
         raise InvalidPrices(complaint) from None
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidPrices(f"{what} are not valid: {error}") from None
     return value
