@@ -92,8 +92,11 @@ class StateReading:
                 break
         return self._by_start(found.values())[:limit]
 
-    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
-        return sorted(self._state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-limit:]
+    async def checkpoints(
+        self, task_id: str, limit: int = 1000, *, ids: Collection[str] | None = None
+    ) -> list[Checkpoint]:
+        found = [one for one in self._state.checkpoints.values() if ids is None or one.checkpoint_id in ids]
+        return sorted(found, key=lambda checkpoint: checkpoint.seq)[-limit:]
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         return self._state.checkpoints.get(checkpoint_id)

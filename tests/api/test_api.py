@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 
@@ -107,6 +108,16 @@ def test_checkpoints_are_returned_with_their_evidence(server: Server, run: str) 
     assert checkpoint["evidence_refs"] == {"artifacts": ["a.json"]}
     assert "payload_json" not in checkpoint
     assert [event["payload"]["evidence_id"] for event in checkpoint["evidence"]] == ["e1"]
+
+
+def test_the_state_of_each_of_many_checkpoints_is_returned(server: Server) -> None:
+    commits = [NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": f"c{n}"}) for n in range(1200)]
+    for at in range(0, len(commits), 100):
+        server.store.append("many-checkpoints", commits[at : at + 100])
+    server.store.append("many-checkpoints", NewEvent(event_type="checkpoint_verified", payload={"checkpoint_id": "c0"}))
+    found = server.get("/api/tasks/many-checkpoints/checkpoints").json()
+    assert [one["state"] for one in found[:3]] == ["verified", "committed", "committed"]
+    assert len([one for one in found if one["state"] is None]) == 0
 
 
 def test_events_can_be_filtered_by_phase(server: Server, run: str) -> None:

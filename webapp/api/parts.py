@@ -146,12 +146,13 @@ def _with_event(span: Span, event: Event) -> GraphSpan:
 async def checkpoints(task_id: str, query: CheckpointParameters) -> Result[list[CheckpointEvent]]:
     async with store().read() as view:
         await view.task(task_id)
-        states = {c.checkpoint_id: c for c in await view.checkpoints(task_id)}
         kinds = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS)
         events = await bounded_events(
             lambda seq, n: view.events_of_types(task_id, kinds, n, after=query.after if seq is None else seq), EVENTS
         )
         more = bool(events and await view.events_of_types(task_id, kinds, 1, after=events[-1].seq))
+        ids = {checkpoint_id_of(event) for event in events if event.event_type in CHECKPOINT_EVENTS}
+        states = {one.checkpoint_id: one for one in await view.checkpoints(task_id, len(ids), ids=ids)}
     evidence: dict[str, list[Event]] = {}
     for event in events:
         if event.event_type in EVIDENCE_EVENTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from signalbox.store.state import Artifact, Checkpoint, Phase
@@ -13,8 +14,10 @@ class PartReading(Protocol):
     async def phases(self, task_id: str) -> list[Phase]:
         """Return all phases, in the order in which the log first named them."""
 
-    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
-        """Return the newest `limit` checkpoints, in the order in which they were committed."""
+    async def checkpoints(
+        self, task_id: str, limit: int = 1000, *, ids: Collection[str] | None = None
+    ) -> list[Checkpoint]:
+        """Return the newest `limit` checkpoints (of those with these `ids`), in the order of their commits."""
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         """Return one checkpoint, or None."""

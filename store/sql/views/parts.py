@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.views.base import UNLIMITED, Rows
 from signalbox.store.state import Artifact, Checkpoint, Phase
 
@@ -12,12 +15,17 @@ class PartViews(Rows):
     async def phases(self, task_id: str) -> list[Phase]:
         return await self._values(Phase, "SELECT state FROM task_phases WHERE task_id = ? ORDER BY first_seq", task_id)
 
-    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
+    async def checkpoints(
+        self, task_id: str, limit: int = 1000, *, ids: Collection[str] | None = None
+    ) -> list[Checkpoint]:
+        named, keys = everything()
+        if ids is not None:
+            # Not `among`, because an id may have a NUL, where SQLite ends a text in JSON.
+            named, keys = one_of("checkpoint_id", [self.dialect.stored_key(one) for one in ids])
         found = await self._values(
             Checkpoint,
-            "SELECT state FROM task_checkpoints WHERE task_id = ? ORDER BY seq DESC LIMIT ?",
-            task_id,
-            limit,
+            f"SELECT state FROM task_checkpoints WHERE task_id = ? AND {named} ORDER BY seq DESC LIMIT ?",
+            *(task_id, *keys, limit),
         )
         return found[::-1]
 
