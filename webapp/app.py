@@ -158,8 +158,11 @@ def create_app(
             directory.forget()
             hub.reset()
 
+        app.extensions["output_comparisons"] = output_comparisons = OutputComparisons(store)
+
         def forget_erased() -> None:
-            app.extensions.update(history=History(), output_comparisons=OutputComparisons(store))
+            app.extensions["history"] = History()
+            output_comparisons.forget()
             span_times.forget()
 
         app.extensions["agent_hooks"] = hooks = AgentHooks(store, settings.hook_rules)
@@ -198,7 +201,6 @@ def create_app(
         health.watch(partial(loop_problems, loops))  # after the store, whose problems make loops fail
         app.extensions["file_check"] = FileCheck(store, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, mcp=MountedMcp(app))
-        app.extensions["output_comparisons"] = OutputComparisons(store)
         app.extensions["agents"] = agents = Agents(store, loops)
         if supervises:
             app.extensions["supervisor"] = Supervisor(store, settings, loops)

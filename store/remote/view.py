@@ -238,7 +238,6 @@ class RemoteView(Reading):
     last_lines: Any = not_offered("reading the last lines of tasks")
     latest_event_id: Any = not_offered("reading the newest event id")
     latest_messages: Any = not_offered("reading the newest messages")
-    latest_seqs: Any = not_offered("reading the newest seqs of tasks")
     newest_runs: Any = not_offered("listing the newest runs of kinds")
     next_failure: Any = not_offered("finding a failure")
     open_permissions: Any = not_offered("reading the permission requests of all tasks")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
+from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -114,3 +117,23 @@ def test_the_command_erases_the_events_by_a_person(server: Server, monkeypatch: 
     database = Path(server.store_url.removeprefix("sqlite:///"))
     for file in database.parent.glob(f"{database.name}*"):
         assert b"only here Zyxwv" not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("page", ["/watch?task=asked&task=other", "/permissions"])
+def test_an_erased_text_disappears_from_an_open_page_of_several_tasks(
+    start_server: Callable[..., Server], page: str
+) -> None:
+    server = start_server(keepalive_interval=30)
+    server.emit("other", "something else")
+    request = {"request_id": "r1", "tool_name": "rm", "reason": SECRET}
+    server.emit("asked", NewEvent(event_type="permission_request", payload=request))
+    live = re.search(r'<live-stream[^>]* data-src="([^"]*)"[^>]* data-seq="(\d+)"', server.get(page).text)
+    assert live
+    address, since = unescape(live[1]), live[2]
+    with open_stream(f"{server.url}{address}&since={since}", timeout=15) as stream:
+        frames = (message.data for message in stream if message.data and not message.event)
+        server.emit("asked", NewEvent(event_type="permission_request", payload={**request, "request_id": "r2"}))
+        assert SECRET in next(frames)
+        response = server.post("/api/tasks/asked/erasures", json={"seqs": [1, 2], "reason": "asked for"})
+        assert response.json() == {"erased": [1, 2]}
+        assert SECRET not in next(frames)

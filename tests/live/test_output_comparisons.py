@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from signalbox.store import NewEvent, Store
@@ -55,3 +56,21 @@ async def test_a_comparison_ends_when_its_request_is_cancelled(store: Store, mon
     assert await asyncio.to_thread(ended.wait, 10)
     monkeypatch.undo()
     assert (await comparisons.of(a, b)).differs
+
+
+async def test_a_run_that_went_on_in_another_way_after_a_restore_is_compared_again(store: Store) -> None:
+    comparisons, (a, b) = OutputComparisons(store), await two_runs(store)
+    first = await comparisons.of(a, b)
+    restored = msgspec.structs.replace(a, updated_at="2026-11-21T14:02:07.000000Z")
+    assert await comparisons.of(restored, b) is not first
+    assert await comparisons.of(a, b) is first
+
+
+async def test_an_erased_line_is_in_no_comparison(store: Store) -> None:
+    comparisons, (a, b) = OutputComparisons(store), await two_runs(store)
+    first = await comparisons.of(a, b)
+    assert "line of a" in repr(first)
+    await store.aerase_events("a", [1, 2, 3], actor="ann", reason="asked for")
+    assert "line of a" not in repr(await comparisons.of(a, b))
+    comparisons.forget()
+    assert await comparisons.of(a, b) is not first

@@ -96,8 +96,6 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
     yield "content_piece", lambda v: v.content_piece("t0", "0" * 64, 0)
     yield "events_after of two", lambda v: v.events_after(100, 100, tasks=task_ids[1:3])
     yield "latest_event_id", lambda v: v.latest_event_id()
-    yield "latest_seqs", lambda v: _sorted(v.latest_seqs([*task_ids, "none", "nul \x00"]))
-    yield "latest_seqs of none", lambda v: v.latest_seqs([])
     yield "standings", lambda v: _sorted(v.standings([*task_ids, "none"]))
     yield "expiring_permissions", lambda v: _without_identity(v.expiring_permissions())
     yield "audits of t6", lambda v: _without_time(v.audits("t6", 1))

@@ -68,15 +68,17 @@ class ComparisonFrames:
         self._fragments = fragments
         self._tasks = tasks
         self._draw = draw
-        self._kept: Kept[int, dict[str, int]] = Kept(KEPT_STATES)
+        self._kept: Kept[int, dict[str, tuple[int, tuple[bool, ...], str]]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
-            event_id, seqs = await view.latest_event_id(), await view.latest_seqs(self._tasks)
-            if event_id <= cursor or self._kept.get(cursor) == seqs:
-                return None
+            event_id, standings = await view.latest_event_id(), await view.standings(self._tasks)
+        # An erasure changes a page without a new seq.
+        states = {task_id: (one.latest_seq, one.flags, one.erased_at) for task_id, one in standings.items()}
+        if event_id <= cursor or self._kept.get(cursor) == states:
+            return None
         parts = await self._draw()
-        self._kept.put(event_id, seqs)
+        self._kept.put(event_id, states)
         return Chunk(sse.html_message(event_id, self._fragments.parts_frame(parts, cursor, event_id)), event_id, 1)
 
 
@@ -136,7 +138,8 @@ class InboxFrames:
             seen = await inbox_view(
                 view, self._projects, self._answered, tab=self._tab, task_id=self._task_id, after=self._after
             )
-        if seen.event_id <= cursor or self._kept.get(cursor) == seen.signature:
+            signature = (await view.erasures(), *seen.signature)
+        if seen.event_id <= cursor or self._kept.get(cursor) == signature:
             return None
-        self._kept.put(seen.event_id, seen.signature)
+        self._kept.put(seen.event_id, signature)
         return Chunk(sse.html_message(seen.event_id, self._fragments.inbox_frame(seen, cursor)), seen.event_id, 1)

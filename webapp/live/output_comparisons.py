@@ -19,7 +19,7 @@ PAGE_EVENTS = 2000
 KEPT = 8
 """Comparisons that are kept. Each has at most a few hundred lines."""
 
-_Key = tuple[str, int, str, int]
+_Key = tuple[tuple[str, int, str, str], ...]
 
 
 class Cancelled(Exception):
@@ -39,14 +39,32 @@ class OutputComparisons:
 
         If the caller is cancelled, the comparison ends too.
         """
-        key = (a.identity, a.latest_seq, b.identity, b.latest_seq)
+        key = await self._key(a, b)
         async with self._one_at_a_time:
-            if key not in self._kept:
-                self._kept[key] = await self._compare(a, b)
-                if len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            # `forget` replaces the dict, so a result that is older lands in the discarded one.
+            kept = self._kept
+            if key not in kept:
+                kept[key] = await self._compare(a, b)
+                if len(kept) > KEPT:
+                    kept.popitem(last=False)
+            kept.move_to_end(key)
+            return kept[key]
+
+    def forget(self) -> None:
+        """Forget all results, because an event was erased."""
+        self._kept = OrderedDict()
+
+    async def _key(self, *tasks: Task) -> _Key:
+        """Return a value that differs if the output of one of the tasks differs.
+
+        An erasure changes it without a new seq. After a restored backup, another event may have the newest seq.
+        """
+        async with self._store.read() as view:
+            standings = await view.standings([task.task_id for task in tasks])
+        erased_at = {task_id: standing.erased_at for task_id, standing in standings.items()}
+        return tuple(
+            (task.identity, task.latest_seq, task.updated_at, erased_at.get(task.task_id, "")) for task in tasks
+        )
 
     async def _compare(self, a: Task, b: Task) -> ComparedOutput:
         first, second = [await self._output(task) for task in (a, b)]

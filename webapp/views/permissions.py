@@ -43,8 +43,10 @@ class InboxView:
 
     @property
     def signature(self) -> tuple[object, ...]:
-        """A value that differs if the page differs."""
-        shown = [(task.task_id, task.identity, one.request_id, one.changed_seq) for task, one in self.requests]
+        """A value that differs if the page differs, unless an event was erased."""
+        shown = [
+            (task.task_id, task.identity, task.title, one.request_id, one.changed_seq) for task, one in self.requests
+        ]
         return self.total, self.next, *shown
 
     def may_answer(self, task: Task) -> bool:

@@ -65,9 +65,6 @@ class TaskListReading(Protocol):
     async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
         """Return the saved views of these projects, and those that belong to no project, by name."""
 
-    async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
-        """Return the newest seq of each of these tasks. Tasks that do not exist are absent."""
-
     async def last_lines(self, task_ids: Sequence[str]) -> dict[str, str]:
         """Return the newest line of output of each of these tasks, at most `MAX_LAST_LINE` characters of it.
 

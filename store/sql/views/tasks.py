@@ -148,13 +148,6 @@ class TaskViews(Rows):
         views = [task_list.saved_view_of(row, self.dialect) for row in rows]
         return [one for one in views if projects is None or one.project_id is None or one.project_id in projects]
 
-    async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
-        def query(task_ids: Sequence[str] | None) -> Condition:
-            among, ids = self._only(task_ids)
-            return f"SELECT task_id, last_seq FROM task_event_seq_counters WHERE {among}", ids
-
-        return dict((await self._rows_of_tasks(query, task_ids))[0])
-
     async def last_lines(self, task_ids: Sequence[str]) -> dict[str, str]:
         message = self.dialect.json_text(self.dialect.text("payload"), "message")
         newest = (

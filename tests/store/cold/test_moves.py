@@ -56,7 +56,8 @@ async def test_the_list_is_the_same_while_a_task_is_cold(store: Store) -> None:
         async with store.read() as view:
             page = await view.tasks(TaskQuery())
             ids = [task.task_id for task in page.tasks]
-            lines, seqs = await view.last_lines(ids), await view.latest_seqs(ids)
+            lines = await view.last_lines(ids)
+            seqs = {task_id: one.latest_seq for task_id, one in (await view.standings(ids)).items()}
             closed = await view.closed_permissions(100)
             return page.tasks, lines, seqs, await view.facets(TaskQuery()), await view.fingerprints(ids), closed
 
