@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from signalbox.integrations.reporting.program import ProgramTask
+from signalbox.integrations.reporting.snapshot import text_of
 from signalbox.integrations.reporting.target import target
 from signalbox.integrations.reporting.testing import Outcome, TestResult, TestSession
 
@@ -149,7 +150,8 @@ def _module(test: str) -> str:
 
 def _last_line(err: ExceptionInfo) -> str:
     error = err[1]
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    message = text_of(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 if __name__ == "__main__":

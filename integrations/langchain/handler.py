@@ -11,6 +11,7 @@ from signalbox.integrations.langchain.interrupts import ask_about, close_questio
 from signalbox.integrations.langchain.messages import answer_of, brief, document_of, message_of, tool_result
 from signalbox.integrations.langchain.runs import LangChainRun, open_runs
 from signalbox.integrations.reporting.background import background_writer
+from signalbox.integrations.reporting.snapshot import text_of
 from signalbox.integrations.reporting.target import target
 from signalbox.integrations.reporting.traces.harmless import harmless
 from signalbox.integrations.reporting.traces.values import decoded, plain
@@ -206,7 +207,7 @@ class SignalboxCallbackHandler(_Base):
         run = self.runs.get(run_id)
         if run is not None:
             error = retry_state.outcome.exception() if retry_state.outcome else None
-            reason = f": {type(error).__name__}: {error}" if error is not None else ""
+            reason = f": {type(error).__name__}: {text_of(error)}" if error is not None else ""
             run.task.line(f"attempt {retry_state.attempt_number} failed{reason}", run.span_id, level="warning")
 
     @harmless

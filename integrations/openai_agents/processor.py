@@ -15,7 +15,7 @@ from signalbox.integrations.openai_agents.spans import INVISIBLE, call_of, ended
 from signalbox.integrations.reporting.background import background_writer
 from signalbox.integrations.reporting.target import target
 from signalbox.integrations.reporting.traces.harmless import harmless
-from signalbox.integrations.reporting.traces.traced_task import TracedTask, open_trace
+from signalbox.integrations.reporting.traces.traced_task import TracedTask, error_fields, open_trace
 from signalbox.integrations.reporting.traces.values import plain, title_of
 
 LIBRARY = "openai-agents"
@@ -152,7 +152,7 @@ class _OpenTrace:
             self._begin(self._name)
         error = self._error
         if raised is not None:
-            error = {"error_code": type(raised).__name__, "message": str(raised) or type(raised).__name__}
+            error = error_fields(raised)
         cancelled = isinstance(raised, asyncio.CancelledError | KeyboardInterrupt)
         self._task.end(error, cancelled=cancelled, usage=self._usage or None)
 

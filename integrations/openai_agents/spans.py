@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from signalbox.integrations.openai_agents.messages import answer_of, messages_of
-from signalbox.integrations.reporting.traces.traced_task import TracedTask
+from signalbox.integrations.reporting.traces.traced_task import TracedTask, error_fields
 from signalbox.integrations.reporting.traces.values import decoded, plain
 
 INVISIBLE = ("task", "turn")
@@ -70,7 +70,7 @@ def error_of(span: Any, raised: BaseException | None) -> dict[str, Any] | None:
     """Return the error of a span as fields: the one that the SDK set, else the exception that ended the span."""
     given = span.error
     if not given:
-        return None if raised is None else {"error_code": type(raised).__name__, "message": str(raised)}
+        return None if raised is None else error_fields(raised)
     details = given.get("data") or {}
     reason = details.get("error") or details.get("message")
     message = str(given.get("message") or "error")

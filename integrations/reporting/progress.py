@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from signalbox.integrations.reporting.program import ProgramTask
+from signalbox.integrations.reporting.snapshot import text_of
 
 INTERVAL_S = 0.25
 """Seconds between two events of a bar. The outermost bar sends two at a time, so it takes twice as long."""
@@ -50,7 +51,11 @@ class ProgressReport:
         if error is None:
             self._task.append("work_item_complete", self._item, **self._span)
         else:
-            payload = {**self._item, "error_code": type(error).__name__, "message": str(error) or type(error).__name__}
+            payload = {
+                **self._item,
+                "error_code": type(error).__name__,
+                "message": text_of(error) or type(error).__name__,
+            }
             self._task.append("work_item_failed", payload, **self._span)
 
     def _send(self) -> None:

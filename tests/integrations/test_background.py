@@ -13,7 +13,10 @@ import pytest
 
 from signalbox.integrations.reporting.background import BackgroundWriter
 from signalbox.integrations.reporting.jobs.arguments import shown_arguments, shown_result
+from signalbox.integrations.reporting.log_lines import LogLines
+from signalbox.integrations.reporting.progress import ProgressReport
 from signalbox.integrations.reporting.target import ReportTarget
+from signalbox.integrations.reporting.traces.traced_task import error_fields
 from signalbox.integrations.reporting.traces.values import plain
 from signalbox.store import open_store
 from tests.support.reporting import events_in, run_program, tasks_in
@@ -202,6 +205,19 @@ def test_a_time_that_is_none_holds_up_no_event(writer: BackgroundWriter, url: st
     writer.append("odd", "log", {"message": "three"})
     assert writer.flush()
     assert [event.payload["message"] for event in asyncio.run(events_in(url, "odd"))] == ["one", "two", "three"]
+
+
+def test_an_error_without_a_message_ends_what_it_interrupts(url: str) -> None:
+    class Nameless(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no name")
+
+    lines = LogLines(store=url, task="bars")
+    ProgressReport(lines.task, "copying", 3).end(Nameless())
+    assert lines.wait()
+    last = asyncio.run(events_in(url, "bars"))[-1]
+    assert (last.event_type, last.payload["message"]) == ("work_item_failed", "<Nameless>")
+    assert error_fields(Nameless()) == {"error_code": "Nameless", "message": "<Nameless>"}
 
 
 def test_objects_that_refer_to_each_other_stop_no_program(writer: BackgroundWriter, url: str) -> None:

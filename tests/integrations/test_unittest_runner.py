@@ -27,6 +27,14 @@ class Broken(unittest.TestCase):
     @classmethod
     def setUpClass(cls): raise OSError("no disk")
     def test_never(self): pass
+
+class Nameless(Exception):
+    def __str__(self): raise ValueError("no name")
+
+class Unprintable(unittest.TestCase):
+    def test_error(self): raise Nameless
+    @unittest.expectedFailure
+    def test_expected(self): raise Nameless
 """
 
 
@@ -34,10 +42,10 @@ async def test_a_session_of_unittest_is_a_task_with_its_tests(tmp_path: Path, ur
     (tmp_path / "test_orders.py").write_text(TESTS)
     done = run_python("-m", "signalbox.integrations.unittest", "discover", cwd=tmp_path, SIGNALBOX_STORE_URL=url)
     assert done.returncode == 1
-    assert "FAILED (failures=2, errors=2, skipped=1, expected failures=1, unexpected successes=1)" in done.stderr
+    assert "FAILED (failures=2, errors=3, skipped=1, expected failures=2, unexpected successes=1)" in done.stderr
     (task,) = await tasks_in(url)
     assert (task.title, task.kind, task.status) == ("unittest discover", "unittest", "failed")
-    assert str(task.error).startswith("3 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors in")
+    assert str(task.error).startswith("3 failed, 1 passed, 1 skipped, 2 xfailed, 3 errors in")
     events = await events_in(url, task.task_id)
     outcomes = {
         event.payload["work_item_id"]: (event.payload["outcome"], event.payload.get("message", ""))
@@ -53,6 +61,8 @@ async def test_a_session_of_unittest_is_a_task_with_its_tests(tmp_path: Path, ur
         "test_orders.Orders.test_known": ("xfailed", "AssertionError: bug 12"),
         "test_orders.Orders.test_fixed": ("failed", "it passed, but is marked as an expected failure"),
         "test_orders.Orders.test_parts": ("failed", "AssertionError: 2 == 2"),
+        "test_orders.Unprintable.test_error": ("error", "Nameless: <Nameless>"),
+        "test_orders.Unprintable.test_expected": ("xfailed", "Nameless: <Nameless>"),
     }
     lines = [event.payload["message"] for event in events if event.event_type == "log"]
     assert any("Traceback (most recent call last):" in line and "no database" in line for line in lines)

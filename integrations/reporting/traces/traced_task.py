@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from signalbox.integrations.reporting.background import BackgroundWriter
+from signalbox.integrations.reporting.snapshot import text_of
 from signalbox.integrations.reporting.target import ReportTarget, current_task
 from signalbox.integrations.reporting.traces.pieces import Pieces
 from signalbox.store.emitter.steps import innermost
@@ -261,7 +262,7 @@ def surrounding(target: ReportTarget) -> Place | None:
 
 def error_fields(error: BaseException) -> dict[str, str]:
     """Return the fields of an error."""
-    return {"error_code": type(error).__name__, "message": str(error) or type(error).__name__}
+    return {"error_code": type(error).__name__, "message": text_of(error) or type(error).__name__}
 
 
 def _version(package: str) -> str:
