@@ -27,3 +27,8 @@ async def span_page(view: TaskSpanReading, task_id: str, after: int, limit: int)
     beyond = found[-1].started_seq
     shown = [span for span in found if span.started_seq < beyond] or found
     return SpanPage(shown, shown[-1].started_seq)
+
+
+def order_of_start(span: Span) -> tuple[int, str]:
+    """Return the sort key of the order in which spans begin. Of two that one event begins, the id decides."""
+    return span.started_seq, span.span_id

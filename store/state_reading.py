@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from heapq import nlargest
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS, MAX_COUNTED
+from signalbox.store.span_pages import order_of_start
 from signalbox.store.state import Artifact, Checkpoint, Permission, Phase, SentMessage, Span, Task, TaskState
 
 
@@ -128,4 +129,4 @@ class StateReading:
 
     @staticmethod
     def _by_start(spans: Iterable[Span]) -> list[Span]:
-        return sorted(spans, key=lambda span: span.started_seq)
+        return sorted(spans, key=order_of_start)

@@ -31,7 +31,7 @@ FAILURES = f"task_id = ? AND seq > ? AND failure AND event_type <> '{HEARTBEAT}'
 LAST_FAILURE = f"task_id = ? AND seq < ? AND failure AND event_type <> '{HEARTBEAT}' ORDER BY seq DESC LIMIT 1"
 
 # With `=` and without `+` SQLite would read all spans of the task in the order of their start.
-CLOSED_AT = "task_id = ? AND ended_seq BETWEEN ? AND ? ORDER BY +started_seq DESC LIMIT ?"
+CLOSED_AT = "task_id = ? AND ended_seq BETWEEN ? AND ? ORDER BY +started_seq DESC, span_id DESC LIMIT ?"
 """Finds the newest spans that the event with this seq closed. The seq is given twice."""
 
 UNDIAGNOSED = (

@@ -62,7 +62,7 @@ def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskStat
         cleared = load(Permission, "task_permissions", "open = 0 AND changed_seq > ?", task.ended_seq)
         state.permissions.update((p.request_id, p) for p in cleared)
     if needed.open_spans:
-        state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "open = 1 ORDER BY started_seq"))
+        state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "open = 1 ORDER BY started_seq, span_id"))
     if needed.phases:
         found = load(Phase, "task_phases", "TRUE ORDER BY first_seq")
         state.phases.update((p.phase, p) for p in found)

@@ -37,6 +37,7 @@ ACTIONS = ("archive", "restore", "mark stale", "show progress", "clear progress"
 actions = st.one_of(st.lists(events, min_size=1, max_size=5), st.sampled_from(ACTIONS))
 COMMAND = {"command": ["make", "all"], "cwd": "/srv/build"}
 RESTARTED = [NewEvent(event_type="runner_spawn", payload=COMMAND)]
+CIRCLE = [NewEvent(event_type="span_progress", span_id="a", parent_span_id="b")]
 ENDED = [NewEvent(event_type="runner_exit", payload={"exit_code": 1})]
 QUESTION = [NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"})]
 INTERRUPTED = NewEvent(event_type="status", actor="supervisor", payload={"status": "interrupted"})
@@ -175,6 +176,7 @@ def perform(store: Store, task_id: str, action: Action) -> bool:
 @example(given_actions=[[request(n)] for n in range(5)] + ["answer"] * 4)
 @example(given_actions=[[item("start", n)] for n in range(5)] + [[item("complete", n)] for n in range(5)])
 @example(given_actions=[[checkpoint(n)] for n in (1, 2, 3, 1, 2)])
+@example(given_actions=[[NewEvent(event_type="span_end", span_id="b", parent_span_id="a")], CIRCLE])
 @given(given_actions=st.lists(actions, max_size=12))
 async def test_a_frame_from_memory_equals_a_frame_from_the_store(
     given_actions: list[Action], store: Store, limits: str

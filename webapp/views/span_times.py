@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from signalbox.store import TaskReading
-from signalbox.store.span_pages import span_page
+from signalbox.store.span_pages import order_of_start, span_page
 from signalbox.store.state import Span, Task
 from signalbox.webapp.views.text import seconds
 
@@ -174,7 +174,7 @@ async def _brought_up_to_date(view: TaskReading, task: Task, after: int, recent:
     recent.pop(key, None)
     if not added and len(kept) == len(forest.spans) and not forest.has_open:
         return forest
-    spans = sorted([*kept, *added], key=attrgetter("started_seq", "span_id"))
+    spans = sorted([*kept, *added], key=order_of_start)
     return SpanForest(task, spans, after=after, next=end)
 
 

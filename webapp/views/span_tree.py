@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from signalbox.store.contract.reading.spans import MAX_COUNTED
+from signalbox.store.span_pages import order_of_start
 from signalbox.store.state import Span
 
 
@@ -27,7 +28,9 @@ def lines(spans: Iterable[Span], *, open_first: bool = True) -> list[SpanLine]:
 
     If spans are each other's ancestors, one of them becomes a root.
     """
-    ordered = sorted(spans, key=lambda span: (open_first and span.state != "open", span.started_at, span.started_seq))
+    ordered = sorted(
+        spans, key=lambda span: (open_first and span.state != "open", span.started_at, *order_of_start(span))
+    )
     known = {span.span_id for span in ordered}
     children: dict[str | None, list[Span]] = {}
     for span in ordered:

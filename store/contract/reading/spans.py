@@ -16,7 +16,7 @@ MAX_COUNTED = 1000
 
 
 class TaskSpanReading(Protocol):
-    """Reads of the spans of one task. Lists are in the order in which the spans began (`started_seq`)."""
+    """Reads of the spans of one task. Lists are in the order in which the spans began: `span_pages.order_of_start`."""
 
     async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
         """Return the first `limit` spans (None: all) that began after the seq `after`."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS, MAX_COUNTED
+from signalbox.store.span_pages import order_of_start
 from signalbox.store.sql.diagnosing import CLOSED_AT
 from signalbox.store.sql.views.base import UNLIMITED, Rows
 from signalbox.store.state import Span
@@ -13,20 +14,20 @@ from signalbox.store.state import Span
 _WINDOW = """
 WITH RECURSIVE chosen (span_id, parent_span_id) AS (
   SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
-    WHERE task_id = ? AND open = 1 ORDER BY started_seq DESC LIMIT ?) AS opened
+    WHERE task_id = ? AND open = 1 ORDER BY started_seq DESC, span_id DESC LIMIT ?) AS opened
   UNION
   SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
     WHERE task_id = ? AND ended_seq IS NOT NULL ORDER BY ended_seq DESC, span_id DESC LIMIT ?) AS ended
   UNION
   SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
-    WHERE task_id = ? AND open = 0 AND ended_seq IS NULL ORDER BY started_seq LIMIT ?) AS marks
+    WHERE task_id = ? AND open = 0 AND ended_seq IS NULL ORDER BY started_seq, span_id LIMIT ?) AS marks
   UNION
   SELECT s.span_id, s.parent_span_id FROM chosen
     JOIN task_spans s ON s.task_id = ? AND s.span_id = chosen.parent_span_id
   {recursion_end}
 )
 SELECT s.state FROM {chosen_and_join} task_spans s ON s.task_id = ? AND s.span_id = chosen.span_id
-ORDER BY s.started_seq
+ORDER BY s.started_seq, s.span_id
 """
 
 _PARENTS = """
@@ -55,7 +56,7 @@ def window_sql(recursion_end: str, chosen_and_join: str) -> str:
     return _WINDOW.format(recursion_end=recursion_end, chosen_and_join=chosen_and_join)
 
 
-_IN_INDEX = "parent_span_id, started_seq"
+_IN_INDEX = "parent_span_id, started_seq, span_id"
 """The order of the index of children. Without it, SQLite would read all spans of the task."""
 
 
@@ -68,7 +69,7 @@ class SpanViews(Rows):
     async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
         return await self._values(
             Span,
-            "SELECT state FROM task_spans WHERE task_id = ? AND started_seq > ? ORDER BY started_seq LIMIT ?",
+            "SELECT state FROM task_spans WHERE task_id = ? AND started_seq > ? ORDER BY started_seq, span_id LIMIT ?",
             task_id,
             after,
             UNLIMITED if limit is None else limit,
@@ -83,7 +84,8 @@ class SpanViews(Rows):
     async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
         return await self._values(
             Span,
-            "SELECT state FROM task_spans WHERE task_id = ? AND parent_span_id = ? ORDER BY started_seq LIMIT ?",
+            "SELECT state FROM task_spans WHERE task_id = ? AND parent_span_id = ?"
+            " ORDER BY started_seq, span_id LIMIT ?",
             task_id,
             span_id,
             limit,
@@ -125,7 +127,7 @@ class SpanViews(Rows):
         named, values = self.dialect.among("span_id", list(span_ids))
         sql = _PARENTS.format(named=named, select=_STATES)
         found: list[Span] = await self._values(Span, sql, task_id, *values, task_id, levels, task_id)
-        return sorted(found, key=lambda span: span.started_seq)
+        return sorted(found, key=order_of_start)
 
     async def span_descendants(self, task_id: str, span_id: str, levels: int, limit: int) -> list[Span]:
         found: dict[str, Span] = {}
@@ -141,12 +143,12 @@ class SpanViews(Rows):
             above = list(new)
             if not above or len(found) >= limit:
                 break
-        return sorted(found.values(), key=lambda span: span.started_seq)[:limit]
+        return sorted(found.values(), key=order_of_start)[:limit]
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
         return await self._values(
             Span,
-            "SELECT state FROM task_spans WHERE task_id = ? AND open = 1 ORDER BY started_seq LIMIT ?",
+            "SELECT state FROM task_spans WHERE task_id = ? AND open = 1 ORDER BY started_seq, span_id LIMIT ?",
             task_id,
             limit,
         )
