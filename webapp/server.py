@@ -11,6 +11,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import structlog
@@ -44,6 +45,9 @@ https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#the-http-transpo
 LINGER_S = 1.0
 """Seconds for which a replaced worker answers requests on connections that it had accepted."""
 
+TICK_S = 1.0
+"""Seconds between two updates of the `Date` header."""
+
 log = structlog.get_logger("signalbox.server")
 
 
@@ -62,6 +66,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.server_state = self._state = DrainingState()
         self._app, self._drain_delay, self._on_ready, self._ending = app, drain_delay, on_ready, ending
+        self._wake: Callable[[], object] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -71,9 +76,20 @@ class Server(uvicorn.Server):
             gc.freeze()
             self._on_ready()
 
+    async def main_loop(self) -> None:
+        """Serve until a signal. uvicorn's own loop wakes ten times a second to notice one."""
+        loop, signalled = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(signalled.set)
+        # uvicorn counts tenths of a second, and updates the header at each multiple of ten.
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await signalled.wait()
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         self.force_exit = self.should_exit
         super().handle_exit(sig, frame)
+        self._wake()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         process: ProcessInfo = self._app.extensions["process_info"]

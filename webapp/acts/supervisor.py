@@ -163,7 +163,7 @@ class Supervisor:
             raise
 
     async def _has_work(self) -> bool:
-        async with self._store.read() as view:
+        async with self._store.glance() as view:
             if (await view.tasks(TaskQuery(statuses=SUPERVISED, limit=1))).tasks:
                 return True
             return bool(await view.expiring_permissions(("", ""), 1))

@@ -21,7 +21,7 @@ from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
 from signalbox.store.people import TaskSummary
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
-CHECK_INTERVAL_S = 0.5
+CHECK_INTERVAL_S = 1.0
 """Maximum seconds between two checks of the version and of expiry times."""
 
 MIN_CHECK_INTERVAL_S = 0.05

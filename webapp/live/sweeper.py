@@ -15,6 +15,9 @@ from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 from signalbox.webapp.settings import Settings
 
+STREAMS_AT_ONCE = 100
+"""How many streams a sweep visits before it yields to the event loop."""
+
 logger = structlog.get_logger("signalbox.live")
 
 
@@ -41,16 +44,20 @@ class Sweeper:
         if (now := time.time() // MINUTE) != self._minute:
             self._minute = now
             self._lanes.recheck_boards()
+        visited = 0
         for lane in list(self._lanes):
             lane.tick += 1
             for subscriber in list(lane.subscribers):
+                visited += 1
                 try:
                     self._tend(subscriber, lane, self._clock(), heartbeat_ticks)
                 except Exception as error:
                     # An error in one stream must not stop the heartbeats of others.
                     logger.error("a heartbeat or a limit of a stream failed", exc_info=error)
                     subscriber.abort()
-            await asyncio.sleep(0)
+            if visited >= STREAMS_AT_ONCE:
+                visited = 0
+                await asyncio.sleep(0)
 
     def _tend(self, subscriber: Subscriber, lane: Lane, now: float, heartbeat_ticks: int) -> None:
         stalled_since = subscriber.sink.stalled_since

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from signalbox.store import Store
@@ -10,8 +11,11 @@ from signalbox.store.contract import Standing
 from signalbox.store.loops import Loop
 from signalbox.webapp.live.channel import Channel
 
-TICK = 0.4
-"""Seconds between two checks while there are commits."""
+TICK, MAX_TICK = 0.4, 2.0
+"""Minimum and maximum seconds between two checks while there are commits."""
+
+TICK_FACTOR = 20.0
+"""In between, the pause is this many times as long as the check took: that of a thousand tasks takes 20 ms or more."""
 
 
 class TaskChanges:
@@ -45,11 +49,12 @@ class TaskChanges:
                 self._erasures = await view.erasures()
         await self._committed.wait()
         self._committed.clear()
+        began = time.perf_counter()
         # Take the positions before the read: streams may have newer events when it returns.
         positions = {task_id: channel.position() for task_id, channel in self._channels.items()}
         try:
             # Both in one state of the store: an erasure between two reads would be taken for an earlier one.
-            async with self._store.read() as view:
+            async with self._store.read() if positions else self._store.glance() as view:
                 erasures = await view.erasures()
                 standings = await view.standings(list(positions)) if positions else {}
             self._end(positions, standings, erased=erasures != self._erasures)
@@ -60,7 +65,7 @@ class TaskChanges:
         except Exception:
             self._committed.set()
             raise
-        await asyncio.sleep(TICK)
+        await asyncio.sleep(min(MAX_TICK, max(TICK, TICK_FACTOR * (time.perf_counter() - began))))
 
     def _end(self, positions: dict[str, int], standings: dict[str, Standing], *, erased: bool) -> None:
         for task_id, position in positions.items():
