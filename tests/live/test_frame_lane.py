@@ -44,3 +44,45 @@ async def test_a_commit_while_a_frame_is_rendered_is_in_the_next_frame(first_fra
     subscriber.finish()
     await running
     lane.close()
+
+
+async def test_a_stalled_reader_does_not_keep_the_lane_busy() -> None:
+    newest, blocked = 1, asyncio.Event()
+    sent: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def render(cursor: int) -> Chunk | None:
+        return Chunk(b"frame %d" % newest, newest, 1) if newest > cursor else None
+
+    async def send(message: Any) -> None:
+        sent.put_nowait(message["body"])
+
+    async def send_and_stall(message: Any) -> None:
+        await send(message)
+        if message["body"] == b"heartbeat":
+            await blocked.wait()
+
+    lane = FrameLane(Ring(0), Pace(0, 10), Stats(), render, JSON)
+    readers = [
+        Subscriber(lane, 0, to, Plain(), Ticket(), max_events=100, deadline=float("inf"))
+        for to in (send, send_and_stall)
+    ]
+    running = [asyncio.create_task(reader.run()) for reader in readers]
+    for _ in readers:
+        assert await asyncio.wait_for(sent.get(), 60) == b"frame 1"
+    while len(lane.live) < 2:  # noqa: ASYNC110 (a lane has no event that a test could await)
+        await asyncio.sleep(0)
+    readers[1].send_control(b"heartbeat")
+    newest = 2
+    lane.recheck()
+    assert {await asyncio.wait_for(sent.get(), 60) for _ in range(2)} == {b"heartbeat", b"frame 2"}
+    flushes: list[object] = []
+    lane.on_flushed = flushes.append
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(flushes) < 10
+    blocked.set()
+    assert await asyncio.wait_for(sent.get(), 60) == b"frame 2"
+    for reader in readers:
+        reader.finish()
+    await asyncio.gather(*running)
+    lane.close()

@@ -74,8 +74,7 @@ class FrameLane(Lane):
         behind: dict[Place, list[Subscriber]] = {}
         for subscriber in list(self.live):
             if subscriber.busy:
-                # `Subscriber` calls `join` when its reader has taken the waiting bytes.
-                self.live.discard(subscriber)
+                self._pause(subscriber)
             elif subscriber in self._to_render or subscriber.cursor < self.ring.head:
                 behind.setdefault((subscriber.cursor, subscriber.shown), []).append(subscriber)
         # A change during rendering may be missing from the frame; `recheck` then adds these subscribers again.
@@ -129,14 +128,20 @@ class FrameLane(Lane):
             if chunk is None or subscriber.ending or moved or subscriber not in self.live:
                 continue
             if subscriber.busy:
-                self.live.discard(subscriber)
+                self._pause(subscriber)
                 continue
             subscriber.take(chunk)
             self.stats.events_out += chunk.events
             if subscriber.busy:
-                self.live.discard(subscriber)
+                self._pause(subscriber)
             elif chunk.events >= CHUNK_EVENTS:
                 self._to_render.add(subscriber)
+
+    def _pause(self, subscriber: Subscriber) -> None:
+        """Render nothing for a stream until its reader has taken the waiting bytes. `Subscriber` then calls `join`."""
+        self.live.discard(subscriber)
+        # Otherwise the lane would flush again and again, because a stream is left to be rendered.
+        self._to_render.discard(subscriber)
 
     def _end_all(self) -> None:
         for subscriber in list(self.subscribers):
