@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import httpx
@@ -52,14 +53,15 @@ def unreachable(url: str, error: httpx.RequestError) -> StoreUnavailable:
 
 def _retry_after(response: httpx.Response) -> float:
     try:
-        return min(max(float(response.headers["Retry-After"]), 0.0), 60.0)
+        seconds = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         return 1.0
+    return 1.0 if math.isnan(seconds) else min(max(seconds, 0.0), 60.0)
 
 
 def _error(response: httpx.Response) -> dict[str, Any]:
     try:
         error = msgspec.json.decode(response.content)["error"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}
     return error if isinstance(error, dict) else {}

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+MAX_RETRY_MS = 10**15
+_DIGITS = len(str(MAX_RETRY_MS))
+
 
 class Message(msgspec.Struct, frozen=True):
     """A dispatched message. `event` is "message" if the stream gives it no name."""
@@ -17,7 +20,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class SseParser:
-    """Parses the bytes of a stream into messages. `retry_ms` is the last `retry:` of the stream."""
+    """Parses the bytes of a stream into messages.
+
+    `retry_ms` is the last `retry:` of the stream, at most `MAX_RETRY_MS`.
+    """
 
     def __init__(self) -> None:
         self.retry_ms: int | None = None
@@ -61,4 +67,5 @@ class SseParser:
         elif name == "id" and "\0" not in value:
             self._last_event_id = value
         elif name == "retry" and value.isascii() and value.isdigit():
-            self.retry_ms = int(value)
+            # A number of thousands of digits is no `int` in Python.
+            self.retry_ms = int(value) if len(value) < _DIGITS else MAX_RETRY_MS

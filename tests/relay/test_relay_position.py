@@ -150,3 +150,28 @@ def test_an_id_that_no_header_can_carry_is_ignored(upstream_id: str) -> None:
 @pytest.mark.parametrize("key", [None, "mine", "relay-spawn", "relay/a/b", "relay/a/1/zz", "relay/a/1/2/3"])
 def test_other_keys_have_no_position(key: str | None) -> None:
     assert mark_of(key) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "relay/x/1/ffffffffffffffffffff",
+        "relay/x/-5/0000000000000001",
+        "relay/x/1/-1",
+        "relay/x/0/0000000000000001",
+        "relay/%0A",
+        "relay/x%00/1/0000000000000001",
+        "relay//1_0/0000000000000001",
+    ],
+)
+def test_a_key_that_another_program_wrote_is_no_position(key: str) -> None:
+    assert mark_of(key) is None
+
+
+def test_a_number_that_another_program_chose_does_not_fill_the_memory() -> None:
+    log = KeyedLog()
+    log.connection(lines(["one"]))
+    log.events["relay//4000000000/0000000000000001"] = NewEvent(event_type="log", payload={"message": "planted"})
+    log.restart()
+    log.connection(lines(["one", "two"]))
+    assert log.lines == ["one", "planted", "two"]

@@ -18,7 +18,7 @@ from signalbox.store import (
     StoreError,
 )
 from signalbox.store.remote import RemoteLog
-from signalbox.store.remote.sse import SseParser
+from signalbox.store.remote.sse import MAX_RETRY_MS, SseParser
 
 
 def test_every_request_carries_the_token() -> None:
@@ -83,6 +83,15 @@ def test_the_parser_gives_the_same_messages_for_any_chunks(cuts: list[int]) -> N
         ("message", "", "2"),
     ]
     assert parser.retry_ms == 250
+
+
+@pytest.mark.parametrize(
+    ("digits", "milliseconds"), [("250", 250), ("9" * 30, MAX_RETRY_MS), ("9" * 5000, MAX_RETRY_MS)]
+)
+def test_a_retry_of_any_length_is_read(digits: str, milliseconds: int) -> None:
+    parser = SseParser()
+    assert not list(parser.feed(f"retry: {digits}\n\n".encode()))
+    assert parser.retry_ms == milliseconds
 
 
 class stub:

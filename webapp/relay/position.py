@@ -6,6 +6,7 @@ one gets `relay/ID/N/HASH`. ID is percent-encoded, and empty if the upstream sen
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -21,6 +22,14 @@ from signalbox.webapp.relay.replay import Replay
 PREFIX = "relay/"
 MAX_ID_CHARS = 200
 """A longer encoded id does not fit in a key. Its message is treated as one without an id."""
+
+MAX_MISSING = 1000
+"""Messages that may be missing from the log before a message without an id. A mark after more of them is ignored.
+
+Any program that writes to the task can choose the number in a key, which must not fill the memory.
+"""
+
+_KEY = re.compile(r"relay/([^/]*)(?:/([1-9][0-9]{0,15})/([0-9a-f]{16}))?")
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -45,6 +54,8 @@ class UpstreamPosition:
         for mark in marks:
             if mark.id != self.last_id:
                 self.last_id, self._hashes = mark.id, array("Q")
+            if mark.number > len(self._hashes) + MAX_MISSING:
+                continue
             # 0 stands for a message that is missing from the log.
             self._hashes.extend([0] * (mark.number - len(self._hashes)))
             if mark.number:
@@ -94,13 +105,12 @@ def usable(upstream_id: str) -> bool:
 
 def mark_of(key: str | None) -> Mark | None:
     """Parse an event's idempotency key. Return None if no relay wrote it."""
-    if key is None or not key.startswith(PREFIX):
+    written = _KEY.fullmatch(key or "")
+    if written is None:
         return None
-    encoded, *rest = key.removeprefix(PREFIX).split("/")
-    try:
-        return Mark(unquote(encoded), *(int(word, base) for word, base in zip(rest, (10, 16), strict=bool(rest))))
-    except (ValueError, TypeError):
-        return None
+    encoded, number, digest = written.groups(default="0")
+    last_id = unquote(encoded)
+    return Mark(last_id, int(number), int(digest, 16)) if usable(last_id) else None
 
 
 def content_hash(message: Message) -> int:

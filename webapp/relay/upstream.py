@@ -21,6 +21,9 @@ READ_TIMEOUT = 90.0
 """Seconds without a byte after which a stream counts as dead."""
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+"""Bytes that are read of the body of an error."""
+
 MAX_RETRY = 600.0
 """The longest `retry:` of an upstream that is honoured, in seconds."""
 
@@ -135,9 +138,18 @@ async def check_stream(response: httpx.Response) -> None:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if response.status_code == 200 and kind == "text/event-stream":
         return
-    if not response.is_success:
-        await response.aread()
-    raise error_for(response)
+    raise error_for(response if response.is_success else await _with_start_of_body(response))
+
+
+async def _with_start_of_body(response: httpx.Response) -> httpx.Response:
+    """Return the response with at most MAX_ERROR_BYTES of its body, which may have no end."""
+    body = b""
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) >= MAX_ERROR_BYTES:
+            break
+    start, headers = body[:MAX_ERROR_BYTES], response.headers
+    return httpx.Response(response.status_code, headers=headers, content=start, request=response.request)
 
 
 def error_for(response: httpx.Response) -> UpstreamError:
