@@ -86,6 +86,8 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
         needed.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
             needed.spans.add(event.parent_span_id)
+        elif event.event_type in traces.SPAN_EVENTS:
+            needed.spans.add(task.main_span_id)  # is the parent: see `traces.span_of`
         about_model = not (event.event_type == "log" and PLAIN.issuperset(event.payload)) and concerns_model(event)
         kind = event.event_type
         counts_usage = counts_usage or about_model

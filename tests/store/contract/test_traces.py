@@ -61,3 +61,12 @@ async def test_a_start_that_is_no_time_is_that_of_the_event(store: Store) -> Non
             span = await view.span("run", span_id)
         assert span is not None
         assert span.started_at == event.created_at
+
+
+async def test_a_root_span_is_the_same_whichever_events_come_with_it(store: Store) -> None:
+    store.append("run", NewEvent(event_type="runner_spawn", span_id="main", phase="one"))
+    store.append("run", NewEvent(event_type="phase_enter", span_id="two", phase="two"))
+    store.append("run", NewEvent(event_type="span_end", span_id="root", payload={"name": "query"}))
+    async with store.read() as view:
+        folded = await History().state_at(view, "run", 10**9)
+        assert await view.span("run", "root") == folded.spans["root"]
