@@ -134,6 +134,8 @@ def problems_of(schema: Any, value: Any) -> list[InvalidPart]:
         raise UnusableSchema("its check takes too many steps") from None
     except patterns.PatternTimeout:
         raise UnusableSchema("one of its patterns takes too long") from None
+    except ArithmeticError:
+        raise UnusableSchema("it cannot be applied to numbers of this size") from None
     except Unresolvable as error:
         raise UnusableSchema(str(error)[:200]) from None
     finally:

@@ -167,6 +167,12 @@ def test_a_small_schema_cannot_make_a_check_long() -> None:
         assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("schema", [{"multipleOf": 0.1}, {"multipleOf": 5e-324}, {"items": {"multipleOf": 1.5}}])
+def test_a_number_that_is_too_large_for_a_check_is_refused(schema: dict[str, Any]) -> None:
+    value: Any = [10**400] if "items" in schema else 10**400
+    assert "numbers of this size" in refusal_of(asked(response_schema=schema), value)[1]
+
+
 def test_a_schema_itself_is_examined_in_little_time() -> None:
     mixed = [name for number in range(2000) for name in (number, f"a{number}")]
     draft_4 = {"$schema": "http://json-schema.org/draft-04/schema#"}
