@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from socket import create_connection
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -13,6 +17,7 @@ from signalbox.store.people import Account, digest_of
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import Message, open_stream
+from tests.support.waiting import wait_until
 
 EVENTS, PAGE, LIST = "/sse/tasks/run/events", "/tasks/run/stream", "/live/tasks"
 
@@ -149,6 +154,32 @@ def test_one_caller_cannot_use_all_streams(start_server: Callable[..., Server]) 
         assert int(refused.headers["retry-after"]) >= 1
         with open_stream(url, headers=modest) as three:
             next(three)
+
+
+def test_connecting_at_once_does_not_beat_the_limit_of_a_caller(start_server: Callable[..., Server]) -> None:
+    server = start_server(max_streams_per_caller=5)
+    server.emit("run", "one")
+    greedy = token(server.store, "greedy")
+    wait_until_guarded(server)
+    request = f"GET {EVENTS} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {greedy['Authorization']}\r\n\r\n".encode()
+    with ExitStack() as opened:
+        connections = [
+            opened.enter_context(create_connection(("127.0.0.1", server.port), timeout=60)) for _ in range(40)
+        ]
+        for connection in connections:
+            connection.sendall(request)
+        statuses = Counter(connection.recv(12)[9:] for connection in connections)
+    assert statuses == {b"200": 5, b"429": 35}
+    # None of them is counted for ever.
+    wait_until(lambda: opens(server, greedy), message="the places were not given up")
+    for _ in range(6):
+        # A stream that never begins does not keep its place either.
+        assert httpx.head(server.url + EVENTS, headers=greedy, timeout=60).status_code == 200
+
+
+def opens(server: Server, headers: Headers) -> bool:
+    with httpx.stream("GET", server.url + EVENTS, headers=headers, timeout=60) as response:
+        return response.status_code == 200
 
 
 def test_a_token_in_a_query_string_works_only_for_streams_and_is_never_logged(

@@ -9,6 +9,7 @@ import msgspec
 from quart import Blueprint, websocket
 
 from signalbox.store import Event, StoreError, StoreMoved, UnknownTask
+from signalbox.store.contract import Head
 from signalbox.store.line_breaks import one_line
 from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs
@@ -19,6 +20,7 @@ from signalbox.webapp.http.endpoint import socket_endpoint
 from signalbox.webapp.http.errors import message_for_clients
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.refusals import TooManyStreams
+from signalbox.webapp.live.callers import ReservedPlace
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.stream_encoding import Plain
 
@@ -63,7 +65,7 @@ async def serve(task_id: str) -> None:
         async with store().read() as view:
             head = await view.head(task_id)
         check_task(task_id, head.identity)
-        hub().admit(ticket())
+        place = hub().admit(ticket())
     except TooManyStreams as error:
         await refuse(TRY_LATER, str(error))
         return
@@ -74,6 +76,13 @@ async def serve(task_id: str) -> None:
         try_later = error.retryable or isinstance(error, StoreMoved)
         await refuse(TRY_LATER if try_later else REFUSED, message_for_clients(error))
         return
+    try:
+        await _stream(task_id, head, cursor, place)
+    finally:
+        place.release()
+
+
+async def _stream(task_id: str, head: Head, cursor: int, place: ReservedPlace) -> None:
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         await refuse(RESET, f"the log goes from {head.earliest_seq} to {head.latest_seq}")
         return
@@ -88,6 +97,7 @@ async def serve(task_id: str) -> None:
         for text in message["body"].splitlines():
             await socket.send(text.decode())
 
+    place.release()
     streams.opened()
     try:
         await streams.run(lane, cursor, send, b"", Plain(), ticket())

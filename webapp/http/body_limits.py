@@ -117,6 +117,8 @@ class BoundedRequest(Request):
     form_data_parser_class = LimitedFormParser
     on_body_received: Callable[[], Awaitable[None]] | None = None
     """Called when the whole body has arrived, to check rights again: they may have been revoked meanwhile."""
+    on_answered: Callable[[], None] | None = None
+    """Called when the request is over, whether or not it was answered."""
 
     @property
     def has_body(self) -> bool:

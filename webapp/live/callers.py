@@ -20,6 +20,23 @@ FindPrincipal = Callable[[Credential | None], Awaitable[Principal]]
 """Looks up the principal of a credential."""
 
 
+class ReservedPlace:
+    """The place of a stream that was admitted and has not begun yet. It counts as a stream of the caller `key`."""
+
+    def __init__(self, counts: Counter[str], key: str | None) -> None:
+        self._counts, self._key = counts, key
+        if key is not None:
+            counts[key] += 1
+
+    def release(self) -> None:
+        """Give the place up, because the stream begins now, or never will. Further calls do nothing."""
+        key, self._key = self._key, None
+        if key is not None:
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
+
+
 class Callers:
     """The open streams by the credential that opened them."""
 
@@ -27,10 +44,16 @@ class Callers:
         self._streams: dict[Credential | None, set[Subscriber]] = {}
         self._seen: dict[Credential | None, Principal] = {}
         self._counts: Counter[Hashable] = Counter()
+        self._admitted: Counter[str] = Counter()
+
+    def reserve(self, ticket: Ticket) -> ReservedPlace:
+        """Return the place of a stream that is about to open."""
+        return ReservedPlace(self._admitted, ticket.principal.key)
 
     def count(self, ticket: Ticket) -> int:
-        """Return how many streams a caller has open; 0 for the local user, who has no limit."""
-        return self._counts[ticket.principal.key] if ticket.principal.key else 0
+        """Return how many streams a caller has open, or is about to open; 0 for the local user, who has no limit."""
+        key = ticket.principal.key
+        return self._counts[key] + self._admitted[key] if key else 0
 
     def counts(self) -> list[tuple[str, int]]:
         """Return the key of each caller with open streams, and their number."""

@@ -15,7 +15,7 @@ from signalbox.store.loops import Loops
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.http.refusals import TooManyStreams
-from signalbox.webapp.live.callers import Callers
+from signalbox.webapp.live.callers import Callers, ReservedPlace
 from signalbox.webapp.live.control_messages import Pages
 from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
@@ -91,10 +91,11 @@ class Hub:
         """Return the compression of a stream for a client that sends this `Accept-Encoding`."""
         return choose(accept_encoding) if self._settings.stream_compression else Plain()
 
-    def admit(self, ticket: Ticket) -> None:
-        """Raise TooManyStreams unless one more stream may open. No open stream is ended to admit another.
+    def admit(self, ticket: Ticket) -> ReservedPlace:
+        """Return a place for one more stream. Release it just before the stream begins, or if it never does.
 
-        The limit of a caller counts the streams of all processes, the limit of the server those of this process.
+        Raises TooManyStreams. No open stream is ended to admit another. The limit of a caller counts the streams of all
+        processes, the limit of the server those of this process.
         """
         if self.closing:
             raise TooManyStreams(closing=True)
@@ -103,6 +104,7 @@ class Hub:
         if full or self._streams_of(ticket) >= limit:
             self._stats.streams_refused += 1
             raise TooManyStreams(None if full else limit)
+        return self.callers.reserve(ticket)
 
     async def run(
         self,
@@ -146,7 +148,7 @@ class Hub:
     @contextlib.contextmanager
     def waiting(self, ticket: Ticket, tasks: Sequence[str]) -> Iterator[Wait]:
         """Let a request wait for new events of `tasks`. It counts as a stream. Raises TooManyStreams."""
-        self.admit(ticket)
+        self.admit(ticket).release()
         self.opened()
         try:
             with self._waits.waiting(ticket.principal.key, tasks) as wait:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from quart import Quart, Request, Response, Websocket, request
@@ -89,13 +89,15 @@ def subscribe(
     Raises TooManyStreams.
     """
     reader = ticket()
-    hub.admit(reader)
+    place = hub.admit(reader)
+    cast(BoundedRequest, request._get_current_object()).on_answered = place.release  # type: ignore[attr-defined]
     stream_encoding = hub.stream_encoding(request.headers.get("Accept-Encoding", ""))
 
     async def serve(send: Send) -> bytes:
         # Send the opening alone: Caddy's `encode` buffers a stream whose first bytes are long enough to compress.
         await send({"type": "http.response.body", "body": stream_encoding.encode(OPENING), "more_body": True})
         await asyncio.sleep(OPENING_PAUSE_S)
+        place.release()
         return await hub.run(lane(hub.lanes), cursor, send, opening, stream_encoding, reader, shown=shown)
 
     return StreamResponse(serve, stream_encoding)
@@ -148,8 +150,12 @@ class StreamingConnection(CheckedConnection, ASGIHTTPConnection):
     _body: BoundedBody | None = None
 
     async def handle_request(self, request: Request, send: Any) -> None:
-        with self._cancellable():
-            await super().handle_request(request, send)
+        try:
+            with self._cancellable():
+                await super().handle_request(request, send)
+        finally:
+            if isinstance(request, BoundedRequest) and request.on_answered is not None:
+                request.on_answered()
 
     async def handle_messages(self, request: Request, receive: Any) -> None:
         if isinstance(request, BoundedRequest) and request.has_body:
