@@ -59,8 +59,12 @@ def test_audits_belong_to_one_task_and_outlive_it_within_its_project(start_serve
     ann, bob = (session(store, person(store, f"{name}@example.org", **{project: "owner"})) for name, project in OWNERS)
     wait_until_guarded(server)
     for project, headers in (("ours", ann), ("theirs", bob)):
-        store.create_task("run", project_id=project)
+        store.create_task("run", title=f"title of {project}", project_id=project)
+        tool = {"request_id": "r1", "tool_name": f"tool of {project}"}
+        store.append("run", NewEvent(event_type="permission_request", payload=tool))
+        answer = server.post("/api/tasks/run/permissions/r1", {"approved": True}, headers=headers)
         response = server.post("/api/tasks/run/cancel", {"reason": f"of {project}"}, headers=headers)
+        assert answer.status_code == 201
         assert response.status_code == 201
         store.append("run", NewEvent(event_type="runner_exit"))
         if project == "ours":

@@ -7,6 +7,7 @@ from typing import Any
 
 from signalbox.store import Conflict, Reading, StoreDamaged, UnknownTask
 from signalbox.store.audit_query import AuditQuery
+from signalbox.store.state import Task
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.views.audit_sentences import Sentence, sentence_of
 
@@ -52,24 +53,32 @@ async def audit_log_view(
     if task_id is not None and not found and query == AuditQuery():
         await view.task(task_id)
     shown = found[:AUDITS_PAGE]
-    titles = await _titles(view, {audit["task_id"] for audit in shown if audit["task_id"]})
+    tasks = await _tasks(view, {audit["task_id"] for audit in shown if audit["task_id"]})
     return AuditLogView(
         task_id=task_id,
         query=query,
-        sentences=[sentence_of(audit, titles.get(audit["task_id"] or ""), await _tool(view, audit)) for audit in shown],
+        sentences=[await _sentence(view, audit, tasks) for audit in shown],
         before=shown[-1]["audit_id"] if len(found) > len(shown) else None,
     )
 
 
-async def _titles(view: Reading, task_ids: set[str]) -> dict[str, str]:
-    """Return the titles of the tasks that exist, or their ids if they have none."""
-    titles = {}
+async def _tasks(view: Reading, task_ids: set[str]) -> dict[str, Task]:
+    """Return the tasks that have these ids now."""
+    tasks = {}
     for task_id in task_ids:
         try:
-            titles[task_id] = (await view.task(task_id)).title or task_id
+            tasks[task_id] = await view.task(task_id)
         except (UnknownTask, Conflict, StoreDamaged):
             continue
-    return titles
+    return tasks
+
+
+async def _sentence(view: Reading, audit: dict[str, Any], tasks: dict[str, Task]) -> Sentence:
+    task = tasks.get(audit["task_id"] or "")
+    # A later task with the same id may belong to a project that the reader must not see.
+    if task is None or task.identity != audit["identity"]:
+        return sentence_of(audit, None, None)
+    return sentence_of(audit, task.title or task.task_id, await _tool(view, audit))
 
 
 async def _tool(view: Reading, audit: dict[str, Any]) -> str | None:

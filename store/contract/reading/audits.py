@@ -27,8 +27,8 @@ class AuditReading(Protocol):
         """Return the newest `limit` audits below the audit id `before` (None: of all), the newest first.
 
         `task_id` and `identity` restrict the result to one task, and `query` to the audits that it matches. The keys
-        are `audit_id`, `at`, `actor`, `account_id`, `token_id`, `action`, `task_id`, `project_id`, `seq`, `source` and
-        `detail` (an object).
+        are `audit_id`, `at`, `actor`, `account_id`, `token_id`, `action`, `task_id`, `project_id`, `identity`, `seq`,
+        `source` and `detail` (an object). `project_id` and `identity` are those of the task at the time of the action.
         """
 
     async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:

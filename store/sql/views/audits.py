@@ -29,7 +29,7 @@ class AuditViews(Rows):
     ) -> list[dict[str, Any]]:
         names = (
             *("audit_id", "at", "actor", "account_id", "token_id", "action"),
-            *("task_id", "project_id", "seq", "source", "detail"),
+            *("task_id", "project_id", "identity", "seq", "source", "detail"),
         )
         asked = query or AuditQuery()
         where = {
