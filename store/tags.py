@@ -6,6 +6,7 @@ named `check_…` raise InvalidEvent. Functions named `readable_…` leave out w
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -95,7 +96,10 @@ def text_of_value(value: object) -> object:
     """Return a number or a boolean as the text that a tag stores; any other value unchanged."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float) and abs(value) < 1e300:
+    if isinstance(value, float) and math.isfinite(value):
+        return str(value)
+    # Python refuses to write an integer of thousands of digits.
+    if isinstance(value, int) and abs(value) < 10**MAX_TAG_CHARS:
         return str(value)
     return value
 

@@ -53,6 +53,14 @@ def test_the_end_of_a_run_answers_at_once(server: Server) -> None:
     assert (answer["reached"], answer["timed_out"], answer["tasks"][0]["status"]) == (["wait-end"], False, "failed")
 
 
+def test_a_run_may_be_named_with_and_without_its_identity(server: Server) -> None:
+    server.emit("wait-twice", exit_event())
+    identity = server.get("/api/tasks/wait-twice").json()["identity"]
+    answer = wait(server, "wait-twice", f"wait-twice@{identity}")
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()["reached"]) == {"wait-twice"}
+
+
 def test_a_run_that_has_ended_is_not_waited_for(server: Server) -> None:
     server.emit("wait-over", exit_event())
     for until in ("end", "permission", "event"):

@@ -38,7 +38,7 @@ class MessageParameters(msgspec.Struct, frozen=True, kw_only=True):
 class MessageBody(msgspec.Struct, forbid_unknown_fields=True):
     """A message to the run. `data` is any JSON, for the run."""
 
-    text: Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_MESSAGE_CHARS})]
+    text: Annotated[str, Meta(extra_json_schema={"pattern": r"\S", "maxLength": MAX_MESSAGE_CHARS})]
     data: Any = None
 
 

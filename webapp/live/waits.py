@@ -43,15 +43,15 @@ class Waits:
     @contextmanager
     def waiting(self, caller: str | None, tasks: Sequence[str]) -> Iterator[Wait]:
         """Register a request of `caller` that waits for `tasks`. Register it before its first read of the store."""
-        woken = asyncio.Event()
+        woken, watched = asyncio.Event(), set(tasks)
         self._callers[caller] += 1
-        for task_id in tasks:
+        for task_id in watched:
             self._waiting.setdefault(task_id, set()).add(woken)
         try:
             yield Wait(self, woken)
         finally:
             self._callers -= Counter([caller])
-            for task_id in tasks:
+            for task_id in watched:
                 self._waiting[task_id].discard(woken)
                 if not self._waiting[task_id]:
                     del self._waiting[task_id]

@@ -40,6 +40,11 @@ async def test_a_task_has_the_tags_of_its_metadata_and_is_found_by_all_of_them(s
         assert set(await listed(store, ("ci", "true"), sort=sort)) == {"main", "other"}
 
 
+async def test_numbers_of_any_size_are_tags_as_text(store: Store) -> None:
+    store.create_task("run", metadata={"tags": {"loss": -1.7976931348623157e308, "seed": 10**199}})
+    assert (await read(store, "run")).tags == {"loss": "-1.7976931348623157e+308", "seed": f"1{'0' * 199}"}
+
+
 async def test_pages_of_a_tag_follow_their_cursor(store: Store) -> None:
     for number in range(5):
         store.create_task(f"t{number}", metadata={"tags": {"env": "test"}})
