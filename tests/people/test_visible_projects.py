@@ -185,3 +185,12 @@ def test_a_new_task_belongs_to_the_project_of_its_creator(two_projects: TwoProje
     assert "'theirs'" in other_project.json()["error"]["message"]
     assert server.post("/api/tasks", {"task_id": "run-theirs"}, headers=home).status_code == 403
     assert server.post("/api/tasks/fresh/events", {"event_type": "log"}, headers=two_projects.bob).status_code == 403
+
+
+def test_a_refused_first_event_leaves_no_empty_task(two_projects: TwoProjects) -> None:
+    server = two_projects.server
+    home = token(server.store, "careful", project_id="ours")
+    for number, event in enumerate(({"event_type": "log", "key": "retry-1"}, {"event_type": "log", "phase": "a\nb"})):
+        path = f"/api/tasks/never-{number}"
+        assert server.post(f"{path}/events", [{"event_type": "log"}, event], headers=home).status_code == 400
+        assert server.get(path, headers=two_projects.reader_of_both).status_code == 404

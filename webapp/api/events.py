@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint
 
 from signalbox.store import Conflict, Event, InvalidEvent, LogQuery, NewEvent, UnknownTask
+from signalbox.store.events import check_event, check_key
 from signalbox.store.state import Span, Unfinished
 from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Identity, IdentityParameter, Seq, SinceSeq
@@ -128,18 +129,26 @@ async def _search(task_id: str, query: LogQuery, since: int, limit: int) -> LogP
 async def append(task_id: str, query: IdentityParameter, body: NewEvent | NewEvents) -> Event | list[Event]:
     """A task that does not exist is created, unless the request names an `identity`."""
     identity = task_identity()
+    events = body if isinstance(body, list) else [body]
     if creates_task():
+        await asyncio.to_thread(_check, events)
         task, _ = await store().acreate_task(task_id, project_id=await project_for_new(None))
         await require("emit", task_id)
         identity = task.identity
     await may_write_to(task_id)
-    count_events(len(body) if isinstance(body, list) else 1)
-    events = body if isinstance(body, list) else [body]
+    count_events(len(events))
     if (hide := redaction_on_write()).active:
         # In a thread, because it looks at each value: a large request would stop the server meanwhile.
         events = await asyncio.to_thread(hide.events, events)
     stored = await store().aappend(task_id, events, identity=identity)
     return stored if isinstance(body, list) else stored[0]
+
+
+def _check(events: list[NewEvent]) -> None:
+    """Raise InvalidEvent for what the log would refuse, so that it leaves no empty task."""
+    for event in events:
+        check_key(event.key or "")
+        check_event(event)
 
 
 @blueprint.get("/tasks/<task_id>/events/latest")
