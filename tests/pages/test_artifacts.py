@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 from signalbox.store import NewEvent, open_task
 from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.app import create_app
+from signalbox.webapp.http import uploads
 from signalbox.webapp.junit.report import MAX_TESTS, NotJUnit, junit_report, read_report
+from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.artifact import artifact_view, with_report
 from tests.support.command import signalbox
 from tests.support.server import Server
@@ -63,6 +67,26 @@ def test_a_file_over_the_limit_is_refused_with_both_numbers(server: Server, chun
     assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
     assert str(LIMIT) in refused.text
     assert chunked or str(LIMIT + 1) in refused.text
+
+
+class FullDisk(BytesIO):
+    """A temporary file on a disk without room."""
+
+    def write(self, _: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_an_upload_without_room_for_its_temporary_file_may_be_repeated(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "SpooledTemporaryFile", lambda _: FullDisk())
+    async with create_app(Settings(store=url)).test_app() as app:
+        client, headers = app.test_client(), {"Host": "localhost"}
+        await client.post("/api/tasks", json={"task_id": "run"}, headers=headers)
+        refused = await client.post("/api/tasks/run/artifacts?name=a", data=b"content", headers=headers)
+        answer = await refused.get_json()
+    assert (refused.status_code, "no room to receive" in answer["error"]["message"]) == (503, True)
+    assert int(refused.headers["Retry-After"]) > 0
 
 
 def test_bad_uploads_are_refused_with_a_reason(server: Server) -> None:

@@ -20,7 +20,7 @@ from signalbox.webapp.http.json import json_response
 from signalbox.webapp.http.otlp_status import PREFIX as OTLP_PREFIX
 from signalbox.webapp.http.otlp_status import is_otlp, status_response
 from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
-from signalbox.webapp.http.refusals import NotLoggedIn
+from signalbox.webapp.http.refusals import NoRoomForUpload, NotLoggedIn
 from signalbox.webapp.http.return_path import is_navigation, login_path
 from signalbox.webapp.http.security import PROBES, SAFE_METHODS
 
@@ -139,6 +139,8 @@ def reason_of(error: StoreUnavailable) -> str:
         return "the database did not answer in time; the action may have succeeded, so check before you repeat it"
     if isinstance(error, StoreFull):
         return "there is no space left on the disk of the database"
+    if isinstance(error, NoRoomForUpload):
+        return "this server has no room to receive the file now"
     if isinstance(error, StoreLost):
         return "the database file was deleted or moved away, or another file is in its place"
     if isinstance(error, ColdPlaceUnavailable):

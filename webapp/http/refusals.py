@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from werkzeug.exceptions import UnsupportedMediaType as _UnsupportedMediaType
 
-from signalbox.store import Conflict
+from signalbox.store import Conflict, StoreUnavailable
 from signalbox.store.people import Scope
 
 
@@ -128,6 +128,10 @@ class TooManyStreams(Exception):
         super().__init__(full if limit is None else f"you have {limit} streams open, which is the limit for one caller")
         self.limit = limit
         self.retry_after = 1.0 if closing else random.uniform(1, 5)
+
+
+class NoRoomForUpload(StoreUnavailable):
+    """The temporary directory of the server has no room for an uploaded file."""
 
 
 class NotYet(Exception):

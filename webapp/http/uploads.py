@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from signalbox.webapp.http.body_limits import BoundedRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
+from signalbox.webapp.http.refusals import NoRoomForUpload
 
 MEMORY_BYTES = 1024 * 1024
 """A larger file is kept on the disk until it is stored."""
@@ -30,8 +31,8 @@ def sent_type() -> str | None:
 async def receive_file() -> BinaryIO:
     """Receive the body of the request. The caller closes the file.
 
-    Raises RequestEntityTooLarge, RequestTimeout, UnsupportedEncoding, and the errors of the check of rights, which is
-    repeated when the whole body has arrived.
+    Raises RequestEntityTooLarge, RequestTimeout, UnsupportedEncoding, NoRoomForUpload, and the errors of the check of
+    rights, which is repeated when the whole body has arrived.
     """
     asked = cast(BoundedRequest, request._get_current_object())  # type: ignore[attr-defined]
     body = asked.bounded_body
@@ -45,7 +46,10 @@ async def receive_file() -> BinaryIO:
                 size += len(data)
                 if body.max_bytes is not None and size > body.max_bytes:
                     raise RequestEntityTooLarge
-                file.write(data)
+                try:
+                    file.write(data)
+                except OSError as error:
+                    raise NoRoomForUpload(f"an uploaded file cannot be stored for a while: {error}", 30) from error
             # A body that exceeds the limit also ends the loop.
             body.check()
         if asked.on_body_received is not None:
