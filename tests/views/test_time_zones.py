@@ -86,3 +86,13 @@ def test_a_cookie_names_the_zone() -> None:
     assert zone_of_cookie("auto:Europe/Berlin").name == zone_of_cookie("Europe%2FBerlin").name == "Europe/Berlin"
     for odd in (None, "", "Mars/Base", "../../etc/passwd", "x" * 5000, "auto:"):
         assert zone_of_cookie(odd) is UTC_ZONE
+
+
+@pytest.mark.parametrize(
+    ("at", "name"), [("0001-01-01T00:00:00.000000Z", "America/New_York"), ("9999-12-31T23:59:59.999999Z", "Asia/Tokyo")]
+)
+def test_a_time_that_the_zone_does_not_have_stays_in_utc(at: str, name: str) -> None:
+    page = f'<time data-volatile datetime="{at}">{at[11:23]}</time>'
+    assert in_zone(page, zone(name)) == page
+    appended = f'<time data-volatile datetime="{at}" data-appended="2026-11-21T14:02:07.000000Z">{at[11:23]}</time>'
+    assert in_zone(appended, zone(name)) == appended

@@ -63,7 +63,10 @@ class Zone:
     @lru_cache(maxsize=4096)  # noqa: B019 - zones are few and live as long as the process
     def _at(self, at: str) -> datetime:
         moment = datetime.fromisoformat(at)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(self._info)
+        try:
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(self._info)
+        except OverflowError as error:
+            raise ValueError(f"{at} is no time of the years 1 to 9999 in {self.name}") from error
 
     def utc(self, local: str) -> datetime:
         """Return a local time without a zone as a time in UTC. Of two equal local times it is the first one."""
