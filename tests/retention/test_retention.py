@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import Growth, SpaceSample, days_until_full, growth
 from signalbox.store.sqlite.free_pages import PAGES_PER_STEP
 from signalbox.store.steady_clock import SteadyClock
+from signalbox.webapp.retention import worker as retention_worker
 from signalbox.webapp.retention.worker import RetentionWorker
 
 DONE = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
@@ -196,6 +198,25 @@ async def test_a_step_returns_many_pages_but_ends_in_time(
     async with store.read() as view:
         after = await view.database_space()
     assert before.free - after.free == pages * 4096
+
+
+async def test_the_passes_of_two_processes_count_all_deletions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(store, "a")
+    async with worker(store, days=8, delete_after=7) as first, worker(store, days=8, delete_after=7) as second:
+        await asyncio.sleep(0)
+        monkeypatch.setattr(retention_worker, "TICK", 0)
+
+        async def acquire(report: object) -> None:
+            """Get the lease after the other process has made a pass."""
+            await first.run_pass()
+            ended(store, "b")
+
+        async def release() -> None: ...
+
+        monkeypatch.setattr(second, "_leadership", SimpleNamespace(acquire=acquire, release=release))
+        await second._turn()
+        assert await names(store) == set()
+        assert second.state.deleted == 2
 
 
 async def test_the_day_has_one_sample(store: Store) -> None:

@@ -87,6 +87,8 @@ class RetentionWorker:
         await self._leadership.acquire(self._loop.record_success)
         try:
             if passing:
+                # Another process may have made a pass and stored its state meanwhile.
+                await self._read_state()
                 await self.run_pass()
             await self.clear()
         finally:

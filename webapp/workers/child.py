@@ -99,7 +99,8 @@ class Child:
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the messages of a ready worker until it ends."""
-        with suppress(OSError):
+        # A worker that was killed may leave half a message.
+        with suppress(OSError, ValueError):
             async for line in self._reader:
                 yield json.loads(line)
 

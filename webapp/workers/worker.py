@@ -64,8 +64,8 @@ class Control:
         try:
             for line in self._connection.makefile():
                 self._take(json.loads(line))
-        except OSError:
-            pass  # A parent that was killed may reset the connection.
+        except (OSError, ValueError):
+            pass  # A parent that was killed may reset the connection, or leave half a message.
         self.ending = "orphaned"
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(ORPHAN_TIMEOUT)

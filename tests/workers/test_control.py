@@ -1,0 +1,39 @@
+"""The messages between a worker and its parent, when the other end is killed in the middle of one."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from typing import cast
+
+import pytest
+
+from signalbox.webapp.http.process_info import ProcessInfo
+from signalbox.webapp.workers import worker
+from signalbox.webapp.workers.child import Child
+
+
+def test_a_worker_ends_when_its_parent_was_killed_within_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals: list[int] = []
+    exited = threading.Event()
+    monkeypatch.setattr(worker.os, "kill", lambda _, number: signals.append(number))
+    monkeypatch.setattr(worker.os, "_exit", lambda _: exited.set())
+    monkeypatch.setattr(worker, "ORPHAN_TIMEOUT", 0)
+    parent, own = socket.socketpair()
+    with own:
+        control = worker.Control(own, ProcessInfo(1))
+        control.follow()
+        with parent:
+            parent.sendall(b'{"workers": 3}\n{"wor')
+        assert exited.wait(60)
+    assert (control.ending, signals) == ("orphaned", [signal.SIGTERM])
+
+
+async def test_the_messages_of_a_killed_worker_end_with_its_last_whole_one() -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(b'{"collect": "1/a"}\n{"coll')
+    reader.feed_eof()
+    child = Child(1, cast(asyncio.subprocess.Process, None), reader, cast(asyncio.StreamWriter, None))
+    assert [message async for message in child.messages()] == [{"collect": "1/a"}]
