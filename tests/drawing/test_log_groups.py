@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from signalbox.webapp.drawing.log_groups import marker_of, without_marker
@@ -54,3 +56,12 @@ def test_other_lines_are_no_markers(line: str) -> None:
 )
 def test_the_list_shows_the_title_of_a_group(line: str, shown: str) -> None:
     assert without_marker(line) == shown
+
+
+@pytest.mark.parametrize("marker", ["travis_fold:start:x", "::endgroup::", "--- "])
+def test_a_text_of_several_lines_is_examined_in_little_time(marker: str) -> None:
+    text = marker + " " * 4000 + "a\nb"
+    began = process_time()
+    assert marker_of(text) is None
+    assert without_marker(text) == text
+    assert process_time() - began < 0.5

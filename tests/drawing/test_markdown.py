@@ -134,6 +134,9 @@ def test_text_beyond_the_limit_follows_as_it_is() -> None:
         ("plain **bold**", True),
         ("```\ncode\n```", True),
         ("| a |\n|---|\n| b |", True),
+        ("a|b\n| :--- | ---: |\nc|d", True),
+        ("|--|", False),
+        ("|---|x", False),
         ("just words", False),
         ("- dash in a log", False),
         ("x = a * b ** c", False),
@@ -142,3 +145,10 @@ def test_text_beyond_the_limit_follows_as_it_is() -> None:
 )
 def test_markdown_is_recognised_by_its_signs(text: str, is_markdown: bool) -> None:
     assert looks_like_markdown(text) is is_markdown
+
+
+@pytest.mark.parametrize("text", ["|" + "-" * 30_000 + "x", "[" * 30_000, "| -" * 10_000 + "x"])
+def test_signs_are_sought_in_little_time(text: str) -> None:
+    began = process_time()
+    assert not looks_like_markdown(text)
+    assert process_time() - began < 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import httpx
@@ -187,3 +188,11 @@ def test_choices_for_reading_are_kept_in_a_cookie(server: Server) -> None:
         response = httpx.post(f"{server.url}/log-reading", data=wrong)
         assert response.status_code == 400
         assert next(iter(wrong)) in response.text
+
+
+async def test_rows_of_many_empty_lines_are_rendered_in_little_time(store: SqliteStore) -> None:
+    store.append("run", [log("a" + "\n" * 1400 + "b")] * 100)
+    began = time.process_time()
+    text = await page(store, window=200)
+    assert time.process_time() - began < 1
+    assert text.count("+1,400 lines") == 100

@@ -26,6 +26,8 @@ _PAIRED = re.compile(
     # After the name, Travis erases the line in a terminal and writes the title over it.
     r"|travis_fold:(?P<travis>start|end):(?P<name>[^\s\x1b]{1,100})[\s\r]*(?:\x1b\[0?K)?\s*(?P<title>.*)"
 )
+"""Matches one line. It is never tried on several: it would take cubic time to find that they are no marker."""
+
 _SECTION = re.compile(r"(?:---|\+\+\+|~~~) +(?P<title>\S.*)")
 _DIFF = re.compile(r"[ab]/|/dev/null|[^\t]*\t\d{4}-|-+$")
 """A title of a line that is not a section but the head of a diff."""
@@ -41,6 +43,8 @@ class Marker(NamedTuple):
 def marker_of(message: str) -> Marker | None:
     """Return the marker in a line of output, or None. Only a text of one line can be a marker."""
     line = message.rstrip("\n")
+    if "\n" in line:
+        return None
     if found := _PAIRED.fullmatch(line):
         return _paired(found)
     if (found := _SECTION.fullmatch(line)) and not _DIFF.match(found["title"]):
@@ -50,7 +54,8 @@ def marker_of(message: str) -> Marker | None:
 
 def without_marker(message: str) -> str:
     """Return a line of output as a person reads it: only the title of the group, if the line begins one."""
-    if message[:1] not in FIRST_LETTERS or not (found := _PAIRED.fullmatch(message.rstrip("\n"))):
+    line = message.rstrip("\n")
+    if message[:1] not in FIRST_LETTERS or "\n" in line or not (found := _PAIRED.fullmatch(line)):
         return message
     titles = (found[name] for name in ("github", "azure", "title", "name"))
     return next((title.strip() for title in titles if title and title.strip()), message)

@@ -89,7 +89,7 @@ _OPENING = frozenset(("phase_enter", "work_item_start", "tool_status"))
 """Events that begin a span. Their rows fold the rows of the span."""
 
 _DAY = '<span class="day" data-volatile data-day="%s">%s</span>'
-_LAST_ENDS = re.compile(r"\n+(?=(?:</[a-z]+>)*$)")
+_LAST_ENDS = re.compile(r"(?<!\n)\n++(?=(?:</[a-z]+>)*$)")
 
 
 _UNDRAWN = Raw(b'{"message":"this event cannot be shown"}')

@@ -17,10 +17,10 @@ GROUP_SIZE = 20
 SHOWN_MEMBERS = 5
 """A closed group shows its slowest span, and at most this many spans that failed or are open."""
 
-_HEX = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{7,}(?:-[0-9a-f]{4,}){0,4}\b", re.IGNORECASE)
+_HEX = re.compile(r"\b(?=[0-9a-f-]{0,60}\d)[0-9a-f]{7,}(?:-[0-9a-f]{4,}){0,4}\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
-_END = re.compile(r"[\s\-_.:/#\[(]*#[\s\])]*$")
+_END = re.compile(r"(?<![\s\-_.:/#\[(])[\s\-_.:/#\[(]*#[\s\])]*$")
 
 
 def common_label(names: Collection[str]) -> str:
