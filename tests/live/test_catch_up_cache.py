@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -110,3 +111,14 @@ async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_re
             await task
     log.latest = 2 * SEGMENT_EVENTS
     assert (await catch_up_cache.take(LOG, SEGMENT_EVENTS, log.read)).whole
+
+
+async def test_readers_at_many_different_cursors_hold_few_bytes() -> None:
+    log, catch_up_cache = FakeLog(SEGMENT_EVENTS, size=2000), CatchUpCache()
+    segment = await catch_up_cache.take(LOG, 0, log.read)
+    tracemalloc.start()
+    for cursor in range(SEGMENT_EVENTS):
+        segment.after(cursor, SEGMENT_EVENTS)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < segment.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable, Iterator
 from html import unescape
 from urllib.parse import urljoin
@@ -10,7 +11,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from signalbox.store import NewEvent
+from signalbox.store import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.live.ring import RING_BYTES, Ring
 from tests.support.server import Server
@@ -189,6 +190,22 @@ def test_the_ring_of_recent_events_is_bounded_in_bytes(store: SqliteStore) -> No
     assert held is not None
     assert len(held.body) > 200_000
     assert sum(ring.after(n, lambda event: b"") is not None for n in range(100)) <= 2 * RING_BYTES / len(BIG) + 1
+
+
+def test_readers_at_many_different_places_of_the_ring_hold_few_bytes(store: SqliteStore) -> None:
+    ring = Ring(2048)
+    ring.push(store.append("t", [NewEvent(event_type="log", payload={"message": "x" * 1500})] * 2000))
+    tracemalloc.start()
+    for cursor in range(2000):
+        assert ring.after(cursor, _encoded)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The encoded events, the bytes of the chunks that are kept, and each of these framed.
+    assert held < 4 * RING_BYTES
+
+
+def _encoded(event: Event) -> bytes:
+    return bytes(event.payload_json)
 
 
 def test_permissions_expire_however_many_are_open(start_server: Callable[..., Server]) -> None:

@@ -27,7 +27,9 @@ class Segment:
         self._since = since
         self._messages = messages
         self._chunks: dict[int, Chunk] = {}
-        self.size = COPIES * sum(map(len, messages))
+        self._chunk_bytes = 0
+        self._bytes = sum(map(len, messages))
+        self.size = COPIES * self._bytes
 
     @property
     def whole(self) -> bool:
@@ -41,7 +43,12 @@ class Segment:
             return None
         chunk = self._chunks.get(cursor)
         if chunk is None:
-            chunk = self._chunks[cursor] = cut(self._messages, start, cursor)
+            chunk = cut(self._messages, start, cursor)
+            self._chunk_bytes += len(chunk.body)
+            if self._chunk_bytes > self._bytes:
+                # Readers at many different cursors share few bytes.
+                self._chunks, self._chunk_bytes = {}, len(chunk.body)
+            self._chunks[cursor] = chunk
         return chunk if chunk.events <= limit else cut(self._messages, start, cursor, limit)
 
 

@@ -13,9 +13,11 @@ CHUNK_EVENTS = 1000
 CHUNK_BYTES = 512 * 1024
 """Approximate bytes of the largest chunk, so that one write to a slow reader stays small."""
 
-
 RING_BYTES = 4 * 1024 * 1024
-"""Approximate bytes of events in a ring, up to twice as many before it is trimmed. Each encoding adds as many again."""
+"""Approximate bytes of events in a ring, up to twice as many before it is trimmed. Each encoding adds as many again.
+
+The chunks that it keeps for readers at equal cursors have as many bytes at most, each twice: see `Chunk.framed`.
+"""
 
 
 class Ring:
@@ -32,6 +34,7 @@ class Ring:
         self._bytes_held = 0
         self._encoded: dict[Encode, list[bytes]] = {}
         self._chunks: dict[tuple[Encode, int], Chunk] = {}
+        self._chunk_bytes = 0
 
     def push(self, events: Sequence[Event]) -> None:
         """Add events of the task in seq order. Events that the ring already has are skipped."""
@@ -43,7 +46,7 @@ class Ring:
             self._events, self._encoded, self._first, self._bytes_held = [], {}, fresh[0].seq, 0
         self._events += fresh
         self._bytes_held += sum(map(_length, fresh))
-        self._chunks.clear()
+        self._forget_chunks()
         surplus = len(self._events) - self._size if len(self._events) > 2 * self._size else 0
         if self._bytes_held > 2 * RING_BYTES:
             held, kept = 0, 0
@@ -74,10 +77,19 @@ class Ring:
         chunk = self._chunks.get((encode, cursor))
         if chunk is None:
             chunk = cut(self._bytes(encode), cursor + 1 - self._first, cursor)
+            self._chunk_bytes += len(chunk.body)
+            if self._chunk_bytes > RING_BYTES:
+                # Readers at many different cursors share few bytes.
+                self._forget_chunks()
+                self._chunk_bytes = len(chunk.body)
             self._chunks[encode, cursor] = chunk
         if chunk.events > limit:
             return cut(self._bytes(encode), cursor + 1 - self._first, cursor, limit)
         return chunk
+
+    def _forget_chunks(self) -> None:
+        self._chunks.clear()
+        self._chunk_bytes = 0
 
     def _bytes(self, encode: Encode) -> list[bytes]:
         encoded = self._encoded.setdefault(encode, [])
