@@ -7,7 +7,7 @@ see `matching`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice, takewhile
 
 import msgspec
@@ -48,6 +48,8 @@ class Copier:
         self.copied = 0
         self.touched: set[str] = set()
         self.rewritten: set[str] = set()
+        self.unfinished: dict[str, int] = {}
+        """The tasks with events after the position, and for each the seq of the last event that is copied."""
 
     @property
     def position(self) -> int:
@@ -59,14 +61,29 @@ class Copier:
         self.pause_point()
         newest = self.source.last_ids()["task_events"]
         events = self._next_events()
-        begun = {event[_TASK_ID] for event in events if event[_SEQ] == 1}
-        self.copy_tasks({event[_TASK_ID] for event in events}, begun=begun)
+        first, last = dict[str, int](), dict[str, int]()
+        for event in events:
+            first.setdefault(event[_TASK_ID], event[_SEQ])
+            last[event[_TASK_ID]] = event[_SEQ]
+        newest_seqs = self.copy_tasks(list(first), first=first)
+        for task_id, seq in last.items():
+            self.unfinished.pop(task_id, None)
+            if newest_seqs[task_id] > seq:
+                self.unfinished[task_id] = seq
         for start in range(0, len(events), CHUNK):
             self.target.insert(EVENTS, events[start : start + CHUNK])
         self.moving = msgspec.structs.replace(self.moving, position=events[-1][_EVENT_ID] if events else newest)
         self.target.set_facts({MOVING_FROM: to_fact(self.moving)})
         self.copied += len(events)
         return len(events)
+
+    def copy_interrupted(self) -> None:
+        """Copy the logs anew that went to cold storage and came back before their last events were copied.
+
+        All events must be copied as the present transactions see them.
+        """
+        self.copy_tasks(list(self.unfinished))
+        self.unfinished.clear()
 
     def forget_touched(self) -> None:
         """Forget which tasks were written, because they are compared."""
@@ -86,28 +103,37 @@ class Copier:
                 break
         return found
 
-    def copy_tasks(self, task_ids: Iterable[str], *, begun: Collection[str] | None = None) -> None:
+    def copy_tasks(self, task_ids: Iterable[str], *, first: Mapping[str, int] | None = None) -> dict[str, int]:
         """Make the rows of these tasks equal to those of the source, except their events after the position.
 
         A task that the source no longer has, or has with another identity, is deleted with its events. For the tasks of
-        a batch of events, `begun` are those whose first event is in it. Then this raises UnreadableRow if the source
-        does not have a task.
+        a batch of events, `first` has the seq of the first event in it. Then this raises UnreadableRow if the source
+        does not have a task. Returns the newest seqs of the tasks.
         """
-        ids = iter(task_ids)
+        ids, newest = iter(task_ids), dict[str, int]()
         while chunk := list(islice(ids, CHUNK)):
-            self._copy_tasks(chunk, begun)
+            newest |= self._copy_tasks(chunk, first)
             self.pause_point()
+        return newest
 
-    def _copy_tasks(self, task_ids: list[str], begun: Collection[str] | None) -> None:
+    def _copy_tasks(self, task_ids: list[str], first: Mapping[str, int] | None) -> dict[str, int]:
         source, target = (side.standing(task_ids, STANDING) for side in (self.source, self.target))
-        if begun is not None and (missing := set(task_ids) - source.keys()):
+        newest = {task_id: standing[_LAST_SEQ] for task_id, standing in source.items()}
+        if first is not None and (missing := set(task_ids) - source.keys()):
             raise UnreadableRow(f"the task {min(missing)} has events, but no row in the list of tasks")
-        different = [task_id for task_id in task_ids if source.get(task_id) != target.get(task_id)]
+        # The events that follow are missing in this batch, or in any: the log was in cold storage meanwhile.
+        interrupted = {
+            task_id
+            for task_id in task_ids
+            if task_id in self.unfinished and (first is None or first[task_id] != self.unfinished[task_id] + 1)
+        }
+        different = [name for name in task_ids if name in interrupted or source.get(name) != target.get(name)]
         if not different:
-            return
+            return newest
         gone = {name for name in target if name not in source or _is_rewritten(source[name], target[name])}
+        gone |= interrupted & target.keys()
         # A new task has earlier events only if it was in cold storage when the copy passed them.
-        restored = source.keys() - target.keys() - set(begun or ())
+        restored = {name for name in source.keys() - target.keys() if first is None or first[name] > 1}
         if gone:
             self.target.delete_tasks(sorted(gone))
         since = {
@@ -124,6 +150,7 @@ class Copier:
             self._copy_earlier_events(task_id)
         self.touched.update(different)
         self.rewritten |= gone | restored
+        return newest
 
     def _copy_earlier_events(self, task_id: str) -> None:
         """Copy the events of a task up to the position. The later ones follow in their order."""

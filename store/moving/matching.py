@@ -20,6 +20,7 @@ def match(copier: Copier) -> None:
     The events must already be copied.
     """
     source, target = copier.source, copier.target
+    copier.copy_interrupted()
     _match_tasks(copier)
     _match_audits(copier)
     for table in reversed(WHOLE):

@@ -38,12 +38,13 @@ def switch(copier: Copier, since: tuple[int, int]) -> float:
     `since` are the ids of the event and the audit up to which both sides are already compared. Raises SwitchTooSlow
     and StoresDiffer; the source is then as before.
     """
-    source, target, moving = copier.source, copier.target, copier.moving
+    source, target = copier.source, copier.target
+    moving, unfinished = copier.moving, dict(copier.unfinished)
     try:
         waited = _switch(copier, since)
     except BaseException:
         # The transaction of the target was undone, and with it the position.
-        copier.moving = moving
+        copier.moving, copier.unfinished = moving, unfinished
         raise
     finish(source, target, copier.moving)
     return waited

@@ -11,6 +11,7 @@ import pytest
 
 from signalbox.store import Store, StoreError, open_store
 from signalbox.store.cold.moves.move import Move
+from signalbox.store.moving import copying, move
 from signalbox.store.moving.move import MoveProgress, move_store
 from signalbox.store.sql.database import Database
 from tests.store.moving.conftest import OTHER_KINDS
@@ -85,4 +86,21 @@ def test_a_log_that_is_on_its_way_to_cold_storage_is_left_to_its_file(
         assert asyncio.run(store.cold.afinish()).tasks == ["t0"]
 
     move_store(*urls, report=during(compare=finish))
+    assert rows_of(urls[1]) == rows_of(urls[0])
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+def test_a_log_that_was_in_cold_storage_while_the_copy_passed_it_arrives(
+    urls: tuple[str, str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (copying, move):
+        monkeypatch.setattr(module, "BATCH_EVENTS", 50)
+    steps = iter((store.cold.amove, store.cold.arestore))
+
+    def change(progress: MoveProgress) -> None:
+        if progress.phase == "copy" and (step := next(steps, None)) is not None:
+            asyncio.run(step("t0"))
+
+    move_store(*urls, report=change)
+    assert next(steps, None) is None
     assert rows_of(urls[1]) == rows_of(urls[0])
