@@ -30,7 +30,7 @@ MOVE_LOCK = WRITE_LOCK + 2
 LOCK_TIMEOUT = 30
 """Seconds to wait for the lock of the writers, before they have to wait for this program."""
 
-LINGERING = 1.0
+LINGERING = 0.5
 """Seconds for which the locks of a program that has ended may still be taken."""
 
 FETCHED_ROWS = 250

@@ -238,13 +238,15 @@ def test_the_same_database_and_a_second_move_are_refused(kind: str, new_url: Url
     open_filled(source).close()
     with pytest.raises(MoveRefused, match="the same store"):
         move_store(source, source)
-    refusals = []
+    refusals: dict[str, str] = {}
 
     def move_again(progress: MoveProgress) -> None:
+        if progress.phase in refusals:
+            return  # a round that takes long is followed by another one
         for pair in ((source, new_url("sqlite")), (new_url("sqlite"), target)):
             with pytest.raises(MoveRefused, match=r"another `signalbox migrate-store`|no database") as refused:
                 move_store(*pair)
-            refusals.append(str(refused.value))
+            refusals[progress.phase] = str(refused.value)
 
     move_store(source, target, report=move_again)
     assert refusals
