@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from signalbox.store.errors import UnknownStoreKind
 from signalbox.store.urls import without_password
@@ -17,7 +18,12 @@ def sqlite_path(url: str) -> Path | None:
     """Return the absolute path of a store in a SQLite file. Return None if the URL names another kind of store."""
     if not url.startswith(SQLITE) or url == SQLITE:
         return None
-    return Path(unquote(url.removeprefix(SQLITE))).absolute()
+    return Path(unquote(url.removeprefix(SQLITE), errors="surrogateescape")).absolute()
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of the store in the SQLite file at `path`, whatever characters its name has."""
+    return SQLITE + quote(os.fsencode(path))
 
 
 def is_postgresql(url: str) -> bool:

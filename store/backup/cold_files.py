@@ -69,7 +69,9 @@ def name_places(copy: Path, places: ColdPlaces) -> None:
     Does nothing for a database of an earlier version.
     """
     with closing(sqlite3.connect(copy)) as database:
-        if places.own_url is not None and _has_table(database, "cold_tasks"):
+        if places.own_url is None or not _has_table(database, "cold_tasks"):
+            return
+        if database.execute("SELECT 1 FROM cold_tasks WHERE place = ?", (OWN_DIRECTORY,)).fetchone() is not None:
             database.execute("UPDATE cold_tasks SET place = ? WHERE place = ?", (places.own_url, OWN_DIRECTORY))
             database.commit()
 

@@ -11,7 +11,7 @@ from signalbox.store.backup.cold_files import FileGone, add_files, name_places
 from signalbox.store.backup.errors import BackupRefused, DamagedBackup
 from signalbox.store.backup.file import BackupContent, checked, written
 from signalbox.store.cold.moves.places import places_of
-from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
+from signalbox.store.kinds import is_postgresql, sqlite_path, sqlite_url, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
 from signalbox.store.sqlite.connection import create_private, refuse_moved_file, translated_errors
@@ -69,7 +69,7 @@ def _copy_file(database: Path, copy: Path) -> None:
 def _copy_rows(url: str, copy: Path, pause_point: Callable[[], None]) -> None:
     with (
         closing(open_side(url, target=False)) as source,
-        closing(open_side(f"sqlite:///{copy}", target=True)) as target,
+        closing(open_side(sqlite_url(copy), target=True)) as target,
     ):
         copy_once(source, target, pause_point)
     with closing(sqlite3.connect(copy)) as copied:

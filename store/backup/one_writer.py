@@ -20,6 +20,8 @@ def only_writer(path: Path) -> Iterator[None]:
 
     Raises BackupRefused if another process writes it now, and OSError.
     """
+    if not path.name:
+        raise BackupRefused(f"{path} is a directory")
     # The lock is a file of its own: closing a second descriptor of a database would drop the locks of SQLite.
     lock = path.with_name(f".{path.name}.unfinished-lock")
     descriptor = _locked(lock, path)

@@ -14,7 +14,7 @@ from signalbox.store.backup.cold_files import delete_files, name_places, unpack_
 from signalbox.store.backup.errors import BackupRefused
 from signalbox.store.backup.file import BackupContent, checked, written
 from signalbox.store.cold.moves.places import ColdPlaces, places_of
-from signalbox.store.kinds import is_postgresql, sqlite_path, unknown_kind
+from signalbox.store.kinds import is_postgresql, sqlite_path, sqlite_url, unknown_kind
 from signalbox.store.moving.copy_once import copy_once
 from signalbox.store.moving.opening import open_side
 from signalbox.store.moving.side import DatabaseSide
@@ -77,7 +77,7 @@ def _restore_file(backup: Path, database: Path, replace: bool, places: ColdPlace
             raise BackupRefused(f"{backup} is the database itself")
         kept = database.with_name(f"{database.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
         # The lock shows that no program uses the database, and leaves its content in one file.
-        with closing(open_side(f"sqlite:///{database}", target=True)):
+        with closing(open_side(sqlite_url(database), target=True)):
             pass
     staged = database.with_name(f".{database.name}.restored")
     staged.unlink(missing_ok=True)  # A restore that was killed before it could rename the file has left it.
@@ -101,14 +101,14 @@ def _copy_with_new_epoch(backup: Path, copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as database:
         database.execute("DELETE FROM store_facts WHERE name = 'epoch'")
         database.commit()
-    SqliteStore(copy, f"sqlite:///{copy}").close()
+    SqliteStore(copy, sqlite_url(copy)).close()
     with closing(sqlite3.connect(copy)) as database:
         make_single(database)
 
 
 def _restore_rows(copy: Path, url: str, replace: bool, pause_point: Callable[[], None]) -> None:
     with (
-        closing(open_side(f"sqlite:///{copy}", target=False)) as source,
+        closing(open_side(sqlite_url(copy), target=False)) as source,
         closing(open_side(url, target=True)) as target,
     ):
         if replace and target.exists:

@@ -96,7 +96,7 @@ def create_key(path: Path) -> PrivateKey:
 
 def public_path(path: Path) -> Path:
     """Return the path of the public key that belongs to a private key."""
-    return path.with_name(f"{path.name}.pub")
+    return Path(f"{path}.pub")
 
 
 def signing_key(path: Path) -> SigningKey:

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
-from signalbox.store.kinds import sqlite_path
+from signalbox.store.kinds import sqlite_path, sqlite_url
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow, UnreadableRow
 from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.sqlite_reservation import Reservation
@@ -61,7 +60,7 @@ class SqliteSide(DatabaseSide):
             raise MoveRefused(f"there is no directory {path.parent} for the database")
         if not target and not path.is_file():
             raise MoveRefused(f"there is no database {path}")
-        self.url = f"sqlite:///{quote(str(path))}"
+        self.url = sqlite_url(path)
         self._known_types: dict[str, set[tuple[type, ...]]] = {}
         self._file: DatabaseFile | None = None
         self._reservation = Reservation(path)
@@ -78,7 +77,10 @@ class SqliteSide(DatabaseSide):
 
     def _connect(self) -> SqliteDatabase:
         with _errors():
-            return connect(self.path, "NORMAL", make=False)
+            db = connect(self.path, "NORMAL", make=False)
+            # The first read makes the write-ahead log. It would later count as the log of another file.
+            db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+            return db
 
     def _connect_alone(self) -> SqliteDatabase:
         """Open the file with SQLite's exclusive lock, so that no other program can use it until it is closed."""

@@ -121,5 +121,6 @@ def test_a_bad_signing_key_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="is not a private key"):
         Settings(signing_key=str(tmp_path / "bad.pem"))
     create_key(tmp_path / "key.pem")
-    with pytest.raises(BadKey, match="there is a file"):
-        create_key(tmp_path / "key.pem")
+    for existing in (tmp_path / "key.pem", Path(), Path("/")):
+        with pytest.raises(BadKey, match="there is a file"):
+            create_key(existing)

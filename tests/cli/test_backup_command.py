@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from signalbox.store import NewEvent, open_store
 from signalbox.store.backup.file import written
-from tests.support.command import signalbox
+from tests.support.command import environment, signalbox
 
 
 def test_a_backup_is_made_and_restored_into_another_database(tmp_path: Path) -> None:
@@ -27,6 +28,34 @@ def test_a_backup_is_made_and_restored_into_another_database(tmp_path: Path) -> 
     again = signalbox("backup", "restore", str(tmp_path / "backup.db"), "--store", copy)
     assert again.returncode == 1
     assert "--replace" in again.stderr
+
+
+@pytest.mark.parametrize("name", ["plain", "caf\udce9", "a%20b", "c?d#e"], ids=ascii)
+def test_the_store_and_its_backup_are_found_whatever_their_directory_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+
+    def run(*words: str) -> str:
+        command = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), sys.executable, "-m", "signalbox", *words]
+        done = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", env=environment())
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    emit = f'"{sys.executable}" -m signalbox emit t log'
+    run("run", "--task", "t", "--", "sh", "-c", f"cd / && {emit} && {emit}")
+    logs = run("verify", "t")
+    run("backup", "create", "backup.db")
+    assert run("verify", "backup.db").splitlines()[0].startswith("t: ")
+    run("backup", "restore", "backup.db", "--store", "sqlite:///copy.db")
+    run("backup", "restore", "backup.db", "--store", "sqlite:///copy.db", "--replace")
+    run("migrate-store", "sqlite:///copy.db", "sqlite:///moved.db")
+    assert run("verify", "t", "--store", "sqlite:///moved.db") == logs
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
+def test_a_directory_is_no_backup() -> None:
+    refused = signalbox("backup", "create", "/")
+    assert (refused.returncode, refused.stderr) == (1, "signalbox: / is a directory\n")
 
 
 def test_a_server_cannot_be_backed_up_from_outside(tmp_path: Path) -> None:

@@ -220,6 +220,8 @@ def test_commands_are_audited_with_the_name_of_the_system_user(terminal: Termina
         ("token create ci --project x", 1, "there is no project 'x'"),
         ("token create ", 2, "name must have"),
         ("token revoke nope", 1, "there is no token 'nope'"),
+        ("token revoke \udcff", 2, "an argument is not valid Unicode text"),
+        ("project remove \udcff", 2, "an argument is not valid Unicode text"),
         ("project add Web", 2, "project_id must be"),
         ("project add default", 1, "there is a project default already"),
         ("project member x there@example.org viewer", 1, "there is no project 'x'"),

@@ -71,6 +71,8 @@ def people_store(store: str | None, *, make: bool = False) -> Iterator[PeopleSto
     opened = open_store(chosen.store, bus=chosen.bus)
     try:
         yield PeopleStore(opened)
+    except UnicodeEncodeError:
+        raise click.UsageError("an argument is not valid Unicode text") from None
     finally:
         opened.close()
 

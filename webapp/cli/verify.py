@@ -15,6 +15,7 @@ from signalbox.store.chain.findings import LogReport
 from signalbox.store.chain.heads import CheckingKey, SignedHead, read_heads
 from signalbox.store.chain.keys import checking_key
 from signalbox.store.identity import parse_reference
+from signalbox.store.kinds import sqlite_url
 from signalbox.store.sql.log_links import task_ids
 from signalbox.store.verification import open_source, verify_task
 from signalbox.store.verification.cold_file import is_cold_file, verify_cold_file
@@ -119,7 +120,7 @@ def _logs(what: str | None, store: str | None, place: str | None, proofs: Proofs
                 file.seek(0)
                 yield Log(what, partial(verify_file, file, heads, keys, **options))
                 return
-        url = f"sqlite:///{path.absolute()}"
+        url = sqlite_url(path.absolute())
     else:
         if path is not None and (len(path.parts) > 1 or path.suffix in (".ndjson", ".db", ".cold")):
             raise InvalidEvent(f"there is no file {path}")

@@ -9,11 +9,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import quote
 
 from signalbox.store import NewEvent, Store, UnknownTask
 from signalbox.store.identity import reference_to
-from signalbox.store.kinds import SQLITE, sqlite_path
+from signalbox.store.kinds import sqlite_path, sqlite_url
 from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine
 
@@ -80,4 +79,4 @@ def variables(store_url: str, bus_url: str | None) -> dict[str, str]:
 def absolute(store_url: str) -> str:
     """Return the store's URL with an absolute path."""
     path = sqlite_path(store_url)
-    return store_url if path is None else SQLITE + quote(str(path))
+    return store_url if path is None else sqlite_url(path)
