@@ -286,3 +286,26 @@ async def test_spans_in_any_order_are_the_conversation_that_they_are_in_order(st
     assert len(told[0]) == 4
     assert [told[0][0], told[0][-1]] == ["user: Fix it.", "assistant: Done. (3 earlier)"]
     assert all(lines == told[0] for lines in told.values()), told
+
+
+async def test_long_streamed_answers_make_a_page_shorter(store: Store) -> None:
+    append(store)
+    for answer in range(6):
+        pieces = [event("assistant_delta", f"s{answer}", "run", delta="x" * 100_000) for _ in range(10)]
+        store.append("run", pieces)
+    parts, before = [], None
+    while not parts or before:
+        part = await conversation(store, **({"before": before} if before else {}))
+        assert sum(len(block.text) for block in part.blocks if isinstance(block, Speech)) < 3_000_000
+        parts.append(len(part.blocks))
+        before = part.before
+    assert sum(parts) == 6
+
+
+async def test_the_newest_pieces_of_a_huge_answer_are_shown(store: Store) -> None:
+    append(store, *(event("assistant_delta", "s", "run", delta=f"{n:03}" + "x" * 100_000) for n in range(60)))
+    (block,) = (await conversation(store)).blocks
+    assert isinstance(block, Speech)
+    assert "the beginning is not shown" in block.text
+    assert "059" in block.text
+    assert len(block.text) < 3_000_000

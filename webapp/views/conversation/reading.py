@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from signalbox.store import Event, TaskReading
+from signalbox.store.bounded_reads import bounded_read, payload_bytes
 from signalbox.store.contract import ConversationEntry
 from signalbox.store.model_calls.calls import AGENT_OPERATIONS, operation_of
 from signalbox.store.state import Span, Task
@@ -20,7 +21,7 @@ ENTRIES = 100
 
 READ_AT_ONCE = 20
 MAX_BYTES = 2_000_000
-"""Bytes of payloads of a page. Calls with long histories make a page shorter."""
+"""Bytes of payloads of a page. Calls with long histories and long streamed answers make a page shorter."""
 
 MAX_PIECES = 3000
 """Pieces of one streamed answer that are read, the newest ones."""
@@ -75,11 +76,14 @@ async def _read(view: TaskReading, task: Task, before: int | None, within: dict[
         kept = [entry for entry in entries if entry.first_seq in events]
         more, entries = more or len(kept) < len(entries), kept
     spans = dict(within) if within is not None else await _spans(view, task, events.values())
-    pieces = [await _answer(view, task, entry, spans) for entry in entries if entry.pieces]
-    answers = {entry.first_seq: answer for entry, answer in zip((e for e in entries if e.pieces), pieces, strict=True)}
+    answers = await _answers(view, task, entries, spans, MAX_BYTES - sum(map(payload_bytes, events.values())))
+    unread = [at for at, entry in enumerate(entries) if entry.pieces and entry.first_seq not in answers]
+    if unread:
+        more, entries = True, entries[unread[-1] + 1 :]
+    called = _called(events[entry.first_seq] for entry in entries)
     entries = by_own_times(entries, events)
     said = [(events[e.first_seq], answers[e.first_seq]) if e.pieces else events[e.first_seq] for e in entries]
-    agents = AgentSpans(spans, _called(events.values()), _with_calls(spans, entries))
+    agents = AgentSpans(spans, called, _with_calls(spans, entries))
     return Conversation(
         task=task,
         blocks=build(said, agents, has_earlier=more or within is not None),
@@ -95,19 +99,40 @@ async def _events(view: TaskReading, task_id: str, entries: Sequence[Conversatio
     for end in range(len(entries), 0, -READ_AT_ONCE):
         seqs = [entry.first_seq for entry in entries[max(0, end - READ_AT_ONCE) : end]]
         for event in reversed(await view.events_at(task_id, seqs)):
-            size += memoryview(event.payload_json).nbytes
+            size += payload_bytes(event)
             if size > MAX_BYTES and found:
                 return found
             found[event.seq] = event
     return found
 
 
-async def _answer(view: TaskReading, task: Task, entry: ConversationEntry, spans: dict[str, Span]) -> Streamed:
-    pieces = await view.events_of_span(task.task_id, entry.span_id, entry.first_seq, entry.last_seq, MAX_PIECES)
-    span = spans.get(entry.span_id)
-    is_open = not task.ended and (span is None or span.state in ("open", "mark"))
-    is_cut = bool(pieces) and pieces[0].seq != entry.first_seq
-    return streamed(pieces, is_open=is_open, is_cut=is_cut)
+async def _answers(
+    view: TaskReading, task: Task, entries: Sequence[ConversationEntry], spans: Mapping[str, Span], left: int
+) -> dict[int, Streamed]:
+    """Return the streamed answers by the seqs of their first pieces: the newest ones, with about `left` bytes."""
+    found: dict[int, Streamed] = {}
+    for entry in reversed(entries):
+        if entry.pieces:
+            if left <= 0 and entry is not entries[-1]:
+                break
+            pieces = await _pieces(view, task.task_id, entry, max(left, MAX_BYTES // 4))
+            left -= sum(map(payload_bytes, pieces))
+            span = spans.get(entry.span_id)
+            is_open = not task.ended and (span is None or span.state in ("open", "mark"))
+            is_cut = bool(pieces) and pieces[0].seq != entry.first_seq
+            found[entry.first_seq] = streamed(pieces, is_open=is_open, is_cut=is_cut)
+    return found
+
+
+async def _pieces(view: TaskReading, task_id: str, entry: ConversationEntry, max_bytes: int) -> list[Event]:
+    """Return the newest pieces of a streamed answer in their order."""
+
+    async def before(piece: Event | None, limit: int) -> list[Event]:
+        last = piece.seq - 1 if piece else entry.last_seq
+        return (await view.events_of_span(task_id, entry.span_id, entry.first_seq, last, limit))[::-1]
+
+    pieces, _ = await bounded_read(before, MAX_PIECES, max_bytes, payload_bytes)
+    return pieces[::-1]
 
 
 async def _spans(view: TaskReading, task: Task, events: Iterable[Event]) -> dict[str, Span]:
@@ -123,7 +148,7 @@ def _called(events: Iterable[Event]) -> set[str]:
     return {event.span_id for event in events if operation_of(event.payload) in AGENT_OPERATIONS}
 
 
-def _with_calls(spans: dict[str, Span], entries: Iterable[ConversationEntry]) -> set[str]:
+def _with_calls(spans: Mapping[str, Span], entries: Iterable[ConversationEntry]) -> set[str]:
     """Return the spans of tools below which a model was called."""
     found: set[str] = set()
     for entry in entries:
