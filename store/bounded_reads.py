@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from signalbox.store.events import Event
 
-STEP = 250
-"""Maximum rows of one query, so that it reads 64 MB at most."""
+STEP = 500
+"""Maximum rows of one query, so that it reads 128 MB at most."""
 
 FIRST_STEP = 100
 """Rows of the first query. Most callers want no more."""
@@ -21,15 +21,13 @@ async def bounded_read(
     limit: int,
     max_bytes: int,
     size: Callable[[T], int],
-    *,
-    first_step: int = FIRST_STEP,
 ) -> tuple[list[T], bool]:
     """Return at most `limit` rows with at most `max_bytes` bytes, but at least one, and whether there may be more.
 
     `read(row, n)` returns the n rows after a row, or the first n for None. `size` is the length of a row in bytes.
     """
     found: list[T] = []
-    total, step = 0, first_step
+    total, step = 0, FIRST_STEP
     while len(found) < limit:
         step = min(step, limit - len(found))
         page = await read(found[-1] if found else None, step)

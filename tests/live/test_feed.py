@@ -8,12 +8,17 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from itertools import islice
 
 import httpx
 import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from signalbox.store import NewEvent, Store
+from signalbox.webapp.api.feed import feed
+from signalbox.webapp.dialects.run import run_messages
+from signalbox.webapp.live.chunk import CHUNK_BYTES
 from tests.support.server import Server
 from tests.support.sse import open_stream
 
@@ -174,3 +179,25 @@ def test_metrics_count_sent_events(server: Server) -> None:
     assert value("events_out_total") - before == 50
     assert value("store_healthy") == 1
     assert value("lag_events_p99") == 0
+
+
+@pytest.mark.parametrize("dialect", ["feed", "run"])
+async def test_long_events_are_sent_in_chunks_of_few_bytes(store: Store, dialect: str) -> None:
+    for _ in range(10):
+        store.append("run", [NewEvent(event_type="log", payload={"message": "x" * 100_000})] * 4)
+    render = feed(store, ()) if dialect == "feed" else run_messages(store, "run")
+    cursor, events, chunks = 0, 0, 0
+    while chunk := await render(cursor):
+        assert len(chunk.body) < 2 * CHUNK_BYTES
+        assert chunk.more == (events + chunk.events < 40)
+        cursor, events, chunks = chunk.to_seq, events + chunk.events, chunks + 1
+    assert (events, chunks > 5) == (40, True)
+
+
+def test_a_stream_of_long_events_is_complete(server: Server) -> None:
+    for _ in range(10):
+        server.emit("long", *[NewEvent(event_type="log", payload={"message": "x" * 100_000})] * 4)
+    for path in ("/sse/events?task=long", "/sse/tasks/long/events"):
+        with open_stream(server.url + path) as stream:
+            seqs = [message.json["seq"] for message in islice((m for m in stream if m.id), 40)]
+        assert seqs == list(range(1, 41))

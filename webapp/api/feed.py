@@ -26,10 +26,9 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live import sse
-from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.chunk import Chunk, next_events
 from signalbox.webapp.live.control_messages import JSON
 from signalbox.webapp.live.renderer import Renderer
-from signalbox.webapp.live.ring import CHUNK_EVENTS
 from signalbox.webapp.live.stream import message_stream, subscribe
 
 logger = structlog.get_logger("signalbox.feed")
@@ -127,11 +126,13 @@ def feed(
             newest = await view.latest_event_id()
             if identities:
                 await _check_identities(view, tasks, identities)
-            events = await view.events_after(cursor, CHUNK_EVENTS, tasks, projects)
-        reached = events[-1].event_id if len(events) == CHUNK_EVENTS else newest
+            events, more = await next_events(
+                lambda last, n: view.events_after(last.event_id if last else cursor, n, tasks, projects)
+            )
+        reached = events[-1].event_id if more else newest
         if reached <= cursor:
             return None
-        return Chunk(b"".join(map(message, events)), reached, len(events))
+        return Chunk(b"".join(map(message, events)), reached, len(events), more=more)
 
     return render
 

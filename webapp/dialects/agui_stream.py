@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from signalbox.store import Event, Store
+from signalbox.store.bounded_reads import STEP
 from signalbox.store.contract import Reading
 from signalbox.store.identity import check_identity
 from signalbox.store.state import Permission, Task
@@ -22,10 +23,9 @@ from signalbox.webapp.dialects.agui_events import (
     state_of,
     usage_of_run,
 )
-from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.chunk import Chunk, next_events
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.renderer import Kept
-from signalbox.webapp.live.ring import CHUNK_EVENTS
 
 MAX_INTERRUPTS = 100
 """Interrupts at the end of a run: the first open requests. The next run can answer as many, and ends with the others.
@@ -63,7 +63,9 @@ class AguiRun:
             kept = self._kept.get(cursor)
             before = kept[1] if kept else None
             narration = kept[0].copy() if kept else await self._narration(view, cursor)
-            events = await view.events(self._task_id, cursor, CHUNK_EVENTS)
+            events, more = await next_events(
+                lambda last, n: view.events(self._task_id, last.seq if last else cursor, n)
+            )
             reached = events[-1].seq if events else cursor
             at_head = reached >= task.latest_seq
             asks = at_head and task.permissions_open
@@ -81,7 +83,7 @@ class AguiRun:
             last = [*narration.closing(), self._end(task, waiting, narration)]
             body += b"".join(map(encoded, last[:-1])) + encoded(last[-1], reached)
         self._kept.put(reached, (narration, state))
-        return Chunk(body, reached, len(events), last=ends)
+        return Chunk(body, reached, len(events), last=ends, more=more)
 
     def _end(self, task: Task, waiting: list[Permission], narration: Narration) -> Message:
         usage = usage_of_run(task)
@@ -106,7 +108,7 @@ class AguiRun:
         """Fold the log up to `cursor`."""
         narration, seq = Narration(), 0
         while seq < cursor:
-            events = await view.events(self._task_id, seq, min(CHUNK_EVENTS, cursor - seq))
+            events = await view.events(self._task_id, seq, min(STEP, cursor - seq))
             if not events:
                 break
             for event in events:

@@ -10,10 +10,9 @@ from signalbox.store.identity import check_identity
 from signalbox.store.line_breaks import lines_of
 from signalbox.store.state import Status, Task
 from signalbox.webapp.live import sse
-from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.chunk import Chunk, next_events
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.renderer import Renderer
-from signalbox.webapp.live.ring import CHUNK_EVENTS
 
 RunStatus = Literal["PENDING", "RUNNING", "DONE", "FAILED"]
 RUN_STATUS: dict[Status, RunStatus] = {
@@ -37,13 +36,13 @@ def run_messages(store: Store, task_id: str, identity: str = "") -> Renderer:
         async with store.read() as view:
             task = await view.task(task_id)
             check_identity(task_id, identity, task.identity)
-            events = await view.events(task_id, cursor, CHUNK_EVENTS)
+            events, more = await next_events(lambda last, n: view.events(task_id, last.seq if last else cursor, n))
         reached = events[-1].seq if events else cursor
         complete = task.ended and reached >= task.latest_seq
         if not (events or complete):
             return None
         body = b"".join(map(log_message, events)) + (status_message(task) if complete else b"")
-        return Chunk(body, reached, len(events), last=complete)
+        return Chunk(body, reached, len(events), last=complete, more=more)
 
     return render
 

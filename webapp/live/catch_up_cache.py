@@ -6,8 +6,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
-from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.ring import CHUNK_EVENTS, cut
+from signalbox.webapp.live.chunk import CHUNK_EVENTS, Chunk
+from signalbox.webapp.live.ring import cut
 
 SEGMENT_EVENTS = CHUNK_EVENTS
 """Number of events in a whole segment. Segments begin after multiples of this number."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+
+from signalbox.store import Event
+from signalbox.store.bounded_reads import bounded_read, payload_bytes
+
+CHUNK_EVENTS = 1000
+CHUNK_BYTES = 512 * 1024
+"""Approximate bytes of the largest chunk, so that one write to a slow reader stays small."""
 
 
 class Chunk:
@@ -10,10 +17,11 @@ class Chunk:
 
     `flags`: the flags (`Task.flags`) that a frame of the task page shows; None for other chunks.
     `shown`: the name of the state that the page has after a frame, if its renderer names states: see `StateRenderer`.
+    `more`: a renderer has further events, which did not fit in this chunk.
     `framed` is the body in HTTP/1.1's chunked coding, computed once for all streams.
     """
 
-    __slots__ = ("_encoded", "body", "events", "flags", "framed", "last", "shown", "to_seq")
+    __slots__ = ("_encoded", "body", "events", "flags", "framed", "last", "more", "shown", "to_seq")
 
     def __init__(
         self,
@@ -24,6 +32,7 @@ class Chunk:
         last: bool = False,
         flags: tuple[bool, ...] | None = None,
         shown: str = "",
+        more: bool = False,
     ) -> None:
         self.body = body
         self.framed = framing(body)
@@ -32,6 +41,7 @@ class Chunk:
         self.last = last
         self.flags = flags
         self.shown = shown
+        self.more = more
         self._encoded: dict[str, bytes] = {}
 
     def encoded(self, encoding: str, encode: Callable[[bytes], bytes]) -> bytes:
@@ -45,3 +55,11 @@ class Chunk:
 def framing(body: bytes) -> bytes:
     """Return a chunk in the chunked transfer coding (RFC 9112, section 7.1)."""
     return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+async def next_events(read: Callable[[Event | None, int], Awaitable[list[Event]]]) -> tuple[list[Event], bool]:
+    """Return the events of the next chunk of a stream that is read from the store, and whether there may be more.
+
+    `read(event, n)` returns the n events after an event, or the first n of the chunk for None.
+    """
+    return await bounded_read(read, CHUNK_EVENTS, CHUNK_BYTES, payload_bytes)

@@ -14,12 +14,12 @@ import structlog
 from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
 from signalbox.store.identity import check_identity
 from signalbox.webapp.live.catch_up_cache import CatchUpCache
-from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.chunk import CHUNK_BYTES, Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.cursor_group import CursorGroup, GroupMember
 from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
 from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.ring import CHUNK_BYTES, Encode, Ring
+from signalbox.webapp.live.ring import Encode, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 

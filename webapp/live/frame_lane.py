@@ -17,7 +17,7 @@ from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.renderer import MemoryRenderer, NotInMemory, Renderer, StateRenderer
-from signalbox.webapp.live.ring import CHUNK_EVENTS, Ring
+from signalbox.webapp.live.ring import Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 
@@ -134,7 +134,7 @@ class FrameLane(Lane):
             self.stats.events_out += chunk.events
             if subscriber.busy:
                 self._pause(subscriber)
-            elif chunk.events >= CHUNK_EVENTS:
+            elif chunk.more:
                 self._to_render.add(subscriber)
 
     def _pause(self, subscriber: Subscriber) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from signalbox.store import Event
-from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.chunk import CHUNK_BYTES, CHUNK_EVENTS, Chunk
 
 Encode = Callable[[Event], bytes]
-
-CHUNK_EVENTS = 1000
-CHUNK_BYTES = 512 * 1024
-"""Approximate bytes of the largest chunk, so that one write to a slow reader stays small."""
 
 RING_BYTES = 4 * 1024 * 1024
 """Approximate bytes of events in a ring, up to twice as many before it is trimmed. Each encoding adds as many again.
