@@ -9,12 +9,11 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
-from pytest_rerunfailures import StatusDB
 
 from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
@@ -43,9 +42,12 @@ wait_patiently()
 use_copied_schema()
 use_quick_hashes()
 
-# Random values may take long on a busy machine, and in a new checkout, which has no table of characters yet.
-settings.register_profile("tests", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
+if find_spec("hypothesis"):  # The environments of tests/libraries do not have it.
+    from hypothesis import HealthCheck, settings
+
+    # Random values may take long on a busy machine, and in a new checkout, which has no table of characters yet.
+    settings.register_profile("tests", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
 
 # Keep test databases in memory: tests kill processes, never the machine. Many containers have a tiny /dev/shm.
 MEMORY = Path("/dev/shm")
@@ -65,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     a connection for each test, in two small writes, whose answer takes 40 ms: https://www.rfc-editor.org/rfc/rfc896.
     """
     if hasattr(config, "failures_db") and hasattr(config, "workerinput"):
+        from pytest_rerunfailures import StatusDB
+
         config.failures_db = StatusDB()
 
 
