@@ -59,6 +59,13 @@ def test_an_upload_is_listed_and_downloaded(server: Server) -> None:
     assert len(first.json()) == 1
 
 
+def test_a_file_may_be_empty_as_the_document_says(server: Server) -> None:
+    seq = put(server, "empty.log", b"")
+    assert server.get(f"/api/tasks/run/artifacts/{seq}/content").content == b""
+    document = server.get("/api/openapi.json").json()
+    assert document["paths"]["/api/tasks/{task_id}/artifacts"]["post"]["requestBody"]["required"] is False
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_file_over_the_limit_is_refused_with_both_numbers(server: Server, chunked: bool) -> None:
     content = bytes(LIMIT + 1)

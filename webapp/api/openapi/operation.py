@@ -54,8 +54,10 @@ def operation(app: Quart, rule: Rule, declared: Endpoint, access: Access, schema
         }
     if declared.receives_file:
         file = {"schema": {"type": "string", "format": "binary"}}
-        content = {JSON: {"schema": {"type": "object"}}, PROTOBUF: file} if is_otlp(rule.rule) else {"*/*": file}
-        found["requestBody"] = {"required": True, "content": content}
+        otlp = is_otlp(rule.rule)
+        content = {JSON: {"schema": {"type": "object"}}, PROTOBUF: file} if otlp else {"*/*": file}
+        # Another file may be empty.
+        found["requestBody"] = {"required": otlp, "content": content}
     if access.scope is None:
         found["security"] = []
     return found
