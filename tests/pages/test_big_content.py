@@ -208,6 +208,26 @@ def _encoded(event: Event) -> bytes:
     return bytes(event.payload_json)
 
 
+def test_a_checkpoint_with_many_events_is_answered_in_pages(server: Server) -> None:
+    commits = [NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c"})] * 400
+    evidence = [
+        NewEvent(
+            event_type="evidence_linked", payload={"checkpoint_id": "c", "evidence_id": f"e{n}", "note": "x" * 400}
+        )
+        for n in range(400)
+    ]
+    server.store.append("many", [*commits, *evidence])
+    seqs, path = list[int](), "/api/tasks/many/checkpoints"
+    while path:
+        response = server.get(path)
+        assert len(response.content) < 12_000_000
+        page = response.json()
+        assert all(len(one["evidence"]) == 400 for one in page)
+        seqs += [one["seq"] for one in page]
+        path = response.links.get("next", {}).get("url", "")
+    assert seqs == list(range(1, 401))
+
+
 def test_permissions_expire_however_many_are_open(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=2)
     server.store.append("crowd", _asks(2500, expires_at="2999-01-01T00:00:00Z"))

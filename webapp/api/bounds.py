@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from signalbox.store import Event
+from signalbox.store.bounded_reads import payload_bytes
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 """Maximum bytes of payloads in one response. A single longer payload is still sent."""
@@ -41,8 +42,3 @@ async def bounded_events(
             break
         step = min(limit - len(found), max(FIRST_READ_EVENTS, len(found) * (max_bytes - total) // max(total, 1)))
     return within_bytes(found, payload_bytes, max_bytes)
-
-
-def payload_bytes(event: Event) -> int:
-    """Return the length of an event's payload as JSON, in bytes."""
-    return memoryview(event.payload_json).nbytes

@@ -10,9 +10,10 @@ from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint
 
 from signalbox.store import Conflict, Event, InvalidEvent, LogQuery, NewEvent, UnknownTask
+from signalbox.store.bounded_reads import payload_bytes
 from signalbox.store.events import check_event, check_key
 from signalbox.store.state import Span, Unfinished
-from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
+from signalbox.webapp.api.bounds import bounded_events, within_bytes
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Identity, IdentityParameter, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import creates_task, may_write_to, project_for_new, require, task_identity

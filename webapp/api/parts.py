@@ -10,11 +10,12 @@ from msgspec import Meta
 from quart import Blueprint
 
 from signalbox.store import Event
+from signalbox.store.bounded_reads import payload_bytes
 from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS, Payload
 from signalbox.store.projections import checkpoint_id_of
 from signalbox.store.span_pages import span_page
 from signalbox.store.state import Checkpoint, Progress, Span
-from signalbox.webapp.api.bounds import bounded_events
+from signalbox.webapp.api.bounds import bounded_events, within_bytes
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
 from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
@@ -27,6 +28,9 @@ GRAPH_SPANS = 20_000
 
 EVENTS = 5000
 """Maximum number of checkpoint events in one response."""
+
+ENVELOPE_BYTES = 400
+"""Approximate bytes of an event's JSON without its payload."""
 
 blueprint = Blueprint("api_parts", __name__, url_prefix="/api/tasks")
 
@@ -157,8 +161,19 @@ async def checkpoints(task_id: str, query: CheckpointParameters) -> Result[list[
     for event in events:
         if event.event_type in EVIDENCE_EVENTS:
             evidence.setdefault(checkpoint_id_of(event), []).append(event)
-    found = [_with_evidence(event, states, evidence) for event in events if event.event_type in CHECKPOINT_EVENTS]
-    return Result(found, next=next_page(after=events[-1].seq) if more else None)
+    sizes = {checkpoint_id: sum(map(_event_bytes, held)) for checkpoint_id, held in evidence.items()}
+    found = [event for event in events if event.event_type in CHECKPOINT_EVENTS]
+    # Each event of a checkpoint repeats all its evidence.
+    shown = within_bytes(found, lambda event: _event_bytes(event) + sizes.get(checkpoint_id_of(event), 0))
+    last = shown[-1] if len(shown) < len(found) else events[-1] if more else None
+    return Result(
+        [_with_evidence(event, states, evidence) for event in shown],
+        next=next_page(after=last.seq) if last else None,
+    )
+
+
+def _event_bytes(event: Event) -> int:
+    return payload_bytes(event) + ENVELOPE_BYTES
 
 
 def _with_evidence(event: Event, states: dict[str, Checkpoint], evidence: dict[str, list[Event]]) -> CheckpointEvent:
