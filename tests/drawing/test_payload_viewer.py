@@ -41,6 +41,13 @@ def chosen(tree: Node) -> str:
     return link.text
 
 
+def test_a_value_whose_pointer_is_too_long_for_an_address_leads_to_the_raw_payload() -> None:
+    payload = {"é" * 20_000: [[[[0]] for _ in range(90)] for _ in range(100)]}
+    page = str(FRAGMENTS.payload_viewer.render(payload, ADDRESS, "json"))
+    assert all(len(link) < 10_000 for link in re.findall(r'href="([^"]*)"', page))
+    assert "Show the raw payload" in page
+
+
 def load(payload: Any, address: str) -> Node:
     """Return the piece that the server sends for a link of a viewer."""
     given = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}

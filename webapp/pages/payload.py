@@ -10,7 +10,7 @@ from quart import Blueprint, Response, request
 
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
-from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.address import MAX_POINTER_CHARS, PayloadAddress
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.shell import shell_commands
 from signalbox.webapp.drawing.payload.viewer import best_view, exact, json_of, piece
@@ -24,7 +24,6 @@ from signalbox.webapp.views.payload import PayloadView, payload_view
 
 blueprint = Blueprint("payload", __name__)
 
-MAX_POINTER_CHARS = 10_000
 MAX_QUERY_CHARS = 256
 IN_THREAD_BYTES = 16 * 1024
 """Rendering a payload over this size takes a while, so a thread does it and streams are not delayed."""

@@ -10,6 +10,9 @@ from markupsafe import Markup, escape
 from signalbox.store.state import Task
 from signalbox.webapp.views.addresses import of_task
 
+MAX_POINTER_CHARS = 10_000
+"""Maximum characters of a pointer in an address. A deeper or longer-named value has no address of its own."""
+
 
 class PayloadAddress(NamedTuple):
     """The page of one event's payload, and a place inside the payload, as a JSON Pointer."""
@@ -27,9 +30,17 @@ class PayloadAddress(NamedTuple):
         return self._replace(pointer=pointer)
 
     def url(self, **parameters: str | int) -> str:
-        """Return the page with these parameters; those that are empty or 0 are left out."""
-        given = {name: value for name, value in {"pointer": self.pointer, **parameters}.items() if value}
+        """Return the page with these parameters; those that are empty or 0 are left out.
+
+        It is the page of the whole payload if the place has no address.
+        """
+        pointer = self.pointer if self._has_address else ""
+        given = {name: value for name, value in {"pointer": pointer, **parameters}.items() if value}
         return f"{self.page}&{urlencode(given)}" if given else self.page
+
+    @property
+    def _has_address(self) -> bool:
+        return len(self.pointer) <= MAX_POINTER_CHARS
 
     def fields(self, **parameters: str) -> list[tuple[str, str]]:
         """Return the parameters of the page for a form, which leaves out those in the address that it leads to."""
@@ -39,8 +50,10 @@ class PayloadAddress(NamedTuple):
     def piece(self, words: str, start: int = 0, view: str = "", *, on_opening: bool = False) -> Markup:
         """Return a link that loads the content from `start` on in its own place: when clicked, or when its fold opens.
 
-        Without scripts it leads to a page with this content.
+        Without scripts it leads to a page with this content. If the place has no address, it leads to the raw payload.
         """
+        if not self._has_address:
+            return Markup('<a href="{}">Show the raw payload</a>').format(self.url(view="raw"))
         trigger = Markup(""" hx-trigger="click, toggle from:'closest details' once\"""") if on_opening else ""
         where: dict[str, str | int] = {"from": start, "view": view}
         return Markup('<a class="piece" href="{}" hx-get="{}"{} hx-swap="outerHTML">{}</a>').format(
