@@ -261,7 +261,7 @@ class Settings:
         values: dict[str, Any] = {}
         known = {variable(spec): spec for spec in fields(cls)}
         for name, text in environ.items():
-            if name in known:
+            if name in known and not _is_link(name, text):
                 values[known[name].name] = _parse(known[name], text)
         values.update({name: value for name, value in given.items() if value is not None})
         return cls(**values)
@@ -287,6 +287,11 @@ class Settings:
     def loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+def _is_link(name: str, text: str) -> bool:
+    """Whether Kubernetes set the variable, as it does in every container beside a service named `signalbox`."""
+    return name == "SIGNALBOX_PORT" and text.startswith("tcp://")
 
 
 def _is_missing(module: str) -> bool:

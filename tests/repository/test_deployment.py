@@ -157,3 +157,14 @@ def test_the_product_locks_are_subsets_of_the_checkout_lock() -> None:
     assert product < with_drivers < everything
     assert {pin.partition("==")[0] for pin in with_drivers - product} >= {"psycopg", "psycopg-binary", "redis"}
     assert not {"pytest", "mypy", "ruff", "playwright"} & {pin.partition("==")[0] for pin in with_drivers}
+
+
+def test_the_example_proxies_pass_the_longest_bodies_of_the_server() -> None:
+    settings = Settings()
+    longest = max(settings.max_body, settings.max_artifact, settings.max_otlp_body)
+    limits = [
+        limit
+        for name in ("deploy/nginx.conf", "examples/proxies/nginx.conf", "deploy/kubernetes/ingress.yaml")
+        for limit in re.findall(r"(?:client_max_body_size|proxy-body-size:) (\d+)m", (ROOT / name).read_text())
+    ]
+    assert [int(limit) * 1024 * 1024 for limit in limits] == [longest] * 3

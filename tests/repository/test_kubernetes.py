@@ -122,6 +122,8 @@ def test_every_pod_runs_as_the_user_of_the_image_without_rights(pod: Manifest) -
         assert spec["securityContext"]["runAsUser"] == user
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["automountServiceAccountToken"] is False
+        # The variables of a service named `signalbox` begin like those of the settings.
+        assert spec["enableServiceLinks"] is False
         (one,) = spec["containers"]
         assert one["securityContext"]["readOnlyRootFilesystem"] is True
         assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
