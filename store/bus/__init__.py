@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from signalbox.store.bus.transport import BusUnavailable, Transport
 from signalbox.store.loop_thread import LoopThread
+from signalbox.store.loops import end_tasks
 
 INTERVAL = 0.005
 """Seconds between two wake-ups that one process sends."""
@@ -43,6 +44,8 @@ class Bus:
         self._lock = threading.Lock()
         self._pending = self._sending = self._listening = False
         self._sender: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._replacing = asyncio.Lock()
         self._next = 0.0
         self._watches: set[BusWatch] = set()
         self._faults: dict[str, str] = {}
@@ -72,6 +75,10 @@ class Bus:
             self._thread.start(self._listen())
         return watch
 
+    def use(self, transport: Transport) -> None:
+        """Send and listen through another transport, because the store has opened another database."""
+        self._thread.start(self._replace(transport))
+
     def close(self) -> None:
         """Send the pending wake-up, then close the connections."""
         if self._thread.running:
@@ -97,6 +104,7 @@ class Bus:
                     return
 
     async def _listen(self) -> None:
+        self._listener = asyncio.current_task()
         while True:
             try:
                 async with self._transport.listen() as origins:
@@ -107,6 +115,17 @@ class Bus:
                             self._wake()
             except Exception as error:
                 await asyncio.sleep(self._failed("listen", error))
+
+    async def _replace(self, transport: Transport) -> None:
+        async with self._replacing:
+            before, self._transport = self._transport, transport
+            sender, listener = self._sender, self._listener
+            await end_tasks(sender, listener)
+            await before.aclose()
+            if sender is not None and sender.cancelled():
+                self._sender = asyncio.create_task(self._send())
+            if listener is not None:
+                self._listener = asyncio.create_task(self._listen())
 
     def _wake(self) -> None:
         with self._lock:

@@ -24,7 +24,7 @@ from signalbox.store.postgresql.pool import Pool
 from signalbox.store.postgresql.processes import PostgresProcesses
 from signalbox.store.postgresql.readers import PostgresReaders
 from signalbox.store.postgresql.text_index import SORT_IN, SORT_INTERVAL
-from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
+from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, transport_of
 from signalbox.store.postgresql.writer import PostgresWriter
 from signalbox.store.sql.cold_reading import routed
 from signalbox.store.sql.database_store import DatabaseStore
@@ -51,12 +51,13 @@ class PostgresStore(DatabaseStore):
         self._to_fold: list[str] = []
         super().__init__(PostgresWriter(self._open(), self._open, self._committed, several=self._address.several_hosts))
         try:
-            self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
+            self._bus, self._process = Bus(transport_of(bus, self._address, self._key)), os.getpid()
         except StoreError:
             self._writer.close()
             raise
+        self._generation_of_bus = self._generation
         self._writer.check(self.epoch)
-        self._pool = Pool(self._address, self._refuse_moved)
+        self._pool = Pool(self._address, self._refuse_moved, lambda: self._generation)
         self._readers = PostgresReaders(self._pool)
         self.raw_rows = RawRows(self._readers.rows, POSTGRESQL)
         self.people = PeopleTables(self._calls, self._readers.rows)
@@ -121,7 +122,7 @@ class PostgresStore(DatabaseStore):
         return routed(self._readers.view(consistent=False), self.cold_readers, consistent=False)
 
     def peek(self) -> PostgresPeek:
-        return PostgresPeek(self._address, self._refuse_moved)
+        return PostgresPeek(self._address, self._refuse_moved, lambda: self._generation)
 
     def watch(self, callback: Callable[[], None]) -> Watch | None:
         return self._own_bus().watch(callback)
@@ -131,10 +132,18 @@ class PostgresStore(DatabaseStore):
         self._own_bus().committed()
 
     def _own_bus(self) -> Bus:
-        """Return the bus of this process. A forked process must not use or close its parent's connections."""
+        """Return the bus of this process and of the present database.
+
+        A forked process must not use or close its parent's connections.
+        """
+        generation = self._generation
         if self._process != os.getpid():
-            self._bus_of_parent, self._bus = self._bus, open_bus(self.bus_url, self._address, self._key)
-            self._process = os.getpid()
+            transport = transport_of(self.bus_url, self._address, self._key)
+            self._bus_of_parent, self._bus = self._bus, Bus(transport)
+            self._process, self._generation_of_bus = os.getpid(), generation
+        elif self._generation_of_bus != generation:
+            self._generation_of_bus = generation
+            self._bus.use(transport_of(self.bus_url, self._address, self._key))
         return self._bus
 
     # state

@@ -64,6 +64,8 @@ class LimitedAsyncConnection(psycopg.AsyncConnection[Any]):
 
     patience = math.inf
     proxied = False
+    generation = 0
+    """The `Store.generation` when it was opened."""
 
     async def wait(self, gen: Generator[Any, Any, T], *args: Any, **limits: Any) -> T:
         if args or limits:

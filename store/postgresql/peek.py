@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
-
 from signalbox.store.events import Event
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.errors import translated_errors
+from signalbox.store.postgresql.limited_waits import LimitedAsyncConnection
 from signalbox.store.sql.removal import PRESENT
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 
@@ -22,12 +21,13 @@ _AFTER = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? AN
 
 
 class PostgresPeek:
-    """The `Peek` of a PostgreSQL database. A lost connection is opened again by the next call."""
+    """The `Peek` of a PostgreSQL database. It replaces a connection that is lost or leads to a former database."""
 
-    def __init__(self, address: Address, refuse: Callable[[], None]) -> None:
+    def __init__(self, address: Address, refuse: Callable[[], None], generation: Callable[[], int]) -> None:
         self._address = address
         self._refuse = refuse
-        self._connection: psycopg.AsyncConnection | None = None
+        self._generation = generation
+        self._connection: LimitedAsyncConnection | None = None
         self._commits: int | None = None
 
     async def moved(self) -> bool:
@@ -50,8 +50,12 @@ class PostgresPeek:
         self._close()
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
+        if self._connection is not None and self._connection.generation != self._generation():
+            self._close()
         if self._connection is None:
+            generation = self._generation()
             self._connection = await self._address.aconnect(PATIENCE)
+            self._connection.generation = generation
         try:
             with translated_errors():
                 cursor = await self._connection.execute(with_driver_placeholders(sql), values)

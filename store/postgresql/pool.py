@@ -40,12 +40,14 @@ GLANCE_BY_PROXY = "BEGIN; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off
 class Pool:
     """Lends connections to views. An idle connection may be lent to a view in any event loop.
 
-    `refuse` raises if views of the database must not be lent now.
+    `refuse` raises if views of the database must not be lent now. `generation` returns a number that changes when the
+    store opens another database. Connections from before are closed: a server may outlive its replacement by another.
     """
 
-    def __init__(self, address: Address, refuse: Callable[[], None]) -> None:
+    def __init__(self, address: Address, refuse: Callable[[], None], generation: Callable[[], int]) -> None:
         self._address = address
         self._refuse = refuse
+        self._generation = generation
         self._idle: list[LimitedAsyncConnection] = []
         self._view_limit = ViewLimit(MAX_READERS)
         self._ending: set[asyncio.Task[None]] = set()
@@ -94,7 +96,9 @@ class Pool:
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
+        generation = self._generation()
         connection = await self._address.aconnect(READER_PATIENCE)
+        connection.generation = generation
         if not connection.proxied:
             await _execute(connection, PLANS)
         return await _begun(connection, consistent)
@@ -105,7 +109,7 @@ class Pool:
             self._idle, self._process = [], os.getpid()
         while self._idle:
             connection = self._idle.pop()
-            if _usable(connection):
+            if connection.generation == self._generation() and _usable(connection):
                 return connection
             connection.pgconn.finish()
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from signalbox.store.bus import Bus
 from signalbox.store.bus.transport import Transport
 from signalbox.store.errors import UnknownStoreKind
 from signalbox.store.postgresql.connection import Address
@@ -14,13 +13,13 @@ BUS_UNAVAILABLE = ("bus_unavailable", "the bus does not work, so events of other
 """The warning while wake-ups cannot be sent or received."""
 
 
-def open_bus(url: str | None, address: Address, key: bytes) -> Bus:
-    """Return the bus at `url`, or one in the database itself if there is no URL. Raises UnknownStoreKind.
+def transport_of(url: str | None, address: Address, key: bytes) -> Transport:
+    """Return the transport at `url`, or one in the database itself if there is no URL. Raises UnknownStoreKind.
 
     `key` is the secret of the database. The name of the channel is derived from it, so that all processes on one
     database use the same channel, whatever name or address each of them uses for it.
     """
-    return Bus(_redis(url, f"signalbox:{hashlib.sha256(key).hexdigest()[:16]}") if url else Notifications(address))
+    return _redis(url, f"signalbox:{hashlib.sha256(key).hexdigest()[:16]}") if url else Notifications(address)
 
 
 def _redis(url: str, channel: str) -> Transport:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from signalbox.store.bus import Bus
 from signalbox.store.bus.transport import Transport
@@ -69,6 +70,41 @@ async def test_the_last_commit_before_a_process_ends_wakes_the_others(make_bus: 
     writer.committed()
     await asyncio.to_thread(writer.close)
     await woken.next()
+
+
+async def test_a_bus_with_another_transport_keeps_its_watches(
+    make_transport: Callable[[], Transport], make_bus: MakeBus
+) -> None:
+    class Elsewhere:
+        """Listens to nothing, and sends to nobody, until it is closed."""
+
+        async def publish(self, origin: str) -> None:
+            await asyncio.Event().wait()
+
+        @asynccontextmanager
+        async def listen(self) -> AsyncGenerator[AsyncIterator[str]]:
+            yield self.nothing()
+
+        async def nothing(self) -> AsyncGenerator[str]:
+            await asyncio.Event().wait()
+            yield ""
+
+        async def aclose(self) -> None:
+            pass
+
+    one, two = Bus(Elsewhere()), make_bus()
+    try:
+        here, there = await listening(one), await listening(two)
+        one.committed()
+        one.use(make_transport())
+        # It listens to the other transport, and sends there what it could not send before.
+        await asyncio.gather(here.next(), there.next())
+        two.committed()
+        await here.next()
+        one.committed()
+        await there.next()
+    finally:
+        await asyncio.to_thread(one.close)
 
 
 async def test_a_watch_is_not_called_while_it_ignores_wake_ups(make_bus: MakeBus) -> None:

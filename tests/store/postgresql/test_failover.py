@@ -18,6 +18,7 @@ from tests.support.postgres import PASSWORD, USER, Cluster, Standby
 from tests.support.server import Server
 from tests.support.session_client import SessionClient
 from tests.support.shared_postgres import memory_folder
+from tests.support.sse import open_stream
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
@@ -125,6 +126,32 @@ def test_a_failover_loses_no_acknowledged_event_and_shows_each_once(
         wait_until(lambda: len(viewer.ids) >= len(stored))
         assert [message["data"]["status"] for message in viewer.messages] == stored
         wait_until(lambda: server.get("/sse/health").status_code == 200)
+    server.close()
+    assert "Traceback" not in server.log, server.log
+
+
+def test_nothing_is_read_from_a_primary_that_goes_on_after_another_took_its_role(
+    start_pair: Callable[..., Pair], tmp_path: Path
+) -> None:
+    pair = start_pair()
+    server = Server(tmp_path, store_url=pair.url).start()
+    path = "/api/tasks/run/events"
+    assert server.post(path, {"event_type": "log"}).status_code == 201
+    assert len(server.get(path).json()["events"]) == 1
+    wait_until(pair.is_caught_up)
+    pair.primary.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    pair.primary.sql("SELECT pg_reload_conf()")
+    pair.standby.promote()
+    wait_until(lambda: server.post(path, {"event_type": "log"}).status_code == 201)
+    assert len(server.get(path).json()["events"]) == 2
+    with open_stream(f"{server.url}/sse/tasks/run/events", timeout=60) as stream:
+        assert [next(stream).id for _ in range(3)] == [None, "1", "2"]
+        assert server.post(path, {"event_type": "log"}).status_code == 201
+        assert next(stream).id == "3"
+    # The connections for reading, for following the log and for wake-ups.
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'signalbox'"
+    wait_until(lambda: pair.primary.sql(count) == "0")
+    wait_until(lambda: server.get("/api/events/health").status_code == 200)
     server.close()
     assert "Traceback" not in server.log, server.log
 
