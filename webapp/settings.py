@@ -290,8 +290,8 @@ class Settings:
 
 
 def _is_link(name: str, text: str) -> bool:
-    """Whether Kubernetes set the variable, as it does in every container beside a service named `signalbox`."""
-    return name == "SIGNALBOX_PORT" and text.startswith("tcp://")
+    """Whether Kubernetes set the variable, as it does beside services named `signalbox` or `signalbox-otlp`."""
+    return name.endswith("_PORT") and text.startswith("tcp://")
 
 
 def _is_missing(module: str) -> bool:

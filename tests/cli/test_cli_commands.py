@@ -120,8 +120,9 @@ def test_a_flag_overrides_an_environment_variable(url: str) -> None:
 
 
 def test_a_variable_that_kubernetes_sets_for_a_service_is_not_taken_for_the_port() -> None:
-    assert Settings.from_environment({"SIGNALBOX_PORT": "tcp://10.0.0.1:80"}).port == Settings().port
-    assert Settings.from_environment({"SIGNALBOX_PORT": "tcp://10.0.0.1:80"}, port=1).port == 1
+    of_services = dict.fromkeys(("SIGNALBOX_PORT", "SIGNALBOX_OTLP_PORT"), "tcp://10.0.0.1:80")
+    assert Settings.from_environment(of_services) == Settings()
+    assert Settings.from_environment(of_services, port=1).port == 1
 
 
 def test_a_port_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -> None:
