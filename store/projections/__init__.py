@@ -114,8 +114,8 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
             needed.checkpoints.add(checkpoint_id_in(event.payload))
     if not counts_usage:
         needed.reporting, needed.parents = set(), {}
-    elif needed.reporting or needed.parents:
-        needed.spans.add(task.main_span_id)
+    elif needed.reporting or needed.parents or (task.tally and not needed.spans.isdisjoint(task.tally.waiting)):
+        needed.spans.add(task.main_span_id)  # shows the usage of the run
     needed.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed_up_to))
     return needed
 

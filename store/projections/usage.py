@@ -81,17 +81,14 @@ def report(state: TaskState, event: Event, span: Span, kind: str) -> None:
 
 
 def adopt(state: TaskState, span: Span, seq: int) -> None:
-    """Give a new span the usage of the spans that named it as their parent, and the main span that of the run."""
+    """Give a new span the usage of the spans that named it as their parent before."""
     tally = state.task.tally
-    if tally is None:
+    waiting = tally.waiting.get(span.span_id) if tally else None
+    if tally is None or waiting is None:
         return
-    waiting = tally.waiting.get(span.span_id)
-    if waiting is not None:
-        tally.waiting = {name: usage for name, usage in tally.waiting.items() if name != span.span_id}
+    tally.waiting = {name: usage for name, usage in tally.waiting.items() if name != span.span_id}
     if _is_main(state.task, span):
         _show(state, seq)
-        return
-    if waiting is None:
         return
     _add(tally, _difference(waiting, NOTHING))
     _add(_tally(span), _difference(NOTHING, waiting))

@@ -111,6 +111,8 @@ def test_audits_are_paged(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert "No actions yet" in server.get("/audits").text
     assert server.get("/tasks/nobody/audits").status_code == 404
+    for task_id in ("run-0", "run-1"):
+        server.emit(task_id, "started")
     for n in range(205):
         server.store.audit("ann", "looked", task_id=f"run-{n % 2}", seq=n + 1, detail={"text": f"<b>{n}</b>"})
     first = server.get("/audits").text

@@ -238,4 +238,4 @@ async def _sorted(reading: Awaitable[dict[str, Any]]) -> list[tuple[str, Any]]:
 
 async def _without_time(reading: Awaitable[list[Any]]) -> list[dict[str, Any]]:
     fields = [one if isinstance(one, dict) else msgspec.structs.asdict(one) for one in await reading]
-    return [{**one, "at": "", "created_at": ""} for one in fields]
+    return [{**one, "at": "", "created_at": "", "identity": ""} for one in fields]

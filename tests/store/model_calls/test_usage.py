@@ -109,13 +109,11 @@ async def test_usage_is_summed_up_the_tree(given: list[NewEvent], expected: dict
     assert counted(await state_after(tmp_path, SPAWN, AGENT, *given)) == expected
 
 
-async def test_the_main_span_has_the_usage_of_the_run_from_its_beginning(tmp_path: Path) -> None:
-    reported = event("work_item_complete", "a", "agent", **tokens(60, 0.5))
-    started = await state_after(tmp_path, reported, event("status"))
-    main = started.spans[started.task.main_span_id]
-    assert main.usage == started.task.usage
-    assert main.usage is not None
-    assert main.usage.tokens.input == 60
+async def test_a_parent_that_is_named_late_gives_the_main_span_the_usage_of_the_run(tmp_path: Path) -> None:
+    call = event("work_item_complete", "a", "agent", **tokens(60))
+    agent = event("work_item_start", "agent", work_item_id="agent")
+    state = await state_after(tmp_path, call, event("status"), agent)
+    assert counted(state) == {"a": 60, "agent": 60, state.task.main_span_id: 60, "task": 60}
 
 
 async def test_an_event_that_is_appended_again_counts_once(tmp_path: Path) -> None:
