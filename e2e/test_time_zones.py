@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live_checks import expect_live_at
 from e2e.random_run import run
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 TIMES = """() => [...document.querySelectorAll('time, .day, [data-zone], input[data-at], input[name=zone]')].map(
@@ -36,6 +38,23 @@ def test_a_live_page_and_a_page_without_scripts_show_equal_times(
             "title", page.locator("time").first.get_attribute("title") or ""
         )
         assert bare.evaluate(TIMES) == page.evaluate(TIMES), path
+
+
+def test_times_of_the_first_and_the_last_years_are_those_of_the_server(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    for year in ("0001-01-01T00", "0001-06-01T12", "0099-06-01T12"):
+        server.emit("years", NewEvent(event_type="log", payload={"message": year}, occurred_at=f"{year}:00:00Z"))
+    live = new_context(timezone_id="America/St_Johns")
+    page = live.new_page()
+    page.goto(f"{server.url}/tasks/years")
+    expect_live_at(page, 3)
+    plain = new_context(java_script_enabled=False)
+    plain.add_cookies([cookie for cookie in live.cookies() if cookie["name"] == "signalbox_zone"])  # type: ignore[misc]
+    bare = plain.new_page()
+    bare.goto(f"{server.url}/tasks/years")
+    assert bare.evaluate(TIMES) == page.evaluate(TIMES)
+    expect(page.locator("#e3 time")).to_have_attribute("title", re.compile("UTC, 0099-06-01 08:29:08 GMT-3:30"))
 
 
 def test_a_selected_zone_is_used_on_every_page(server: Server, page: Page) -> None:

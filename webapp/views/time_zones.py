@@ -63,10 +63,11 @@ class Zone:
     @lru_cache(maxsize=4096)  # noqa: B019 - zones are few and live as long as the process
     def _at(self, at: str) -> datetime:
         moment = datetime.fromisoformat(at)
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
         try:
-            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(self._info)
-        except OverflowError as error:
-            raise ValueError(f"{at} is no time of the years 1 to 9999 in {self.name}") from error
+            return moment.astimezone(self._info)
+        except OverflowError:
+            return moment  # The zone has only the years 1 to 9999.
 
     def utc(self, local: str) -> datetime:
         """Return a local time without a zone as a time in UTC. Of two equal local times it is the first one."""
@@ -136,10 +137,11 @@ def whole_time(at: str, zone: Zone) -> str:
     """Return a time in UTC and in the zone: `2026-11-21 14:02:07.123 UTC, 2026-11-21 15:02:07 GMT+1`."""
     utc = UTC_ZONE.local(at)
     text = f"{utc[:10]} {utc[11:]} UTC"
-    if zone is UTC_ZONE:
+    offset = "UTC" if zone is UTC_ZONE else zone.offset(at)
+    if offset == "UTC":
         return text
     local = zone.local(at)
-    return f"{text}, {local[:10]} {local[11:19]} {zone.offset(at)}"
+    return f"{text}, {local[:10]} {local[11:19]} {offset}"
 
 
 def _with_days(page: str, zone: Zone) -> str:
