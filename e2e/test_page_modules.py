@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 # Drops, repeats or changes messages of the page's stream between the network and the page.
@@ -246,6 +247,20 @@ def test_times_are_local_with_the_full_time_in_a_tooltip(
     expect(page.locator("#e1 time")).to_have_attribute("title", re.compile(r"20\d\d.*GMT\+5:45"))
     server.emit("times", "again")
     expect(page.locator("#e2 time")).to_have_attribute("title", re.compile(r"GMT\+5:45"))
+
+
+def test_ages_are_right_on_a_machine_whose_clock_is_wrong(server: Server, page: Page) -> None:
+    server.emit("ahead", NewEvent(event_type="runner_spawn"))
+    page.add_init_script(
+        """const [now, hour, origin] = [Date.now, 3_600_000, performance.timeOrigin];
+        Date.now = () => now() + hour;
+        Object.defineProperty(performance, 'timeOrigin', {value: origin + hour});"""
+    )
+    page.goto(f"{server.url}/tasks")
+    expect(page.locator("#task-ahead relative-time").first).to_have_text(re.compile("^(now|[0-9]+ sec. ago)$"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("ahead")
+    expect(page.get_by_role("option", name="ahead")).to_contain_text(re.compile("· (now|[0-9]+ sec. ago) ·"))
 
 
 def test_the_chosen_theme_is_remembered(server: Server, page: Page) -> None:

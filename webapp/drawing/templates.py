@@ -160,6 +160,7 @@ _LAYOUT = {
     "permissions_open": 0,
     "epoch": "",
     "zone": "",
+    "server_time": "",
     "administrates": False,
     "heartbeat": 15,
     "reading": (),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quart import Response, request
 
+from signalbox.store.times import now
 from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.current import settings, store
 from signalbox.webapp.http.log_reading import reading_of
@@ -34,6 +35,7 @@ async def layout() -> dict[str, object]:
         "epoch": store().epoch,
         "administrates": caller.projects("admin") != (),
         "zone": viewer_zone().name,
+        "server_time": now(),
         "heartbeat": settings().keepalive_interval,
         "reading": reading_of(request),
         "base_url": f"{request.host_url.rstrip('/')}{request.root_path}",

@@ -1,4 +1,5 @@
 import { root } from './root-path.js';
+import { serverNow } from './server-clock.js';
 import { ago } from './time-format.js';
 
 /**
@@ -38,7 +39,7 @@ export async function tasksNamed(text) {
   const tasks = response?.ok ? (await response.json()).tasks : [];
   return tasks.map(({ task_id, title, status, created_at }) => ({
     label: title || task_id,
-    kind: `${status} · ${ago((Date.now() - Date.parse(created_at)) / 1000)} · ${task_id}`,
+    kind: `${status} · ${ago((serverNow() - Date.parse(created_at)) / 1000)} · ${task_id}`,
     run: () => location.assign(`${root}/tasks/${task_id}`),
   }));
 }
