@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.axe import add_axe, expect_accessible
 from e2e.live_checks import expect_equal_to_fresh
@@ -98,3 +98,29 @@ def test_axe_finds_no_violation_on_a_phone(shards: Server, page: Page, path: str
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect_accessible(page)
+
+
+def test_back_to_a_page_that_does_not_load_shows_why(shards: Server, page: Page, expect_console: list[str]) -> None:
+    expect_console.append("503")
+    page.goto(f"{shards.url}/tasks/shards/waterfall")
+    page.get_by_role("link", name="Slowest 10").click()
+    expect(page).to_have_url(re.compile("slowest=10"))
+    page.route("**/tasks/shards/waterfall", lambda route: route.fulfill(status=503, body="the server is busy"))
+    page.go_back()
+    expect(page.get_by_text("the server is busy")).to_be_visible()
+
+
+def test_the_address_is_that_of_the_last_of_two_quick_choices(shards: Server, page: Page) -> None:
+    page.goto(f"{shards.url}/tasks/shards/waterfall")
+    waiting: list[Route] = []
+    page.route("**/waterfall?*slowest=10*", lambda route: waiting.append(route))
+    with page.expect_request("**/waterfall?*slowest=10*"):
+        page.get_by_role("link", name="Slowest 10").click()
+    page.get_by_role("link", name="alone").click()
+    expect(page).to_have_url(re.compile("critical=only"))
+    with page.expect_response("**/waterfall?*slowest=10*") as response:
+        waiting[0].continue_()
+    response.value.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
+    expect(page.locator(".falls-choices [aria-current], [aria-current=true]").filter(has_text="alone")).to_have_count(1)
+    assert "critical=only" in page.url

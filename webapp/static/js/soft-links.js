@@ -20,26 +20,26 @@ document.addEventListener('submit', (event) => {
   visit(address);
 });
 
-addEventListener('popstate', () => show(location.href).catch(() => location.reload()));
+addEventListener('popstate', async () => {
+  if ((await show(location.href)) === FAILED) location.reload();
+});
 
 /** Shows an address of this page, and adds it to the history. */
 export async function visit(address) {
-  try {
-    if (await show(address)) history.pushState(null, '', address);
-    else location.assign(address);
-  } catch {
-    location.assign(address);
-  }
+  const outcome = await show(address);
+  if (outcome === SHOWN) history.pushState(null, '', address);
+  else if (outcome === FAILED) location.assign(address);
 }
 
+const [SHOWN, FAILED, OVERTAKEN] = ['shown', 'failed', 'overtaken'];
 let newest = 0;
 
+/** Shows an address, unless it cannot be loaded or another one was chosen meanwhile. */
 async function show(address) {
   const turn = ++newest;
-  const response = await fetch(address, { cache: 'no-store' });
-  if (!response.ok) return false;
-  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
-  if (turn !== newest) return true;
+  const page = await load(address);
+  if (turn !== newest) return OVERTAKEN;
+  if (!page) return FAILED;
   const [main, stream] = [document.querySelector('main'), document.querySelector('live-stream')];
   // The stream of the earlier address must not change the new content.
   stream?.remove();
@@ -47,5 +47,15 @@ async function show(address) {
   await htmx.swap({ text, sourceElement: main, target: main, swap: 'innerMorph settle:0' });
   const next = page.querySelector('live-stream');
   if (next) main.after(document.importNode(next, true));
-  return true;
+  return SHOWN;
+}
+
+/** Returns the page at an address, or null if the server does not answer with one. */
+async function load(address) {
+  try {
+    const response = await fetch(address, { cache: 'no-store' });
+    return response.ok ? new DOMParser().parseFromString(await response.text(), 'text/html') : null;
+  } catch {
+    return null;
+  }
 }
