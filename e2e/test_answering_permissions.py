@@ -195,6 +195,25 @@ def test_a_permission_request_disappears_when_it_expires_or_its_run_ends(
     expect_equal_to_fresh(page, context)
 
 
+def test_a_request_that_is_open_again_has_no_outcome_on_the_page(server: Server, page: Page) -> None:
+    ask(server, "again")
+    page.goto(f"{server.url}/tasks/again")
+    expect_live_at(page, 1)
+    for _ in range(2):
+        gone = NewEvent(event_type="status", payload={"status": "interrupted", "error_code": "no_heartbeat"})
+        server.store.append("again", gone, own=True)
+        expect(page.locator(".answered-card")).to_have_count(1)
+        server.emit("again", "it goes on")
+        expect_live_at(page, server.latest("again"))
+        expect(card(page)).to_be_visible()
+        expect(page.locator(".answered-card")).to_have_count(0)
+        server.emit("again", "one more line")
+        expect_live_at(page, server.latest("again"))
+    card(page).get_by_role("button", name="Approve").click()
+    expect(page.locator(".answered-card")).to_have_count(1)
+    expect(page.locator(".answered-card")).to_contain_text("Approved by local user")
+
+
 NOTIFICATIONS = """
 window.shown = [];
 window.Notification = class extends EventTarget {

@@ -9,6 +9,7 @@ const MAX_CARDS = 5;
 
 class AnsweredCards extends HTMLElement {
   #open = new Set();
+  #cards = new Map(); // page to its card
   #listening;
 
   connectedCallback() {
@@ -28,21 +29,28 @@ class AnsweredCards extends HTMLElement {
     const now = openRequests();
     const gone = [...this.#open].filter((page) => !now.has(page));
     this.#open = now;
+    for (const page of now) this.#remove(page); // it is open again
     for (const page of gone.slice(-MAX_CARDS)) this.#show(page);
   }
 
   async #show(page) {
     const card = await outcomeOf(page);
-    if (!card) return;
+    if (!card || openRequests().has(page)) return;
+    this.#remove(page);
+    this.#cards.set(page, card);
     this.#kept = [...this.#kept.filter((other) => other !== page), page].slice(-MAX_CARDS);
     const dismiss = Object.assign(document.createElement('button'), { type: 'button', textContent: 'Dismiss' });
-    dismiss.addEventListener('click', () => {
-      card.remove();
-      this.#kept = this.#kept.filter((other) => other !== page);
-    });
+    dismiss.addEventListener('click', () => this.#remove(page));
     card.append(dismiss);
     this.prepend(card);
     while (this.children.length > MAX_CARDS) this.lastElementChild.remove();
+  }
+
+  #remove(page) {
+    if (!this.#cards.has(page)) return;
+    this.#cards.get(page).remove();
+    this.#cards.delete(page);
+    this.#kept = this.#kept.filter((other) => other !== page);
   }
 
   get #kept() {
