@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.live_checks import expect_live_at, expect_rows, expect_same_content
 from signalbox.store import NewEvent
@@ -181,3 +181,27 @@ def test_the_exported_html_file_works_offline(
     expect_target_row(page, 300)
     assert page.locator("#e300").evaluate("row => getComputedStyle(row).display") == "grid"
     assert len(asked) == 1, asked
+
+
+def test_rows_that_arrive_while_a_window_fails_to_load_are_shown(
+    server: Server, page: Page, expect_console: list[str]
+) -> None:
+    expect_console.append("503")
+    server.emit("vain", *[f"line {n}" for n in range(1, 301)])
+    page.goto(f"{server.url}/tasks/vain")
+    expect_live_at(page, 300)
+
+    def fail_later(route: Route) -> None:
+        server.emit("vain", *[f"line {n}" for n in range(301, 306)])
+        expect_live_at(page, 305)
+        route.fulfill(status=503)
+
+    page.route("**/tasks/vain/log?*around=5", fail_later, times=1)
+    with page.expect_response("**/tasks/vain/log?*around=5"):
+        page.evaluate("() => { location.hash = 'e5'; }")
+    expect(page.locator("#e305")).to_be_attached()
+    server.emit("vain", "line 306")
+    expect_live_at(page, 306)
+    assert page.locator("#log-rows > li").evaluate_all("rows => rows.map((row) => row.id)") == [
+        f"e{n}" for n in range(101, 307)
+    ]

@@ -51,7 +51,18 @@ export class LogWindow {
     } catch {
       return false; // the button that asked for the window is still there
     } finally {
+      const buffered = this.#buffered;
       this.#buffered = null;
+      if (!this.#state.incomplete && buffered.firstElementChild) this.#append(buffered);
     }
+  }
+
+  /** Adds the rows that arrived while a window was loaded in vain. */
+  #append(buffered) {
+    const { rows } = this.#element;
+    dropUpTo(seqOf(rows.lastElementChild), buffered);
+    rows.append(buffered);
+    renewRows(rows);
+    htmx.process(rows);
   }
 }
