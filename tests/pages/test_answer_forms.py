@@ -124,6 +124,18 @@ def test_an_answer_without_the_fields_of_the_form_approves_the_arguments_as_they
     assert "Arguments unchanged" in page
 
 
+def test_every_choice_can_be_taken_whatever_its_text(server: Server) -> None:
+    texts = ["a\r\nb", "a\rb", "", " ", "a\0b", "plain"]
+    for number, text in enumerate(texts):
+        ask(server, f"odd-{number}", choices=[{"value": one, "label": f"choice {at}"} for at, one in enumerate(texts)])
+        # A browser changes the line breaks and NUL of a page and of a form.
+        page = re.sub("\r\n?", "\n", server.get(f"/tasks/odd-{number}/permissions/r1").text).replace("\0", "\ufffd")
+        values = [html.unescape(value) for value in re.findall(r'name="value" value="([^"]*)"', page)]
+        sent = values[number].replace("\n", "\r\n")
+        assert send(server, f"odd-{number}", {"value": sent}).status_code == 303
+        assert events(server, f"odd-{number}")[1]["payload"]["value"] == text
+
+
 def test_a_wrong_choice_records_nothing_and_the_request_stays_open(server: Server) -> None:
     ask(server, "choice", choices=["staging", {"value": 7, "label": "Seven <b>"}])
     for form in ({}, {"value": "production"}):

@@ -214,10 +214,18 @@ def _pointed(root: dict[str, Any], reference: str) -> dict[str, Any]:
 
 
 def options_of(pairs: Sequence[tuple[Any, str]]) -> list[Option]:
-    """Return the options of a choice. A text is sent as it is, other values as JSON, unless two would be the same."""
-    plain = [value if isinstance(value, str) else _json(value) for value, _ in pairs]
+    """Return the options of a choice. A text is sent as it is, other values as JSON, unless two would be the same.
+
+    A text that a form would change, and a blank one, which would count as no answer, are sent as JSON too.
+    """
+    plain = [value if isinstance(value, str) and _is_kept(value) else _json(value) for value, _ in pairs]
     texts = plain if len(set(plain)) == len(plain) else [_json(value) for value, _ in pairs]
     return [Option(text=text, label=label, value=value) for text, (value, label) in zip(texts, pairs, strict=True)]
+
+
+def _is_kept(text: str) -> bool:
+    """Whether a form sends the text without a change. A browser changes line breaks and NUL."""
+    return text.isprintable() and not text.isspace() and text != ""
 
 
 def _title(part: dict[str, Any]) -> str:
