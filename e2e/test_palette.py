@@ -56,6 +56,14 @@ def test_arrow_keys_choose_and_escape_closes_the_palette(server: Server, page: P
     expect(page).to_have_url(re.compile("/tasks/arrows$"))
 
 
+def test_enter_that_ends_the_input_of_a_word_chooses_nothing(server: Server, page: Page) -> None:
+    open_palette(server, page, "composed")
+    page.get_by_role("combobox").evaluate(
+        "input => input.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true}))"
+    )
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def test_axe_finds_no_violation_on_the_palette(server: Server, page: Page) -> None:
     add_axe(page)
     open_palette(server, page, "axe")

@@ -52,6 +52,7 @@ export function open() {
 
   input.addEventListener('input', typed);
   input.addEventListener('keydown', (pressed) => {
+    if (pressed.isComposing) return; // Enter and the arrows choose among the words that an input method offers
     const step = { ArrowDown: 1, ArrowUp: -1 }[pressed.key];
     if (step) mark(at + step);
     else if (pressed.key === 'Enter') take(at);
