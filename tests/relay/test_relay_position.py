@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from signalbox.store.events import NewEvent
 from signalbox.store.remote.sse import Message
 from signalbox.webapp.relay.position import UpstreamPosition, mark_of, usable
-from signalbox.webapp.relay.replay import PROOF_MESSAGES
+from signalbox.webapp.relay.replay import PROOF_MESSAGES, Replay
 
 LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
 
@@ -110,6 +112,25 @@ def test_a_long_repetition_uses_little_memory() -> None:
     log.connection(lines(texts_sent))
     log.connection(lines([*texts_sent[:-5], "another end"]))
     assert log.lines == [*texts_sent, "another end"]
+
+
+class CountedReads(array):  # type: ignore[type-arg]
+    """Hashes of messages that count how often one is compared."""
+
+    reads = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.reads += 1
+        return super().__getitem__(index)
+
+
+def test_thousands_of_equal_messages_are_compared_once_each() -> None:
+    known = CountedReads("Q", [7] * 3000 + [8] + [7] * 3000)
+    replay, repeated = Replay(known), NewEvent(event_type="log", payload={"message": "waiting"})
+    for digest in known:
+        assert replay.take(repeated, digest) == []
+    assert replay.take(repeated, 9) == [(repeated, 9)]
+    assert known.reads < 10 * len(known)
 
 
 def test_a_message_that_the_log_refused_leaves_no_gap() -> None:
