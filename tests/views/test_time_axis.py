@@ -57,6 +57,14 @@ def test_ticks_are_few_and_never_in_a_fold(length: float, busy: list[tuple[float
     assert all(not fold.start < tick.at < fold.end for tick in ticks for fold in drawn.folds)
 
 
+def test_ticks_end_on_an_axis_of_many_years() -> None:
+    """2,025 years before a time, 1 is too small to change the number of a tick that is a float."""
+    length = 2025 * 366 * 86400.0
+    drawn = axis(length, [(0, 0), (length - 20e-6, length)])
+    assert drawn.drawn < 0.001
+    assert len(drawn.ticks()) <= 16
+
+
 def test_an_empty_axis_has_no_length() -> None:
     drawn = axis(0, [])
     assert drawn.left(0) == 0

@@ -102,7 +102,8 @@ class Axis:
         step = next((step for step in _STEPS if drawn / step <= TICKS), DAY * max(1, -(-drawn // (DAY * TICKS))))
         found: list[Tick] = []
         for start, end in self._segments():
-            number = -(-start // step)
+            # An integer, because adding 1 to a float of this size may not change it.
+            number = int(-(-start // step))
             while number * step <= end:
                 at = number * step
                 tick = Tick(at, self.left(at), exact_offset(at, step))
