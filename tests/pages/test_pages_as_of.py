@@ -10,6 +10,7 @@ import pytest
 
 from e2e.random_run import run
 from signalbox.store import Conflict, NewEvent
+from signalbox.store.path_segments import segment
 from tests.support.addresses import without_identity
 from tests.support.dom import Node, parse
 from tests.support.examples import examples
@@ -107,6 +108,19 @@ def test_time_travel_keeps_other_parameters(server: Server) -> None:
     assert [(field["name"], field["value"]) for field in hidden] == [("gaps", "open"), ("identity", identity)]
     fold = next(link for link in page.all("a") if link.text == "Fold idle gaps")
     assert without_identity(str(fold.attributes["href"])) == "/tasks/kept/waterfall?at=5"
+
+
+@pytest.mark.parametrize("name", ["what?", "#1", "100%41", "a b", "../x", "schön"])
+def test_links_to_other_moments_lead_to_the_same_page_whatever_its_name(server: Server, name: str) -> None:
+    start = NewEvent(event_type="work_item_start", span_id=name, payload={"name": "the span"})
+    server.emit("odd-moments", start, NewEvent(event_type="log", span_id=name), "more")
+    page = main_of(server, f"/tasks/odd-moments/spans/{segment(name)}?at={server.latest('odd-moments')}")
+    (banner,) = (node for node in page.walk() if node.attributes.get("data-as-of"))
+    addresses = [str(link.attributes["href"]) for link in banner.all("a")]
+    addresses += [str(form.attributes["action"]) for form in banner.all("form")]
+    assert len(addresses) >= 4
+    for address in addresses:
+        assert main_of(server, address).all("h1")[0].text == page.all("h1")[0].text, address
 
 
 def test_the_time_slider_starts_when_the_checkpoint_was_committed(server: Server) -> None:

@@ -6,13 +6,12 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
-from urllib.parse import quote
 
 from quart import has_websocket_context, request
 
 from signalbox.webapp.http.body_limits import BoundedRequest, LimitedFormParser
 from signalbox.webapp.http.return_path import is_navigation, referring_path
-from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.http.root_path import at_root, here
 
 RECEIVE_TIMEOUT_S = 2.0
 """Seconds to wait for the rest of a form whose request already failed."""
@@ -97,7 +96,7 @@ def failed_form(code: str, *, uncertain: bool = False) -> FailedForm | None:
     typed = [(name, name.replace("_", " ").capitalize(), text) for name, text in sent if name not in CHOICES]
     if uncertain or code not in RETRYABLE or SECRETS & form.keys():
         return FailedForm(not_done=not_done, fields=typed)
-    action = at_root(f"{quote(request.path)}?{request.query_string.decode()}")
+    action = f"{here()}?{request.query_string.decode()}"
     hidden = [(name, text) for name, text in sent if name in CHOICES and name != "back"]
     return FailedForm(
         not_done=not_done, action=action, fields=typed, hidden=[*hidden, ("back", referring_path(at_root("/tasks")))]

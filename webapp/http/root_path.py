@@ -23,9 +23,14 @@ def at_root(path: str) -> str:
     return f"{request.root_path}{path}"
 
 
+def here() -> str:
+    """Return the address of the path of this request, without its parameters."""
+    return at_root(quote(request.path))
+
+
 def next_page(**parameters: object) -> str:
     """Return the address of this request with other parameters, for the next page of a response."""
-    return f"{at_root(quote(request.path))}?{urlencode(parameters)}"
+    return f"{here()}?{urlencode(parameters)}"
 
 
 def install(app: Quart, root_path: str) -> None:

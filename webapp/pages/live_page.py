@@ -23,7 +23,7 @@ from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, int_parameter
 from signalbox.webapp.http.refusals import NotYet
-from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.http.root_path import here
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.stream import subscribe
@@ -121,7 +121,7 @@ async def page_response(task_id: str, page: LivePage[V]) -> Response:
 async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
     async with store().read() as view:
         try:
-            travelled = await _travel(view, task_id, page, read, at, at_root(request.path), history())
+            travelled = await _travel(view, task_id, page, read, at, here(), history())
         except NotFound as error:
             first_seq = page.first_seq(await page.read(view))
             raise NotYet(f"this did not exist yet as of #{at}: it begins with #{first_seq}") from error
@@ -139,7 +139,7 @@ async def _travel(
     page: LivePage[V],
     read: Callable[[TaskReading], Awaitable[V]],
     at: int,
-    here: str,
+    address: str,
     kept: History,
 ) -> TimeTravelView[V]:
     latest = (await view.head(task_id)).latest_seq
@@ -149,7 +149,7 @@ async def _travel(
         at=seen.task.updated_at,
         asked=at,
         latest=latest,
-        here=here,
+        here=address,
         identity=seen.task.identity,
         first=page.first_seq(seen),
         parameters=page.address,
@@ -162,10 +162,10 @@ async def _stream_as_of(
 ) -> Response:
     """Stream a page as of an event that the log has not reached. Once it is reached, no more frames are sent."""
     drawing, may_answer = fragments(), await may_answer_task(task_id)
-    root, here, kept = request.root_path, at_root(request.path), history()
+    root, address, kept = request.root_path, here(), history()
 
     async def travel(view: Reading) -> TimeTravelView[V]:
-        return await _travel(view, task_id, page, read, at, here, kept)
+        return await _travel(view, task_id, page, read, at, address, kept)
 
     def draw(travelled: TimeTravelView[V]) -> dict[str, str]:
         then = travelled.time_travel

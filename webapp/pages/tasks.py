@@ -20,7 +20,7 @@ from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, int_parameter
 from signalbox.webapp.http.query_parameters import query_as
-from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.http.root_path import at_root, here
 from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
@@ -101,30 +101,30 @@ async def show(task_id: str) -> Response:
 async def _as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
     async with store().read() as view:
-        travelled = await _travel(view, task_id, at, at_root(request.path), history(), may_answer, key)
+        travelled = await _travel(view, task_id, at, here(), history(), may_answer, key)
     page = {**await layout(), "epoch": epoch_of(travelled.task.identity)}
     return html(fragments().time_travel_page(travelled.seen, travelled.time_travel, **page))
 
 
 async def _travel(
-    view: Reading, task_id: str, at: int, here: str, kept: History, may_answer: bool, key: bytes | None
+    view: Reading, task_id: str, at: int, address: str, kept: History, may_answer: bool, key: bytes | None
 ) -> TimeTravelView[TaskView]:
     latest = (await view.head(task_id)).latest_seq
     reading = await reading_as_of(view, kept, task_id, at)
     outcome = partial(outcome_of, reading, view)
     seen = await task_view(reading, task_id, outcome=outcome, may_answer=may_answer, key=key)
     then = TimeTravel(
-        seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=here, identity=seen.task.identity
+        seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=address, identity=seen.task.identity
     )
     return TimeTravelView(seen, then)
 
 
 async def _stream_as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
-    drawing, here, kept = fragments(), at_root(f"/tasks/{task_id}"), history()
+    drawing, address, kept = fragments(), at_root(f"/tasks/{task_id}"), history()
 
     async def travel(view: Reading) -> TimeTravelView[TaskView]:
-        return await _travel(view, task_id, at, here, kept, may_answer, key)
+        return await _travel(view, task_id, at, address, kept, may_answer, key)
 
     def draw(travelled: TimeTravelView[TaskView]) -> dict[str, str]:
         return drawing.time_travel_parts(travelled.seen, travelled.time_travel)
