@@ -167,6 +167,19 @@ def test_a_zoomed_waterfall_shows_what_ran_in_that_time(wide: Server) -> None:
     assert link_to(main, "Zoom out") == "/tasks/wide/waterfall?from=2.99&to=3.03"
 
 
+def test_links_lead_out_of_a_time_after_the_run(wide: Server) -> None:
+    """A person who zoomed in and then looks at an earlier event sees such a time."""
+    main = page(wide, "/tasks/wide/waterfall?from=5000&to=6000")
+    for label in ("Zoom out", "Earlier", "Whole run"):
+        assert link_to(main, label) == "/tasks/wide/waterfall", label
+
+
+def test_a_run_of_many_years_can_be_zoomed(server: Server) -> None:
+    zero = msgspec.structs.replace(item("start", "zero", None), occurred_at="0001-01-01T00:00:00Z")
+    server.emit("years", zero, item("complete", "zero"), item("start", "now", None), item("complete", "now"))
+    assert names(page(server, "/tasks/years/waterfall?from=60000000000&to=90000000000")) == ["zero", "now"]
+
+
 def test_filters_keep_the_matching_spans_and_their_parents(wide: Server) -> None:
     assert names(page(wide, "/tasks/wide/waterfall?state=failed")) == ["run", "shard-50"]
     assert names(page(wide, "/tasks/wide/waterfall?q=SHARD-31&kind=work_item")) == [

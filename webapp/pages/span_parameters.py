@@ -13,7 +13,8 @@ from signalbox.webapp.views.span_query import ORDERS, TableQuery
 from signalbox.webapp.views.span_times import MAX_SPANS, SPAN_STATES
 from signalbox.webapp.views.waterfall_query import CRITICAL_CHOICES, MAX_NAMED, WaterfallQuery
 
-MAX_SECONDS = 1e9
+MAX_SECONDS = 1e12
+"""More than the years 1 to 9999 have. A run may be that long if a program reports a time without a date."""
 MAX_TEXT_CHARS = 300
 
 

@@ -13,6 +13,9 @@ from signalbox.webapp.views.span_times import SPAN_STATES, SpanForest, TimedSpan
 MAX_KINDS = 100
 """How many kinds a page offers as filters."""
 
+DIGITS = 6
+"""Digits of the fractions of seconds in an address."""
+
 Order = Callable[[TimedSpan], Any]
 
 ORDERS: dict[str, tuple[str, Order]] = {
@@ -62,7 +65,7 @@ ADDRESS_NAMES = {"since": "from", "until": "to"}
 
 
 def _text(value: object) -> str:
-    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.{DIGITS}f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from signalbox.store import TaskReading
 from signalbox.store.state import Checkpoint, Task
 from signalbox.webapp.views.critical_path import critical_path_of
 from signalbox.webapp.views.span_groups import SpanGroup
-from signalbox.webapp.views.span_query import kinds_in, states_in, window_of
+from signalbox.webapp.views.span_query import DIGITS, kinds_in, states_in, window_of
 from signalbox.webapp.views.span_times import Interval, SpanForest, span_forest
 from signalbox.webapp.views.text import seconds
 from signalbox.webapp.views.time_axis import Axis, axis
@@ -100,9 +100,12 @@ class WaterfallView:
         return max(0, self.first - PAGE) if self.first else None
 
     def zoomed(self, start: float, end: float) -> str:
-        """Return the query string of this page with the axis from `start` to `end`, within the run."""
+        """Return the query string of this page with the axis from `start` to `end`, within the run.
+
+        If nothing of the run is there, the axis has the whole run.
+        """
         start, end = max(0.0, start), min(end, self.forest.length)
-        whole = start <= 0 and end >= self.forest.length
+        whole = (start <= 0 and end >= self.forest.length) or round(start, DIGITS) >= round(end, DIGITS)
         return self.query.address(since=None if whole else start, until=None if whole else end)
 
     @property
