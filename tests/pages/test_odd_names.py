@@ -12,6 +12,7 @@ import pytest
 from signalbox.store import InvalidEvent, NewEvent
 from signalbox.store.path_segments import MARK, name_of, segment
 from signalbox.store.sqlite import SqliteStore
+from tests.support.dom import parse
 from tests.support.server import Server
 
 NAMES = [
@@ -82,3 +83,22 @@ def test_task_ids_that_no_url_can_contain_are_refused(store: SqliteStore, task_i
     with pytest.raises(InvalidEvent, match=r"not \. or \.\."):
         store.append(task_id, NewEvent(event_type="log"))
     store.append("...", NewEvent(event_type="log"))
+
+
+def test_no_name_of_a_task_or_request_makes_two_elements_with_one_id(server: Server) -> None:
+    for task_id in ("list", "rows", "list-state", "a", "a-1", "a_1"):
+        server.emit(task_id, "hello")
+    fields = {"x": {"type": "string", "description": "hint"}, "x-hint": {"type": "string"}}
+    asked = {"tool_name": "rm", "response_schema": {"type": "object", "properties": fields}}
+    for task_id, request_id in (
+        ("a", "b-c"),
+        ("a-b", "c"),
+        ("a-b", "c-item"),
+        ("a-b", "c-answer"),
+        ("a-b", "c_reason"),
+    ):
+        server.emit(task_id, NewEvent(event_type="permission_request", payload={"request_id": request_id, **asked}))
+    server.emit("a", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "title"}))
+    for path in ("/tasks", "/permissions", "/watch?task=a&task=a-1", "/tasks/a-b", "/tasks/a/checkpoints/title"):
+        found = [node.attributes["id"] for node in parse(server.get(path).text).walk() if "id" in node.attributes]
+        assert len(found) == len(set(found)), (path, sorted({one for one in found if found.count(one) > 1}))

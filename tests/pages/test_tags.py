@@ -50,7 +50,7 @@ def test_the_list_and_the_api_filter_by_tags(tagged: Server, query: str, found: 
     tasks = tagged.get(f"/api/tasks?kind=tagged&{query}").json()["tasks"]
     assert [task["task_id"] for task in tasks] == found
     page = tagged.get(f"/tasks?kind=tagged&{query}").text
-    assert [task_id for task_id in ("untagged", "tagged") if f'id="task-{task_id}"' in page] == found
+    assert [task_id for task_id in ("untagged", "tagged") if f'id="task_{task_id}"' in page] == found
 
 
 def test_a_tag_filter_that_is_no_tag_says_so(tagged: Server) -> None:

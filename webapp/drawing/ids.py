@@ -1,4 +1,9 @@
-"""All DOM ids. Pages, frames and tests use the same functions, so they mean the same element."""
+"""All DOM ids. Pages, frames and tests use the same functions, so they mean the same element.
+
+A run chooses its own names, so an id with a name must differ from every other id. A fixed id has no underscore. An id
+with a name has an underscore where the name alone does not tell it from the others: `task_list` is the row of the task
+`list`, and `task-list` is the list.
+"""
 
 from __future__ import annotations
 
@@ -81,12 +86,17 @@ def event(seq: int) -> str:
 
 def task(task_id: str) -> str:
     """Return the row of a task in the list."""
-    return "task-" + _safe(task_id)
+    return "task_" + _safe(task_id)
 
 
 def tile(task_id: str) -> str:
     """Return the tile of a task among others that are watched."""
     return "tile-" + _safe(task_id)
+
+
+def tile_row(task_id: str) -> str:
+    """Return the id of an event in the tile of a task, without the number of the event at its end."""
+    return tile(task_id) + "_"
 
 
 def span(span_id: str) -> str:
@@ -106,12 +116,17 @@ def span_group(key: str) -> str:
 
 def permission(task_id: str, request_id: str) -> str:
     """Return the card of a permission request."""
-    return f"permission-{_safe(task_id)}-{_safe(request_id)}"
+    return "permission-" + _safe(f"{task_id}/{request_id}")  # a task id has no slash
+
+
+def of_card(card: str, part: str) -> str:
+    """Return a part of the card of a permission request. `card` is the id of the card."""
+    return f"{card}_{part}"
 
 
 def answer_field(card: str, name: str) -> str:
     """Return the field of an answer's form. `card` is that of its request."""
-    return f"{card}-field-{_safe(name)}"
+    return f"{card}_field_{_safe(name)}"
 
 
 def checkpoint(checkpoint_id: str) -> str:
@@ -120,5 +135,5 @@ def checkpoint(checkpoint_id: str) -> str:
 
 
 def _safe(name: str) -> str:
-    # Two names never share an id, and no id needs escaping in a selector.
+    # Two names never share an id, and no id needs escaping in a selector. Underscores come in pairs around digits.
     return _UNSAFE.sub(lambda found: f"_{ord(found[0]):x}_", name)
