@@ -20,7 +20,7 @@ from typing import TypeVar
 from signalbox.store.contract import Store
 from signalbox.store.errors import ColdFileDamaged, LeaseLost, StoreDamaged, StoreUnavailable
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops, end_tasks
+from signalbox.store.loops import Loops, end_tasks, shared_pause
 from signalbox.store.search.coarse import PART_BLOCKS, blocks_of, filter_of
 from signalbox.store.search.documents import IndexedEvent, documents_of
 from signalbox.store.search.results import IndexPart, IndexWork
@@ -95,7 +95,7 @@ class SearchIndexer:
                 with suppress(LeaseLost):
                     await self._store.atidy_index(self._leadership.fence)
                 await self._leadership.release()
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(shared_pause(self._pause))
             self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
             return
         self._pause = GATHERING

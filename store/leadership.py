@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 from signalbox.store.contract import Claim, Fence, Store
 from signalbox.store.errors import LeaseLost, StoreError
 from signalbox.store.events import check_text, new_id
-from signalbox.store.loops import Loop, end_tasks
+from signalbox.store.loops import Loop, end_tasks, shared_pause
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Leadership:
         self._store, self._seconds, self._on_loss, self._forget = store, seconds, on_loss, forget
         self._loop = Loop(f"lease {name}", max_pause=seconds / RENEWALS)
         self._epoch: str | None = None
-        self._ended = asyncio.Event()
+        self._ended, self._claimed = asyncio.Event(), asyncio.Event()
         self._until = 0.0
         self._seen, self._since = -1, 0.0
 
@@ -83,7 +83,7 @@ class Leadership:
             if self.held:
                 return claim
             on_wait()
-            await asyncio.sleep(self._seconds / RENEWALS)
+            await asyncio.sleep(shared_pause(self._seconds / RENEWALS))
 
     async def lost(self) -> None:
         """Wait until this process no longer holds the lease."""
@@ -112,11 +112,13 @@ class Leadership:
     def resign(self) -> None:
         """Stop renewing the lease, because a write has shown that another process holds it."""
         self._epoch = None
+        self._claimed.clear()
         self._ended.set()
 
     async def _renew(self) -> None:
         """Renew the lease while this process holds it, even while the caller works."""
-        await asyncio.sleep(self._seconds / RENEWALS)
+        await self._claimed.wait()
+        await asyncio.sleep(shared_pause(self._seconds / RENEWALS))
         if self._epoch is None:
             return
         try:
@@ -136,8 +138,10 @@ class Leadership:
         if claim.held:
             self._epoch, self._until, self._seen = claim.epoch, asked + self._seconds, -1
             self._ended.clear()
+            self._claimed.set()
         else:
             self._epoch = None
+            self._claimed.clear()
             if claim.renewals != self._seen:
                 self._seen, self._since = claim.renewals, time.monotonic()
         return claim

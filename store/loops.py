@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NoReturn
 
@@ -19,6 +20,9 @@ log = logging.getLogger("signalbox.loops")
 
 FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0
 """Seconds until a failed turn is retried: the first time, and at most."""
+
+STEP = 1.0
+"""Seconds between the moments at which the loops of a process wake."""
 
 CANCEL_AGAIN = 5.0
 """Seconds after which a task that is to end is cancelled again. Within them, it may finish what must be finished."""
@@ -100,6 +104,20 @@ class Loops:
 
     def __iter__(self) -> Iterator[Loop]:
         return iter(self._loops.values())
+
+
+def shared_pause(seconds: float) -> float:
+    """Return how long to sleep instead of `seconds`, so that the loops of a process wake together.
+
+    A processor that wakes for one loop runs the others at a fraction of the cost. The result is at most 1 s shorter and
+    at most an eighth longer. Pauses below 1 s stay as they are. Other processes wake at other moments, so that they do
+    not wait for each other's writes.
+    """
+    if seconds < STEP:
+        return seconds
+    phase = os.getpid() % 16 / 16
+    pause = seconds - (asyncio.get_running_loop().time() + seconds + phase) % STEP
+    return pause if pause >= seconds / 8 else pause + STEP
 
 
 async def end_tasks(*tasks: asyncio.Task[Any] | None) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from signalbox.store.contract import Store, Watch
+from signalbox.store.loops import shared_pause
 
 REREAD_DELAY = 0.002
 """Seconds until the log is read again after a watch reported a commit and the read found nothing.
@@ -32,7 +33,7 @@ class Wake:
 
     async def wait(self) -> None:
         """Return at the next wake, or when the poll is due. The poll's interval grows while nothing happens."""
-        poll = self._loop.call_later(self._pause, self._event.set)
+        poll = self._loop.call_later(shared_pause(self._pause), self._event.set)
         try:
             await self._event.wait()
         finally:

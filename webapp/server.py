@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 from quart import Quart
 
+from signalbox.store.loops import shared_pause
 from signalbox.webapp.app import create_app
 from signalbox.webapp.http.draining import DrainingState
 from signalbox.webapp.http.header_limits import LimitedHttpProtocol
@@ -83,7 +84,7 @@ class Server(uvicorn.Server):
         # uvicorn counts tenths of a second, and updates the header at each multiple of ten.
         while not await self.on_tick(0):
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(shared_pause(TICK_S)):
                     await signalled.wait()
 
     def handle_exit(self, sig: int, frame: Any) -> None:

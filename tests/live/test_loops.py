@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signalbox.store import NewEvent, StoreUnavailable, loops
-from signalbox.store.loops import Loop, end_tasks
+from signalbox.store.loops import STEP, Loop, end_tasks, shared_pause
 from signalbox.webapp.app import create_app
 from signalbox.webapp.live.control_messages import JSON, ControlMessages
 from signalbox.webapp.live.sse import named
@@ -197,3 +199,22 @@ async def test_streams_with_different_control_messages_have_different_lanes(sett
         for first, second, third in (lanes, frames, boards):
             assert first is third
             assert (first.control_messages, second.control_messages) == (JSON, other)
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(STEP, 60))
+def test_loops_that_sleep_at_different_times_wake_together(first: float, second: float, seconds: float) -> None:
+    async def wake_time(now: float) -> float:
+        loop = asyncio.get_running_loop()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "time", lambda: now)
+            pause = shared_pause(seconds)
+        assert max(seconds - STEP, seconds / 8) <= pause + 1e-6
+        assert pause <= seconds * 1.125 + 1e-6
+        return now + pause
+
+    between = asyncio.run(wake_time(first)) - asyncio.run(wake_time(second))
+    assert between == pytest.approx(round(between / STEP) * STEP, abs=1e-6)
+
+
+async def test_short_pauses_stay_as_they_are() -> None:
+    assert shared_pause(0.4) == 0.4

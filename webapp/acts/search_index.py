@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from signalbox.store import Store
-from signalbox.store.loops import Loops, end_tasks
+from signalbox.store.loops import Loops, end_tasks, shared_pause
 from signalbox.store.search.documents import BLOCK_EVENTS
 from signalbox.store.search.results import MAX_TAIL, IndexWork
 from signalbox.webapp.http.health import Problem
@@ -40,7 +40,7 @@ class SearchIndexState:
     async def _turn(self) -> None:
         async with self._store.glance() as view:
             self.take(await view.index_work(1), time.monotonic())
-        await asyncio.sleep(self._interval)
+        await asyncio.sleep(shared_pause(self._interval))
 
     def take(self, work: IndexWork, at: float) -> None:
         """Take the present state of the index. `at` is the time in seconds."""

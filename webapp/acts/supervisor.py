@@ -18,7 +18,7 @@ import structlog
 from signalbox.store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops, end_tasks
+from signalbox.store.loops import Loops, end_tasks, shared_pause
 from signalbox.store.state import Status, Task
 from signalbox.webapp.acts.trace_completion import TraceCompletion
 from signalbox.webapp.prices.budget import Budgets
@@ -141,7 +141,8 @@ class Supervisor:
             await self._loop.run(self._round)
 
     async def _round(self) -> None:
-        await asyncio.sleep(self._interval)
+        pause = shared_pause(self._interval)
+        await asyncio.sleep(pause)
         try:
             if not await self._has_work():
                 await self._leadership.release()
@@ -150,7 +151,7 @@ class Supervisor:
                 await self._leadership.acquire(self._loop.record_success)
                 self._silence_timers.reset()
                 self._pause_detector = PauseDetector()
-            self._pause_detector.check(self._interval + self._slack)
+            self._pause_detector.check(pause + self._slack)
             await self._check_all()
         except Late as late:
             log.info("the supervisor was late; it restarts the silence timer of every run", reason=str(late))

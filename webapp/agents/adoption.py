@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from signalbox.store import Store, TaskQuery
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loop
+from signalbox.store.loops import Loop, shared_pause
 from signalbox.store.state import ACTIVE_STATUSES, Status, Task
 from signalbox.store.times import epoch_seconds
 
@@ -50,7 +50,7 @@ class Adoption:
                     self._loop.record_success()
                 except Exception as error:
                     await self._loop.record_failure(error)
-                await asyncio.sleep(SCAN_SECONDS)
+                await asyncio.sleep(shared_pause(SCAN_SECONDS))
 
     async def _look(self, leadership: Leadership) -> None:
         found = [task async for task in self._runs(self._statuses)]

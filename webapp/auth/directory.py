@@ -17,12 +17,12 @@ import structlog
 
 from signalbox.store import Event, UnknownTask
 from signalbox.store.contract import People
-from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
+from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks, shared_pause
 from signalbox.store.people import TaskSummary
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
 CHECK_INTERVAL_S = 1.0
-"""Maximum seconds between two checks of the version and of expiry times."""
+"""About the maximum seconds between two checks of the version and of expiry times."""
 
 MIN_CHECK_INTERVAL_S = 0.05
 """Minimum seconds between two checks of the version."""
@@ -175,11 +175,14 @@ class Directory:
 
     async def _watch(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), CHECK_INTERVAL_S)
+            async with asyncio.timeout(shared_pause(CHECK_INTERVAL_S)):
+                await self._woken.wait()
+        woken = self._woken.is_set()
         self._woken.clear()
         await self._refresh()
         await self._on_check()
-        await asyncio.sleep(MIN_CHECK_INTERVAL_S)
+        if woken:
+            await asyncio.sleep(MIN_CHECK_INTERVAL_S)
 
 
 def unix_time(timestamp: str) -> float:

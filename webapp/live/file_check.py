@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from signalbox.store import Store
-from signalbox.store.loops import Loops, end_tasks
+from signalbox.store.loops import Loops, end_tasks, shared_pause
 
 TICK = 1.0
 """Seconds between two checks."""
@@ -23,5 +23,5 @@ class FileCheck:
         await end_tasks(self._task)
 
     async def _check(self) -> None:
-        await asyncio.sleep(TICK)
+        await asyncio.sleep(shared_pause(TICK))
         await self._store.acheck()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from signalbox.store import Event, Store, StoreError
 from signalbox.store.contract.processes import LIFETIME, CountKey
 from signalbox.store.events import new_id
-from signalbox.store.loops import Loop, end_tasks
+from signalbox.store.loops import Loop, end_tasks, shared_pause
 
 STREAMS: CountKey = ("streams", "")
 """The key of the number of open streams."""
@@ -98,7 +98,7 @@ class OtherProcesses:
 
     async def _turn(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._pause()):
+            async with asyncio.timeout(shared_pause(self._pause())):
                 await self._woken.wait()
                 await asyncio.sleep(SETTLE_TIME if self._reported is not None else 0)
         self._woken.clear()

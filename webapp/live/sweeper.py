@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from signalbox.store.loops import Loop
+from signalbox.store.loops import Loop, shared_pause
 from signalbox.store.task_query import MINUTE
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
@@ -40,7 +40,7 @@ class Sweeper:
         interval = self._settings.keepalive_interval
         tick = min(1.0, interval / 5)
         heartbeat_ticks = int(interval / tick)
-        await asyncio.sleep(tick)
+        await asyncio.sleep(shared_pause(tick))
         if (now := time.time() // MINUTE) != self._minute:
             self._minute = now
             self._lanes.recheck_boards()
