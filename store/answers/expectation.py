@@ -85,11 +85,11 @@ class Expectation:
             return value
         if not isinstance(value, dict):
             raise InvalidAnswer([InvalidPart((), "must be an object with the changed arguments")])
-        problems = []
+        problems, changeable = [], set(self.keys)
         for key, changed in value.items():
             if key not in self.arguments:
                 problems.append(InvalidPart((key,), "is not an argument of this request"))
-            elif key in self.keys:
+            elif key in changeable:
                 problems += filter(None, [_type_problem((key,), self.arguments[key], changed)])
             elif not is_same(changed, self.arguments[key]):
                 problems.append(InvalidPart((key,), "must stay as it is"))
@@ -112,7 +112,8 @@ def expectation_of(permission: Permission) -> Expectation:
             fault = str(error)
     arguments = permission.arguments
     if isinstance(arguments, dict) and permission.editable:
-        keys = list(arguments) if permission.editable is True else [k for k in permission.editable if k in arguments]
+        given = arguments if permission.editable is True else permission.editable
+        keys = [key for key in dict.fromkeys(given) if key in arguments]
         return Expectation(kind="arguments", choices=[], schema=schema, arguments=arguments, keys=keys, fault=fault)
     if permission.editable is True and arguments is not None:
         return Expectation(kind="arguments", choices=[], schema=schema, arguments=arguments, fault=fault)

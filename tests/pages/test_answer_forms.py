@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from signalbox.store import NewEvent
 from signalbox.store.permissions import Permission
-from signalbox.webapp.views.answer_form import answer_form, value_in
+from signalbox.webapp.views.answer_form import answer_form, fixed_arguments, value_in
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
 
@@ -113,6 +114,95 @@ def test_an_argument_that_nobody_changes_stays_exactly_as_it_was(argument: Any) 
     (field,) = form.fields
     shown = {one.name: form.text(one).replace("\r\n", "\n").replace("\n", "\r\n") for one in (field, *field.fields)}
     assert value_in(form, {"form": "1", **shown}) == {"a": argument}
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nb", "n\0l", "\x1b[31m", "\u202eabc", "a b", "a/~b", "ü"])
+def test_an_argument_of_any_name_stays_as_it_was_and_can_be_changed(server: Server, name: str) -> None:
+    for task, typed in (("name-kept", "as asked"), ("name-changed", "changed")):
+        request_id = f"{task}-{name.encode().hex()}"
+        ask(server, task, request_id, arguments={name: "as asked"}, editable=True)
+        page = server.get(f"/tasks/{task}/permissions/{request_id}").text
+        # A browser changes the line breaks and NUL of a page and of a form.
+        page = re.sub("\r\n?", "\n", page).replace("\0", "\ufffd")
+        (field,) = (html.unescape(found) for found in re.findall(r' name="(value/[^"]*)"', page))
+        assert send(server, task, {field.replace("\n", "\r\n"): typed}, request_id).status_code == 303
+        assert events(server, task)[-1]["payload"]["value"] == {name: typed}
+
+
+def test_a_text_that_was_not_sent_stays_as_it_was() -> None:
+    form = answer_form(request(arguments={"a": "one", "b": "two"}, editable=True))
+    assert value_in(form, {"form": "1", "value/b": "three"}) == {"a": "one", "b": "three"}
+
+
+@pytest.mark.parametrize(("default", "text"), [(None, ""), (True, "true"), (False, "false")])
+def test_yes_no_or_nothing_is_a_choice(default: bool | None, text: str) -> None:
+    schema = {"properties": {"force": {"type": ["boolean", "null"]}}}
+    form = answer_form(request(arguments={"force": default}, editable=True, response_schema=schema))
+    (field,) = form.fields
+    assert (form.text(field), [one.label for one in field.options]) == (text, ["yes", "no"])
+    for sent, value in ((text, default), ("", None), ("true", True), ("false", False)):
+        assert value_in(form, {"form": "1", field.name: sent}) == {"force": value}
+
+
+def test_all_arguments_are_shown_and_can_be_changed_however_many_they_are(server: Server) -> None:
+    arguments = {f"argument-{number}": f"value-{number}" for number in range(60)}
+    ask(server, "many-arguments", arguments=arguments, editable=True)
+    page = server.get("/tasks/many-arguments/permissions/r1").text
+    assert [text for text in (*arguments, *arguments.values()) if text not in page] == []
+    changed = '{"argument-59": "other"}'
+    assert send(server, "many-arguments", {"value": changed}).status_code == 303
+    assert events(server, "many-arguments")[-1]["payload"]["value"] == {**arguments, "argument-59": "other"}
+    ask(server, "some-editable", arguments=arguments, editable=["argument-0", "argument-0"])
+    page = server.get("/tasks/some-editable/permissions/r1").text
+    assert page.count('name="value/argument-0"') == 1
+    assert "value-1" in page
+
+
+def test_a_small_schema_makes_no_long_form() -> None:
+    choice = {"enum": [f"{number} {'x' * 200}" for number in range(100)], "description": "d" * 1000}
+    group = {"type": "object", "properties": {f"f{number}": {"$ref": "#/$defs/choice"} for number in range(40)}}
+    schema = {"$defs": {"choice": choice, "group": group}, "title": "Answer all"}
+    schema |= {"properties": {f"g{number}": {"$ref": "#/$defs/group"} for number in range(40)}}
+    (field,) = answer_form(request(response_schema=schema)).fields
+    assert (field.kind, field.label, field.path) == ("json", "Answer all", ())
+
+
+def test_nested_arguments_make_no_long_form() -> None:
+    nested: Any = [1] * 100_000
+    for _ in range(90):
+        nested = [nested]
+    form = answer_form(request(arguments={"a": nested}, editable=True))
+    assert form.chars < 300_000
+    assert value_in(form, {"form": "1", form.fields[0].name: form.text(form.fields[0])}) == {"a": nested}
+
+
+def test_many_arguments_are_compared_in_linear_time() -> None:
+    compared = 0
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str(self) == other
+
+    arguments = {Name(f"argument {number}"): number for number in range(1000)}
+    asked = request(arguments=arguments, editable=True)
+    assert fixed_arguments(asked) is None
+    assert answer_form(asked).expected.accepted(dict(arguments)) == arguments
+    assert compared < 10_000
+
+
+def test_an_answer_shows_few_of_many_changes(server: Server) -> None:
+    arguments = {f"argument-{number}": "x" * 100 for number in range(300)}
+    ask(server, "many-changes", arguments=arguments, editable=True)
+    changed = dict.fromkeys(arguments, "y" * 100)
+    assert send(server, "many-changes", {"value": json.dumps(changed)}).status_code == 303
+    page = server.get("/tasks/many-changes/permissions/r1").text
+    shown = page.count("y" * 100)
+    assert 10 < shown < 100
+    assert f"{300 - shown} more changed arguments" in page
 
 
 def test_an_answer_without_the_fields_of_the_form_approves_the_arguments_as_they_are(server: Server) -> None:

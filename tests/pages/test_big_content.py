@@ -134,6 +134,18 @@ def test_long_permission_arguments_load_when_opened(client: httpx.Client) -> Non
     assert BIG in client.get("/tasks/perms2/events/1/payload?pointer=/arguments/text&part=text").text
 
 
+def test_a_long_form_is_only_on_the_page_of_its_request(server: Server) -> None:
+    """All editable arguments are in the form, so they do not load when they are opened."""
+    for ask in _asks(10, tool_name="write", arguments={"text": BIG}, editable=True):
+        server.emit("long-forms", ask)
+    for path in ("/tasks/long-forms", "/permissions?task=long-forms"):
+        page = server.get(path)
+        assert len(page.content) < MAX_PAGE_BYTES
+        links = re.findall(r'<a href="([^"]*)"[^>]*>Open the request to answer it</a>', page.text)
+        assert len(links) == 10
+        assert BIG in server.get(unescape(links[0])).text
+
+
 def test_omitted_content_is_counted_and_linked(client: httpx.Client) -> None:
     page = client.get("/tasks/perms").text
     assert "2,980 more requests: " in page

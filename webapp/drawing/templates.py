@@ -32,7 +32,7 @@ from signalbox.webapp.prices.budget import Budgets, dollars
 from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.views import text
 from signalbox.webapp.views.addresses import as_of, log_path_around, newest_position, of_task
-from signalbox.webapp.views.answer_form import answer_form, fixed_arguments
+from signalbox.webapp.views.answer_form import MAX_CARD_CHARS, answer_form, fixed_arguments
 from signalbox.webapp.views.answered import answered_value
 from signalbox.webapp.views.compared_output import MAX_LINES
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
@@ -137,6 +137,8 @@ class Templates:
             at=None,
             answer_form=answer_form,
             sent_form=None,
+            has_long_form=False,
+            max_card_chars=MAX_CARD_CHARS,
             answered_value=answered_value,
             fixed_arguments=fixed_arguments,
         )

@@ -132,6 +132,7 @@ async def _request_page(
             "first": True,
             "refused": refused,
             "sent_form": form,
+            "has_long_form": True,
             "place": "permissions",
         },
         read_as_of=read,

@@ -6,103 +6,98 @@ typed as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from signalbox.store.answers import Expectation
 from signalbox.store.answers.errors import Path
 from signalbox.store.answers.expectation import json_type
-
-FieldKind = Literal["text", "long", "integer", "number", "boolean", "choice", "lines", "json", "group"]
+from signalbox.webapp.views.answer_field import NO_DEFAULT, Field, FieldKind, options_of
+from signalbox.webapp.views.text import compact
 
 MAX_FIELDS = 40
 """Fields of an object. One with more is typed as JSON."""
 
 MAX_OPTIONS = 100
-FEW_OPTIONS = 6
-"""A choice between more options is a menu."""
-
 LONG_CHARS = 80
 """A text longer than this has a field of several lines."""
 
 MAX_REFERENCES = 8
-NO_DEFAULT = msgspec.UNSET
+MAX_LABEL_CHARS, MAX_HINT_CHARS = 200, 1000
+MAX_FORM_CHARS = 300_000
+"""Characters of a form with its markup. A small schema can describe a much longer one, which is typed as JSON."""
+
+LEFT_OUT = "Arguments that you leave out stay as they are."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """An option of a choice. `text` is what the form sends."""
-
-    text: str
-    label: str
-    value: Any
+class _TooLong(Exception):
+    """The form would have more than MAX_FORM_CHARS characters."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """A field of the form. `path` leads to its part of the value, which is `default` if nobody changes it.
+class _Source:
+    """The schema of a form, and the characters that its fields may still have."""
 
-    An optional field that is left empty is left out of the value, or is null if it is `nullable`.
-    """
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+        self._left = MAX_FORM_CHARS
 
-    path: Path
-    kind: FieldKind
-    label: str
-    hint: str = ""
-    required: bool = True
-    nullable: bool = False
-    default: Any = NO_DEFAULT
-    schema: dict[str, Any] = field(default_factory=dict)
-    options: Sequence[Option] = ()
-    fields: Sequence[Field] = ()
-
-    @property
-    def name(self) -> str:
-        """The name of the form's field: `value`, or a JSON pointer below it, such as `value/branch`."""
-        return "/".join(["value", *(str(part).replace("~", "~0").replace("/", "~1") for part in self.path)])
-
-    @property
-    def few(self) -> bool:
-        """Whether all options are shown at once."""
-        return len(self.options) <= FEW_OPTIONS
+    def counted(self, one: Field) -> Field:
+        """Return the field. Raises _TooLong if it makes the form too long."""
+        self._left -= one.chars
+        if self._left < 0:
+            raise _TooLong
+        return one
 
 
-def fields_of(expected: Expectation, tool_name: str) -> list[Field]:
+def fields_of(expected: Expectation) -> list[Field]:
     """Return the fields of the form, none for a request that asks for no value."""
     if expected.fault is not None or expected.kind == "nothing":
         return []
     if expected.kind == "choice":
         options = options_of([(choice.value, choice.label) for choice in expected.choices])
         return [Field(path=(), kind="choice", label="Answer", options=options)]
-    schema = expected.schema if isinstance(expected.schema, dict) else {}
-    if expected.kind == "arguments":
-        return _argument_fields(expected, schema, tool_name)
-    whole = _resolved(schema, schema)
+    source = _Source(expected.schema if isinstance(expected.schema, dict) else {})
+    try:
+        return _argument_fields(source, expected) if expected.kind == "arguments" else _value_fields(source)
+    except _TooLong:
+        return [_as_json(source, expected)]
+
+
+def _value_fields(source: _Source) -> list[Field]:
+    whole = _resolved(source, source.schema)
     if _is_object(whole):
-        inner = _fields_of_object(schema, whole, ())
+        inner = _fields_of_object(source, whole, ())
         if inner:
             return inner
-    return [_field(schema, whole, (), _title(whole) or "Answer", required=True, default=NO_DEFAULT, nested=False)]
+    return [_field(source, whole, (), _title(whole) or "Answer", required=True, default=NO_DEFAULT, nested=False)]
 
 
-def _argument_fields(expected: Expectation, schema: dict[str, Any], tool_name: str) -> list[Field]:
+def _argument_fields(source: _Source, expected: Expectation) -> list[Field]:
     arguments = expected.arguments
     if expected.keys is None:
-        part = {**_described(arguments), **_resolved(schema, schema)}
-        return [_field(schema, part, (), "Arguments", required=True, default=arguments, nested=False)]
-    properties = _resolved(schema, schema).get("properties")
+        part = {**_described(arguments), **_resolved(source, source.schema)}
+        return [_field(source, part, (), "Arguments", required=True, default=arguments, nested=False)]
+    if len(expected.keys) > MAX_FIELDS:
+        return [_as_json(source, expected)]
+    properties = _resolved(source, source.schema).get("properties")
     given = properties if isinstance(properties, dict) else {}
-    keys = expected.keys[:MAX_FIELDS]
     found = []
-    for key in keys:
+    for key in expected.keys:
         own = given.get(key)
-        part = {**_described(arguments[key]), **(_resolved(schema, own) if isinstance(own, dict) else {})}
+        part = {**_described(arguments[key]), **(_resolved(source, own) if isinstance(own, dict) else {})}
         default = arguments[key]
-        found.append(_field(schema, part, (key,), _title(part) or key, required=True, default=default, nested=True))
+        found.append(_field(source, part, (key,), _title(part) or key, required=True, default=default, nested=True))
     return found
+
+
+def _as_json(source: _Source, expected: Expectation) -> Field:
+    """Return the only field of a form that would have too many fields, or too long ones."""
+    if expected.kind == "value":
+        whole = _resolved(source, source.schema)
+        return Field(path=(), kind="json", label=_title(whole)[:MAX_LABEL_CHARS] or "Answer", hint=_hint(whole))
+    if expected.keys is None:
+        return Field(path=(), kind="json", label="Arguments", default=expected.arguments)
+    changeable = {key: expected.arguments[key] for key in expected.keys}
+    return Field(path=(), kind="json", label="Arguments", hint=LEFT_OUT, default=changeable)
 
 
 def _described(value: Any) -> dict[str, Any]:
@@ -114,7 +109,7 @@ def _described(value: Any) -> dict[str, Any]:
     return {"type": json_type(value)} if value is not None else {}
 
 
-def _fields_of_object(root: dict[str, Any], part: dict[str, Any], path: Path, default: Any = None) -> list[Field]:
+def _fields_of_object(source: _Source, part: dict[str, Any], path: Path, default: Any = None) -> list[Field]:
     properties = part["properties"]
     if not 0 < len(properties) <= MAX_FIELDS:
         return []
@@ -123,8 +118,8 @@ def _fields_of_object(root: dict[str, Any], part: dict[str, Any], path: Path, de
     values = default if isinstance(default, dict) else {}
     return [
         _field(
-            root,
-            one := _resolved(root, given),
+            source,
+            one := _resolved(source, given),
             (*path, key),
             _title(one) or key,
             required=key in names or key in values,
@@ -136,22 +131,23 @@ def _fields_of_object(root: dict[str, Any], part: dict[str, Any], path: Path, de
 
 
 def _field(
-    root: dict[str, Any], part: dict[str, Any], path: Path, label: str, *, required: bool, default: Any, nested: bool
+    source: _Source, part: dict[str, Any], path: Path, label: str, *, required: bool, default: Any, nested: bool
 ) -> Field:
     """Return the field of a part of the value. With `nested` it may be a group, because groups have one level."""
     nullable = part.get("nullable") is True
     kind, options, inner = _kind_of(part, default), [], []
-    if kind == "choice":
+    if kind == "boolean" and nullable:
+        kind, options = "choice", options_of([(True, "yes"), (False, "no")])
+    elif kind == "choice":
         options = options_of([(value, _text(value)) for value in part["enum"] if not (nullable and value is None)])
     elif kind == "group":
-        inner = _fields_of_object(root, part, path, default) if nested else []
+        inner = _fields_of_object(source, part, path, default) if nested else []
         kind = "group" if inner else "json"
-    hint = part.get("description")
-    return Field(
+    found = Field(
         path=path,
         kind=kind,
-        label=label[:200],
-        hint=hint[:1000] if isinstance(hint, str) else "",
+        label=label[:MAX_LABEL_CHARS],
+        hint=_hint(part),
         required=required and not nullable,
         nullable=nullable,
         default=default,
@@ -159,6 +155,7 @@ def _field(
         options=options,
         fields=inner,
     )
+    return source.counted(found)
 
 
 def _kind_of(part: dict[str, Any], default: Any) -> FieldKind:
@@ -184,13 +181,13 @@ def _is_object(part: dict[str, Any]) -> bool:
     return part.get("type", "object") == "object" and isinstance(part.get("properties"), dict)
 
 
-def _resolved(root: dict[str, Any], part: Any) -> dict[str, Any]:
+def _resolved(source: _Source, part: Any) -> dict[str, Any]:
     """Follow references, and unwrap the only form that is not null. The result has `nullable` if null is allowed."""
     found: dict[str, Any] = part if isinstance(part, dict) else {}
     for _ in range(MAX_REFERENCES):
         around = {name: value for name, value in found.items() if name not in ("$ref", "anyOf", "oneOf", "allOf")}
         if isinstance(found.get("$ref"), str):
-            found = {**_pointed(root, found["$ref"]), **around}
+            found = {**_pointed(source.schema, found["$ref"]), **around}
             continue
         forms: list[Any] = next(
             (found[name] for name in ("anyOf", "oneOf", "allOf") if isinstance(found.get(name), list)), []
@@ -213,29 +210,15 @@ def _pointed(root: dict[str, Any], reference: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def options_of(pairs: Sequence[tuple[Any, str]]) -> list[Option]:
-    """Return the options of a choice. A text is sent as it is, other values as JSON, unless two would be the same.
-
-    A text that a form would change, and a blank one, which would count as no answer, are sent as JSON too.
-    """
-    plain = [value if isinstance(value, str) and _is_kept(value) else _json(value) for value, _ in pairs]
-    texts = plain if len(set(plain)) == len(plain) else [_json(value) for value, _ in pairs]
-    return [Option(text=text, label=label, value=value) for text, (value, label) in zip(texts, pairs, strict=True)]
+def _hint(part: dict[str, Any]) -> str:
+    hint = part.get("description")
+    return hint[:MAX_HINT_CHARS] if isinstance(hint, str) else ""
 
 
-def _is_kept(text: str) -> bool:
-    """Whether a form sends the text without a change. A browser changes line breaks and NUL."""
-    return text.isprintable() and not text.isspace() and text != ""
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else compact(value)
 
 
 def _title(part: dict[str, Any]) -> str:
     title = part.get("title")
     return title if isinstance(title, str) else ""
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -11,8 +12,12 @@ import msgspec
 from signalbox.store.answers import Expectation, InvalidAnswer, InvalidPart, expectation_of
 from signalbox.store.answers.errors import Path
 from signalbox.store.state import Permission
-from signalbox.webapp.views.answer_fields import NO_DEFAULT, Field, fields_of
+from signalbox.webapp.views.answer_field import NO_DEFAULT, Field, every_field
+from signalbox.webapp.views.answer_fields import fields_of
 from signalbox.webapp.views.text import clean
+
+MAX_CARD_CHARS = 20_000
+"""Characters of a form on a page with several requests. A longer one is only on the page of its request."""
 
 SENT = "form"
 """The hidden field of a form with fields. A post without it gives no value."""
@@ -40,32 +45,41 @@ class AnswerForm:
         """Return the text in a field."""
         if self.sent is not None:
             return self.sent.get(one.name, "")
-        return text_of(one, one.default)
+        return one.default_text
 
     def is_on(self, one: Field) -> bool:
         """Return whether a checkbox is on."""
         return one.name in self.sent if self.sent is not None else one.default is True
 
+    @property
+    def chars(self) -> int:
+        """About the characters of the fields with their markup."""
+        return sum(one.chars for one in every_field(self.fields))
+
     def problem(self, one: Field) -> str:
         """Return the problem of a field, or "". A problem of a part without a field of its own is its parent's."""
-        return "; ".join(
-            _words(problem, one.path) for problem in self.problems if self._place(problem.path) == one.path
-        )
+        return "; ".join(_words(problem, one.path) for problem in self._problems_by_field.get(one.path, []))
 
     @property
     def general_problems(self) -> list[str]:
         """The problems that belong to no field."""
-        return [f"The value {p.message}" for p in self.problems if self._place(p.path) is None]
+        return [f"The value {problem.message}" for problem in self._problems_by_field.get(None, [])]
 
-    def _place(self, path: Path) -> Path | None:
+    @cached_property
+    def _problems_by_field(self) -> dict[Path | None, list[InvalidPart]]:
         known = {one.path for one in every_field(self.fields)}
-        return next((path[:end] for end in range(len(path), -1, -1) if path[:end] in known), None)
+        found: dict[Path | None, list[InvalidPart]] = {}
+        for problem in self.problems:
+            path = problem.path
+            place = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in known), None)
+            found.setdefault(place, []).append(problem)
+        return found
 
 
 def answer_form(permission: Permission) -> AnswerForm:
     """Return the fresh form of a request."""
     expected = expectation_of(permission)
-    return AnswerForm(expected=expected, fields=fields_of(expected, permission.tool_name))
+    return AnswerForm(expected=expected, fields=fields_of(expected))
 
 
 def fixed_arguments(permission: Permission) -> Any:
@@ -76,7 +90,8 @@ def fixed_arguments(permission: Permission) -> Any:
         return arguments
     if expected.keys is None:
         return None
-    return {key: value for key, value in arguments.items() if key not in expected.keys} or None
+    changeable = set(expected.keys)
+    return {key: value for key, value in arguments.items() if key not in changeable} or None
 
 
 def value_in(form: AnswerForm, sent: Mapping[str, str]) -> Any:
@@ -99,8 +114,10 @@ def _value(one: Field, sent: Mapping[str, str], problems: list[InvalidPart]) -> 
         return found if found or one.required else _LEFT_OUT
     if one.kind == "boolean":
         return one.name in sent
+    if one.default is not NO_DEFAULT and one.name not in sent:
+        return one.default
     text = sent.get(one.name, "").replace("\r\n", "\n")
-    if one.default is not NO_DEFAULT and text == clean(text_of(one, one.default)).replace("\r\n", "\n"):
+    if one.default is not NO_DEFAULT and text == clean(one.default_text).replace("\r\n", "\n"):
         # An unchanged text keeps the line breaks, control characters and spelling of the original.
         return one.default
     if not text.strip() and not (one.kind in ("text", "long", "lines") and one.required):
@@ -147,26 +164,6 @@ def _number(text: str) -> float | int:
     except msgspec.DecodeError:
         raise ValueError("must be a number") from None
     return value
-
-
-def text_of(one: Field, value: Any) -> str:
-    """Return the text with which a field shows a value."""
-    if value is NO_DEFAULT or (value is None and one.kind != "json"):
-        return ""
-    if one.kind == "choice":
-        return next((option.text for option in one.options if option.value == value), "")
-    if one.kind == "lines" and isinstance(value, list):
-        return "\n".join(map(str, value))
-    if one.kind == "json" or not isinstance(value, str):
-        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    return value
-
-
-def every_field(fields: Sequence[Field]) -> Iterator[Field]:
-    """Yield the fields and those in groups."""
-    for one in fields:
-        yield one
-        yield from every_field(one.fields)
 
 
 def _words(problem: InvalidPart, path: Path) -> str:

@@ -17,6 +17,9 @@ LONG = 300
 MAX_DISPLAY_CHARS = 2000
 """Characters of one value on a page. The page of the event shows the whole value."""
 
+MAX_INDENTED_BYTES = 50_000
+"""JSON over this size is not indented, which can make nested values a hundred times longer."""
+
 CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 """Controls other than tab and line feed, and the bidirectional ones that make a text look like another."""
 
@@ -81,6 +84,15 @@ def size(number: int) -> str:
 def compact(value: object) -> str:
     """Return `value` as one line of JSON."""
     return _encoder.encode(value).decode()
+
+
+def indented(value: object) -> str:
+    """Return `value` as JSON with a line for each item, or on one line if that makes it much shorter."""
+    short = _encoder.encode(value)
+    if len(short) > MAX_INDENTED_BYTES:
+        return short.decode()
+    long = msgspec.json.format(short, indent=2)
+    return (long if len(long) <= 4 * len(short) + 1000 else short).decode()
 
 
 def clock(at: str) -> str:
