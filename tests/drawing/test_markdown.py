@@ -109,16 +109,22 @@ def test_characters_that_hide_or_reverse_text_are_visible(text: str) -> None:
         "- a\n" * 25_000,
         "|a" * 20_000 + "\n" + "|-" * 20_000 + "\n" + "|b" * 20_000,
         "|a|b|\n|-|-|\n" + "|1|2|\n" * 15_000,
+        ("|a" * 250 + "\n" + "|-" * 250 + "\n" + "a\n" * 250 + "\n") * 5,
         "_a__" * 25_000,
         "word " * 400_000,
     ],
-    ids=["brackets", "images", "quotes", "items", "wide table", "long table", "underscores", "two megabytes"],
+    ids=["brackets", "images", "quotes", "items", "wide table", "long table", "short rows", "underscores", "2 MB"],
 )
 def test_long_and_nested_markdown_takes_bounded_time(text: str) -> None:
     began = process_time()
     html = str(markdown_html(text, limit=8000))
     assert process_time() - began < 0.8
     assert len(html) < 50 * 8000 + 6 * len(text)
+
+
+def test_a_long_table_keeps_all_its_cells() -> None:
+    html = str(markdown_html("|a|b|c|d|\n|-|-|-|-|\n" + "|1|2|3|4|\n" * 3000))
+    assert html.count("<td") == 12_000
 
 
 def test_text_beyond_the_limit_follows_as_it_is() -> None:

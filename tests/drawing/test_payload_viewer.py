@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.limits import CARD
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.viewer import piece
 from signalbox.webapp.http.view_choices import VIEWS
@@ -287,6 +288,25 @@ def test_huge_payloads_are_rendered_in_bounded_size_and_time(name: str) -> None:
         assert process_time() - began < 3, view
         assert len(html) < 700_000, view
     assert "end" not in name or "mark" in str(FRAGMENTS.payload_viewer.render(HUGE[name], ADDRESS, "json", "end"))
+
+
+def test_a_search_below_a_long_name_takes_little_time() -> None:
+    payload = {"k" * 120_000: {f"n{number}": number for number in range(4000)}, "last": "found"}
+    for view in VIEWS:
+        began = process_time()
+        html = str(FRAGMENTS.payload_viewer.render(payload, ADDRESS, view, "found"))
+        assert process_time() - began < 1, view
+        assert "<mark>found</mark>" in html, view
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{"k" * 120_000: {"a": 1}}, {"a": {'"' * 120_000: [1, [2]]}}, {"text": "[" * 900 + "1," * 1000 + "1" + "]" * 900}],
+    ids=["name of an object", "quotes", "deep JSON in a text"],
+)
+def test_long_names_and_deep_texts_do_not_fill_a_page(payload: Any) -> None:
+    for view in ("text", "json", "markdown"):
+        assert len(str(FRAGMENTS.payload_viewer.render(payload, ADDRESS, view, limits=CARD))) < 40_000, view
 
 
 def test_a_pointer_names_keys_with_slashes_and_tildes() -> None:

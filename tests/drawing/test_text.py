@@ -43,7 +43,9 @@ def test_durations_are_cut_to_whole_seconds_or_minutes() -> None:
 
 
 def test_numbers_have_separators_and_units() -> None:
-    assert [count(n) for n in (0, 1523, 14.0, 2.5)] == ["0", "1,523", "14", "2.5"]
+    assert [count(n) for n in (0, 1523, 14.0, 2.5, -5)] == ["0", "1,523", "14", "2.5", "-5"]
+    assert [count(n) for n in (0.001, 0.5, 1.999, 3.004)] == ["0.001", "0.5", "2", "3"]
+    assert [count(n) for n in (1e300, 2 * 10**400, 10**20)] == ["1.00e+300", "2.00e+400", "100,000,000,000,000,000,000"]
     assert [percent(n) for n in (0, 61.4, 99.97, 100)] == ["0 %", "61 %", "99 %", "100 %"]
     assert [plural(n, "event") for n in (0, 1, 2000)] == ["0 events", "1 event", "2,000 events"]
 

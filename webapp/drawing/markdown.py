@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock, table
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
@@ -27,6 +28,12 @@ MAX_CHARS = 32_000
 """Characters that are formatted: some texts take 20 µs for each. The rest of a longer text follows as plain text."""
 
 MAX_NESTING = 20
+MIN_CELLS = 500
+"""Cells of tables that a short text may have. A longer one has at most one for each two characters, a bar and a digit."""
+
+HEAD_LINES = 2
+"""Lines of a table before its first row."""
+
 _ALLOWED = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f\x7f]+\Z", re.IGNORECASE)
 _BLOCKS = frozenset(("paragraph_open", "heading_open", "list_item_open", "td_open", "th_open"))
 _DIFF = ("diff", "patch", "udiff")
@@ -36,7 +43,7 @@ def markdown_html(text: str, *, heading: int = 3, limit: int = MAX_CHARS) -> Mar
     """Return Markdown as HTML, in an element of its own. The highest heading has the level `heading`."""
     text = clean(plain(text))
     shown, rest = _cut(text, limit)
-    html = _parser.render(shown, {"heading": heading})
+    html = _parser.render(shown, {"heading": heading, "cells": max(MIN_CELLS, len(shown) // 2)})
     if rest:
         html += f'<pre class="markdown-rest" dir="auto">{linked(rest)}</pre>'
     return Markup(f'<div class="markdown">{html}</div>')
@@ -138,10 +145,27 @@ def _escaped(text: str) -> str:
     return str(escape(clean(text)))
 
 
+def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Parse a table, with as many cells as `env` has left. Rows after them are a paragraph.
+
+    Each row is completed to the columns of the head, so that 1.5 KB of text would become 65,000 cells.
+    """
+    head = state.src[state.bMarks[start] : state.eMarks[start]].strip()
+    columns = max(1, head.count("|") + 1 - head.startswith("|") - head.endswith("|"))
+    rows = state.env["cells"] // columns
+    if silent or not rows:
+        return bool(rows) and table(state, start, end, silent)
+    found = table(state, start, min(end, start + HEAD_LINES + rows), silent)
+    if found:
+        state.env["cells"] -= columns * (state.line - start)
+    return found
+
+
 class _Parser(MarkdownIt):
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False, "maxNesting": MAX_NESTING}, renderer_cls=_Renderer)
         self.enable(["table", "strikethrough"])
+        self.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
         self.core.ruler.push("prepare", _prepare)
 
     def validateLink(self, url: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -24,6 +25,9 @@ CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 """Controls other than tab and line feed, and the bidirectional ones that make a text look like another."""
 
 _CONTROL = re.compile(f"[{CONTROLS}]")
+HUGE = 10**21
+"""The first number whose digits are not all shown."""
+
 RULE_CHARS = 8
 _RULE = re.compile(rf"([=_*#~─━-])\1{{{RULE_CHARS},}}")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -186,8 +190,12 @@ def duration(elapsed: float) -> str:
 
 
 def count(number: float) -> str:
-    """Format a number: 1,523, or 2.5 if it is not whole."""
-    return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}".rstrip("0")
+    """Format a number: 1,523, 2.5 if it is not whole, 0.00123 if it is small, 1.2e+30 if it is huge."""
+    if abs(number) >= HUGE:
+        return f"{Decimal(number):.3g}"
+    if number == int(number):
+        return f"{int(number):,}"
+    return f"{number:.3g}" if abs(number) < 1 else f"{number:,.2f}".rstrip("0").rstrip(".")
 
 
 def percent(number: float) -> str:

@@ -31,6 +31,7 @@ LOADED_LINES = 200
 """Lines of a closed fold beyond which its content loads when it is opened."""
 
 INLINE_CHARS = 72
+MAX_KEY_CHARS = 500
 _PREVIEW_KEYS = 4
 
 
@@ -83,7 +84,7 @@ class _Tree:
     def _member(self, name: str | int, item: Any, pointer: str, depth: int, comma: str) -> str:
         label = ""
         if isinstance(name, str):
-            label = f'<span class="json-key">{self._search.mark(quoted_html(name))}</span>: '
+            label = f'<span class="json-key">{self._search.mark(_key_html(name))}</span>: '
         if isinstance(item, dict | list) and item and not (depth and (inline := _inline(item))):
             return self._fold(label, item, pointer, depth, comma)
         if isinstance(item, str) and is_block(item):
@@ -102,11 +103,12 @@ class _Tree:
             members = str(self._address.at(pointer).piece("Show", view="json", on_opening=True))
         else:
             members = self._members(item, pointer, depth + 1)
-        return (
+        head = (
             f'<details class="json-fold"{" open" if open_ else ""}><summary>{label}{opening}'
             f'<span class="json-preview">{_preview(item)} {closing}{comma}</span></summary>'
-            f'<div class="json-members">{members}</div>{closing}{comma}</details>'
         )
+        self._left -= len(head)
+        return f'{head}<div class="json-members">{members}</div>{closing}{comma}</details>'
 
     def _block(self, label: str, text: str, pointer: str) -> str:
         """Return a text as a block. A comma after it would look like a part of the text."""
@@ -136,6 +138,12 @@ def _items(value: Any, start: int) -> Iterator[tuple[int, str | int, Any]]:
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for at, (name, item) in enumerate(islice(items, start, None), start):
         yield at, name, item
+
+
+def _key_html(name: str) -> Markup:
+    """Return a key as JSON. Only the raw payload has the rest of a very long one."""
+    left = len(name) - MAX_KEY_CHARS
+    return quoted_html(name) if left <= 0 else quoted_html(name[:MAX_KEY_CHARS]) + f"… ({count(left)} more characters)"
 
 
 def _pre(html: str) -> str:

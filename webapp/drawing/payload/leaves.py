@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -25,27 +26,29 @@ TextHtml = Callable[[str, PayloadAddress, Search, int, int], Markup]
 
 
 class Leaf(NamedTuple):
-    """A value without parts of interest, and its place."""
+    """A value without parts of interest, and the names that lead to it. A pointer for each would repeat long names."""
 
-    pointer: str
+    path: tuple[str, ...]
     value: Any
 
 
-def leaves(value: Any, pointer: str, commands: Mapping[str, str], *, long_lists: bool = True) -> Iterator[Leaf]:
-    """Yield the values inside `value`.
+def leaves(
+    value: Any, path: tuple[str, ...], commands: Collection[tuple[str, ...]], *, long_lists: bool = True
+) -> Iterator[Leaf]:
+    """Yield the values inside `value`, which is at `path`.
 
     Commands, small containers and, with `long_lists`, lists of short values are not taken apart.
     """
-    above_commands = {place[: at + 1] for place in commands for at, char in enumerate(f"{place[1:]}/") if char == "/"}
-    waiting: list[Iterator[tuple[str, Any]]] = [iter([(pointer, value)])]
+    above_commands = {place[:at] for place in commands for at in range(len(place))}
+    waiting: list[Iterator[tuple[tuple[str, ...], Any]]] = [iter([(path, value)])]
     while waiting:
-        place, item = next(waiting[-1], ("", _END))
+        place, item = next(waiting[-1], ((), _END))
         if item is _END:
             waiting.pop()
             continue
         is_whole = place in commands or not isinstance(item, dict | list)
         if not is_whole and place not in above_commands:
-            is_whole = not item or (place != pointer and _is_small(item, long_lists=long_lists))
+            is_whole = not item or (place != path and _is_small(item, long_lists=long_lists))
         if is_whole:
             yield Leaf(place, item)
         else:
@@ -55,9 +58,9 @@ def leaves(value: Any, pointer: str, commands: Mapping[str, str], *, long_lists:
 _END = object()
 
 
-def _parts(pointer: str, container: Any) -> Iterator[tuple[str, Any]]:
+def _parts(path: tuple[str, ...], container: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, item in container.items() if isinstance(container, dict) else enumerate(container):
-        yield child(pointer, name), item
+        yield (*path, str(name)), item
 
 
 def _is_small(container: Any, *, long_lists: bool) -> bool:
@@ -92,10 +95,11 @@ def leaves_html(
         return block(value[only], address.at(child(address.pointer, only)), search, 0, limits.text)
     out, left, shown, skipped = [], limits.html, 0, 0
     labels = _Labels(search)
-    found = leaves(value, address.pointer, commands or {}, long_lists=not search)
+    here, by_path = tuple(names(address.pointer)), {tuple(names(at)): text for at, text in (commands or {}).items()}
+    found = leaves(value, here, by_path, long_lists=not search)
     for at, leaf in enumerate(islice(found, start, None), start):
-        path = names(leaf.pointer)[len(names(address.pointer)) :]
-        if search and not _found(leaf, path, search):
+        path = leaf.path[len(here) :]
+        if search and not _found(leaf.value, path, search):
             skipped += 1
             continue
         if shown == limits.values or left <= 0:
@@ -104,7 +108,8 @@ def leaves_html(
         if skipped:
             out.append(_gap(skipped))
         label, is_inner = labels.of(path)
-        html, is_long = _value(leaf, address.at(leaf.pointer), search, block, commands or {}, limits.text)
+        place = address.at(functools.reduce(child, path, address.pointer))
+        html, is_long = _value(leaf.value, place, search, block, by_path.get(leaf.path), limits.text)
         html = label + _LEAF.format(" leaf--block" * is_long, " leaf--inner" * is_inner, labels.name(path), html)
         shown, skipped, left = shown + 1, 0, left - len(html)
         out.append(html)
@@ -129,9 +134,9 @@ class _Labels:
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._above: list[str] = []
+        self._above: tuple[str, ...] = ()
 
-    def of(self, path: list[str]) -> tuple[Markup, bool]:
+    def of(self, path: tuple[str, ...]) -> tuple[Markup, bool]:
         """Return the heading before the value at `path`, if it needs a new one, and whether it is below a heading."""
         above = path[:-1]
         if above == self._above:
@@ -142,10 +147,10 @@ class _Labels:
         self._above = above
         if not above:
             return Markup(""), False
-        shown = [_name(name) if at < known else self.name([name]) for at, name in enumerate(above)]
+        shown = [_name(name) if at < known else self.name((name,)) for at, name in enumerate(above)]
         return Markup('<div class="leaf leaf--group leaf-name">{}</div>').format(Markup(" › ").join(shown)), True
 
-    def name(self, path: list[str]) -> Markup:
+    def name(self, path: tuple[str, ...]) -> Markup:
         """Return the last name of a path."""
         return self._search.mark(_name(path[-1])) if path else Markup("")
 
@@ -166,25 +171,24 @@ def markdown_block(text: str, address: PayloadAddress, search: Search, start: in
     return search.mark(markdown_html(text[start:end])) + more(text, address, end, "markdown")
 
 
-def _found(leaf: Leaf, path: list[str], search: Search) -> bool:
-    if any(search.spans(name) for name in path):
+def _found(value: Any, path: Iterable[str], search: Search) -> bool:
+    if any(search.names(name) for name in path):
         return True
-    text = compact(leaf.value) if isinstance(leaf.value, dict | list) else scalar_text(leaf.value)
+    text = compact(value) if isinstance(value, dict | list) else scalar_text(value)
     return bool(search.spans(text))
 
 
 def _value(
-    leaf: Leaf,
+    value: Any,
     address: PayloadAddress,
     search: Search,
     block: TextHtml,
-    commands: Mapping[str, str],
+    command: str | None,
     most: int,
 ) -> tuple[Markup, bool]:
     """Return a value, and whether it is a block."""
-    value = leaf.value
-    if leaf.pointer in commands:
-        return command_html(commands[leaf.pointer], search, address, most), True
+    if command is not None:
+        return command_html(command, search, address, most), True
     if isinstance(value, str) and (is_block(value) or (block is markdown_block and looks_like_markdown(value))):
         return block(value, address, search, 0, most), True
     text = value if isinstance(value, str) else compact(value)

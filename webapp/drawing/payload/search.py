@@ -26,6 +26,7 @@ class Search:
         self.text = text
         self._pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
         self._containers: set[int] = set()
+        self._names: dict[str, bool] = {}
         self.total = self._count(value) if text else 0
         """The number of matches in keys and values."""
 
@@ -34,11 +35,17 @@ class Search:
 
     def finds(self, value: Any, name: str | int = "") -> bool:
         """Return whether `value`, or its key in an object, contains the text."""
-        if isinstance(name, str) and self.spans(name):
+        if isinstance(name, str) and self.names(name):
             return True
         if isinstance(value, dict | list):
             return id(value) in self._containers
         return bool(self.spans(scalar_text(value)))
+
+    def names(self, name: str) -> bool:
+        """Return whether a key contains the text. It is kept, because each value below a key asks again."""
+        if name not in self._names:
+            self._names[name] = bool(self._pattern and self._pattern.search(name))
+        return self._names[name]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return the start and the end of the first MAX_MARKS matches in a text."""
@@ -51,9 +58,11 @@ class Search:
         spans = self.spans("".join(texts))
         if not spans:
             return Markup(html)
-        position = 0
+        position = first = 0
         for at, text in enumerate(texts):
-            parts[2 * at] = _marked(text, position, spans)
+            while first < len(spans) and spans[first][1] <= position:
+                first += 1
+            parts[2 * at] = _marked(text, position, spans, first)
             position += len(text)
         return Markup("".join(parts))
 
@@ -91,15 +100,12 @@ def scalar_text(value: Any) -> str:
     return value if isinstance(value, str) else compact(value)
 
 
-def _marked(text: str, position: int, spans: list[tuple[int, int]]) -> str:
-    """Return the text, which begins at `position`, escaped and with the parts marked that lie in `spans`."""
+def _marked(text: str, position: int, spans: list[tuple[int, int]], first: int) -> str:
+    """Return the text, which begins at `position`, escaped and with its parts marked that lie in `spans[first:]`."""
     out, done, end = [], position, position + len(text)
-    for start, stop in spans:
-        if stop <= done:
-            continue
-        if start >= end:
-            break
-        start, stop = max(start, done), min(stop, end)
+    while first < len(spans) and spans[first][0] < end:
+        start, stop = max(spans[first][0], done), min(spans[first][1], end)
+        first += 1
         out += [escape(text[done - position : start - position]), "<mark>"]
         out += [escape(text[start - position : stop - position]), "</mark>"]
         done = stop

@@ -19,6 +19,9 @@ FOLDED_LINES = 20
 """Lines beyond which a text or a container is folded."""
 
 LINE_CHARS = 100
+MAX_GROWTH = 10
+"""Indentation makes JSON at most so many times as long."""
+
 _EXCERPT_CHARS = 300
 _EXCERPTS = 20
 
@@ -69,12 +72,17 @@ def _coloured(text: str, *, within_diff: bool = False) -> Markup:
 
 def readable(text: str) -> str:
     """Return a text that is JSON, such as the arguments in an answer of a model, with indentation."""
-    if text[:1] not in ("{", "[") or "\n" in text or len(text) <= LINE_CHARS:
-        return text
+    is_json = text[:1] in ("{", "[") and "\n" not in text and len(text) > LINE_CHARS
+    return indented(text) if is_json else text
+
+
+def indented(json: str) -> str:
+    """Return JSON with indentation. It is returned unchanged if it is invalid, or so deep that indentation fills it."""
     try:
-        return msgspec.json.format(text.encode(errors="surrogatepass"), indent=2).decode()
+        text = msgspec.json.format(json.encode(errors="surrogatepass"), indent=2).decode()
     except (ValueError, RecursionError):
-        return text
+        return json
+    return text if len(text) <= MAX_GROWTH * len(json) else json
 
 
 def excerpts(text: str, address: PayloadAddress, search: Search) -> Markup:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
@@ -18,7 +17,7 @@ from signalbox.webapp.drawing.payload.leaves import leaves_html
 from signalbox.webapp.drawing.payload.limits import CARD, PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.shell import shell_commands
-from signalbox.webapp.drawing.payload.strings import excerpts, is_block, more, piece_end
+from signalbox.webapp.drawing.payload.strings import excerpts, indented, is_block, more, piece_end
 from signalbox.webapp.http.view_choices import VIEWS
 from signalbox.webapp.views.json_pointer import resolve
 from signalbox.webapp.views.text import clean, compact
@@ -138,11 +137,7 @@ def exact(value: Any, stored: str = "") -> str:
     """Return a value as text to copy: a text as it is, anything else as indented JSON. `stored` is its JSON."""
     if isinstance(value, str):
         return value
-    stored = stored or json_of(value)
-    try:
-        return msgspec.json.format(stored.encode(), indent=2).decode()
-    except (ValueError, RecursionError):
-        return stored
+    return indented(stored or json_of(value))
 
 
 def json_of(value: Any) -> str:
