@@ -29,7 +29,7 @@ MAX_CHARS = 32_000
 
 MAX_NESTING = 20
 MIN_CELLS = 500
-"""Cells of tables that a short text may have. A longer one has at most one for each two characters, a bar and a digit."""
+"""Cells of tables that a short text may have. A longer one has at most one for two characters: a bar and a digit."""
 
 HEAD_LINES = 2
 """Lines of a table before its first row."""
