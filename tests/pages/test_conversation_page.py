@@ -105,3 +105,12 @@ def test_a_huge_message_makes_a_page_of_ordinary_size(priced: Server) -> None:
     assert len(text) < 120_000
     assert "Show all 60,000 characters" in text
     assert "more parts" in text
+
+
+def test_the_page_of_a_call_with_many_messages_has_an_ordinary_size(priced: Server) -> None:
+    messages = [{"role": "user", "content": "hello"}] * 5000
+    emit(priced, "chatty", event("work_item_start", "one", "run", work_type="llm", messages=messages))
+    text = httpx.get(f"{priced.url}/tasks/chatty/conversation/2").text
+    assert "5,000 messages" in text
+    assert "more parts" in text
+    assert len(text) < 700_000

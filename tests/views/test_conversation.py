@@ -13,7 +13,8 @@ import pytest
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.history import History
 from signalbox.store.traces import TraceSpan, events_of_span
-from signalbox.webapp.views.conversation.blocks import AgentBranch, Block, Speech, ToolBlock, flat
+from signalbox.webapp.views.conversation import builder, tool_calls
+from signalbox.webapp.views.conversation.blocks import AgentBranch, Block, Speech, ToolBlock, Unread, flat
 from signalbox.webapp.views.conversation.reading import Conversation, conversation_view, span_conversation
 from signalbox.webapp.views.time_travel import reading_as_of
 from tests.support.traces import NOON
@@ -309,3 +310,73 @@ async def test_the_newest_pieces_of_a_huge_answer_are_shown(store: Store) -> Non
     assert "the beginning is not shown" in block.text
     assert "059" in block.text
     assert len(block.text) < 3_000_000
+
+
+def calls_of_tools(first: int, number: int, *, ids: bool = True) -> list[dict[str, Any]]:
+    """Return messages of a model that call a tool, each with other arguments, 50 in each message."""
+    calls = [{"type": "tool_use", "name": "t", "input": {"n": n}} for n in range(first, first + number)]
+    if ids:
+        calls = [{**call, "id": f"call {first + at}"} for at, call in enumerate(calls)]
+    return [{"role": "assistant", "content": calls[at : at + 50]} for at in range(0, number, 50)]
+
+
+async def test_a_page_has_a_limited_number_of_blocks_and_leads_to_the_earlier_ones(store: Store) -> None:
+    for at in range(30):
+        append(store, *llm(f"s{at}", answer=calls_of_tools(50 * at, 50)[0]))
+    page, seen = await conversation(store), set[str]()
+    while True:
+        names = [block.name for block in flat(page.blocks)]
+        assert 0 < len(names) <= 1000
+        assert seen.isdisjoint(names)
+        seen.update(names)
+        if page.before is None:
+            break
+        page = await conversation(store, before=page.before)
+    assert len(seen) == 30 * 51  # with the text of the prompt
+
+
+async def test_an_event_has_a_limited_number_of_blocks(store: Store) -> None:
+    append(store, *llm("s", *calls_of_tools(0, 1500)))
+    blocks = (await conversation(store)).blocks
+    assert 100 < len(blocks) < 250
+    assert isinstance(blocks[-1], Unread)
+
+
+@pytest.mark.parametrize("ids", [True, False])
+async def test_many_calls_of_tools_are_found_without_comparing_all(
+    store: Store, ids: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = 0
+
+    def counted(one: Any, other: Any) -> bool:
+        nonlocal compared
+        compared += 1
+        return bool(one == other)
+
+    monkeypatch.setattr(tool_calls, "_same", counted)
+    results = [{"role": "tool", "tool_call_id": f"other {n}", "content": f"result {n}"} for n in range(25)]
+    for at in range(5):
+        append(store, *llm(f"s{at}", *calls_of_tools(1000 * at, 150, ids=ids), *results))
+    blocks = list(flat((await conversation(store)).blocks))
+    assert len([block for block in blocks if isinstance(block, ToolBlock)]) > 700
+    assert compared < 1000
+
+
+async def test_long_answers_are_read_once_to_find_repeated_messages(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+
+    def counted(said: str) -> str:
+        nonlocal read
+        read += len(said)
+        return " ".join(said.split())
+
+    monkeypatch.setattr(builder, "_words", counted)
+    for at, answer in enumerate(("x", "y", *(f"{n} {'long ' * 10_000}" for n in range(4)))):
+        append(store, *llm(f"a{at}", answer={"role": "assistant", "content": answer}))
+    for at in range(10):
+        repeated = ["x" if at >> bit & 1 else "y" for bit in range(4)] + ["x"] * 20
+        append(store, *llm(f"b{at}", *({"role": "assistant", "content": said} for said in repeated)))
+    assert 6 <= len((await conversation(store)).blocks) < 10
+    assert 200_000 < read < 1_000_000

@@ -28,6 +28,12 @@ MAX_PARTS = 50
 MAX_NEW = 30
 """Messages of one call that are shown. Those before them are shown on the page of the call."""
 
+MAX_BLOCKS = 200
+"""Blocks of one event that are shown."""
+
+MAX_BLOCKS_OF_CALL = 1000
+"""Blocks on the page of one call."""
+
 
 @dataclass
 class Talk:
@@ -41,14 +47,19 @@ class Talk:
 
 
 class Builder:
-    """Builds one conversation. `has_earlier` says that its first events are not the first ones of the run."""
+    """Builds one conversation. `has_earlier` says that its first events are not the first ones of the run.
 
-    def __init__(self, agents: AgentSpans, *, has_earlier: bool = False) -> None:
+    `max_blocks` is the limit for each event.
+    """
+
+    def __init__(self, agents: AgentSpans, *, has_earlier: bool = False, max_blocks: int = MAX_BLOCKS) -> None:
         self._agents = agents
         self._has_earlier = has_earlier
+        self._max_blocks = max_blocks
         self._root = Talk([])
         self._talks: dict[str, Talk] = {}
         self._numbers: dict[int, int] = {}
+        self._said: dict[str, tuple[list[Part], str]] = {}
 
     @property
     def blocks(self) -> list[Block]:
@@ -166,9 +177,17 @@ class Builder:
             return False
         said = [part for part in message.parts if part.kind == "text" and part.text.strip()]
         asked = [part for part in message.parts if part.kind == "tool_call"]
-        texts = {_words(block.text) for block in talk.blocks[-MAX_NEW:] if isinstance(block, Speech)}
+        texts = {self._words_of(block) for block in talk.blocks[-MAX_NEW:] if isinstance(block, Speech)}
         known = all(_words(part.text) in texts for part in said) and all(talk.tools.asked(part) for part in asked)
         return known and bool(said or asked)
+
+    def _words_of(self, block: Speech) -> str:
+        """Return the words of a block, which are compared with those of many messages."""
+        parts, words = self._said.get(block.name, ([], ""))
+        if parts is not block.parts:
+            words = _words(block.text)
+            self._said[block.name] = block.parts, words
+        return words
 
     def _message(
         self,
@@ -182,9 +201,13 @@ class Builder:
     ) -> None:
         """Add a message: an answer if there is a `call`. With `joins` it continues the answer in the same span."""
         is_answer = call is not None
-        left_out = len(message.parts) > MAX_PARTS
+        room = self._max_blocks - self._numbers.get(event.seq, 0)
+        if room < 0:
+            return
+        shown = min(MAX_PARTS, room)
+        left_out = len(message.parts) > shown
         if left_out:
-            message = msgspec.structs.replace(message, parts=message.parts[:MAX_PARTS])
+            message = msgspec.structs.replace(message, parts=message.parts[:shown])
         if message.role == "tool":
             for part in message.parts:
                 if not talk.tools.answered(part, event.seq):
@@ -193,6 +216,7 @@ class Builder:
                     )
                     block.state, block.call_id = "failed" if part.failed else "done", part.call_id
                     talk.blocks.append(talk.tools.add(block))
+            self._leave_out(event, talk, place, left_out)
             return
         parts = [part for part in message.parts if part.kind != "tool_call"]
         if parts:
@@ -201,10 +225,13 @@ class Builder:
             if part.kind == "tool_call" and not talk.tools.asked(part):
                 tool = ToolBlock(**self._base(event, place), tool=part.name, arguments=part.value, call_id=part.call_id)
                 talk.blocks.append(talk.tools.add(tool))
-        if left_out:
-            talk.blocks.append(Unread(**self._base(event, place), event_type="more parts"))
+        self._leave_out(event, talk, place, left_out)
         if is_answer:
             talk.histories.answered(message)
+
+    def _leave_out(self, event: Event, talk: Talk, place: tuple[Span, ...], left_out: bool) -> None:
+        if left_out:
+            talk.blocks.append(Unread(**self._base(event, place), event_type="more parts"))
 
     def _say(
         self,
@@ -225,7 +252,7 @@ class Builder:
                 return
             last = talk.blocks[-1] if talk.blocks else None
             if joins and isinstance(last, Speech) and (last.role, last.span_id) == (message.role, event.span_id):
-                if _words(last.text) != _words("\n\n".join(part.text for part in parts if part.kind == "text")):
+                if self._words_of(last) != _words("\n\n".join(part.text for part in parts if part.kind == "text")):
                     last.parts = [*last.parts, *parts][:MAX_PARTS]
                 return
         block = Speech(**self._base(event, place), role=message.role, parts=parts, span_id=event.span_id)
@@ -267,6 +294,7 @@ class Builder:
             span = next(iter(self._agents.path(event.span_id)[-1:]), None)
             if span is not None and span.ended_at:
                 block.took = between(span.started_at, span.ended_at)
+        talk.tools.changed(block)
 
     def _tool(self, event: Event) -> None:
         payload = event.payload
@@ -282,6 +310,7 @@ class Builder:
             block.arguments = payload["arguments"]
         if event.event_type == "tool_status":
             block.state = block.state if block.is_answered else "open"
+            talk.tools.changed(block)
             return
         failed = bool(payload.get("error_code")) or payload.get("status") == "failed"
         block.state, block.result_seq = "failed" if failed else "done", event.seq
@@ -291,6 +320,7 @@ class Builder:
         known = next((payload[key] for key in _RESULT_KEYS if payload.get(key) is not None), None)
         result = known if known is not None and len(rest) <= 1 else rest or None
         block.result = result if result is not None else block.result
+        talk.tools.changed(block)
 
     def _permission(self, event: Event) -> None:
         talk, place = self._talk(event.span_id, inside=False)
@@ -360,7 +390,7 @@ def build(events: Iterable[Event | tuple[Event, Streamed]], agents: AgentSpans, 
 
 def whole_call(event: Event, call: ModelCall, agents: AgentSpans) -> list[Block]:
     """Return all messages of one model call."""
-    builder = Builder(agents)
+    builder = Builder(agents, max_blocks=MAX_BLOCKS_OF_CALL)
     for message in (*call.input, *call.output):
         builder.add_message(event, message)
     return builder.blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from signalbox.store.contract import ConversationEntry
 from signalbox.store.model_calls.calls import AGENT_OPERATIONS, operation_of
 from signalbox.store.state import Span, Task
 from signalbox.webapp.views.conversation.agents import MAX_LEVELS, AgentSpans
-from signalbox.webapp.views.conversation.blocks import Block
+from signalbox.webapp.views.conversation.blocks import Block, flat
 from signalbox.webapp.views.conversation.builder import build
 from signalbox.webapp.views.conversation.order import by_own_times
 from signalbox.webapp.views.conversation.stream import Streamed, streamed
@@ -22,6 +23,9 @@ ENTRIES = 100
 READ_AT_ONCE = 20
 MAX_BYTES = 2_000_000
 """Bytes of payloads of a page. Calls with long histories and long streamed answers make a page shorter."""
+
+MAX_BLOCKS = 1000
+"""Blocks of a page. Calls that name many calls of tools make a page shorter too."""
 
 MAX_PIECES = 3000
 """Pieces of one streamed answer that are read, the newest ones."""
@@ -80,16 +84,35 @@ async def _read(view: TaskReading, task: Task, before: int | None, within: dict[
     unread = [at for at, entry in enumerate(entries) if entry.pieces and entry.first_seq not in answers]
     if unread:
         more, entries = True, entries[unread[-1] + 1 :]
-    called = _called(events[entry.first_seq] for entry in entries)
-    entries = by_own_times(entries, events)
-    said = [(events[e.first_seq], answers[e.first_seq]) if e.pieces else events[e.first_seq] for e in entries]
-    agents = AgentSpans(spans, called, _with_calls(spans, entries))
+
+    def built(entries: Sequence[ConversationEntry]) -> list[Block]:
+        ordered = by_own_times(entries, events)
+        said = [(events[e.first_seq], answers[e.first_seq]) if e.pieces else events[e.first_seq] for e in ordered]
+        agents = AgentSpans(spans, _called(events[e.first_seq] for e in ordered), _with_calls(spans, ordered))
+        return build(said, agents, has_earlier=more or within is not None)
+
+    blocks = built(entries)
+    few = _with_few_blocks(entries, blocks)
+    if len(few) < len(entries):
+        more, entries = True, list(few)
+        blocks = built(entries)
     return Conversation(
         task=task,
-        blocks=build(said, agents, has_earlier=more or within is not None),
+        blocks=blocks,
         before=min(entry.first_seq for entry in entries) if more and entries else None,
         is_newest=before is None,
     )
+
+
+def _with_few_blocks(entries: Sequence[ConversationEntry], blocks: list[Block]) -> Sequence[ConversationEntry]:
+    """Return the newest entries, at least one, whose blocks are at most MAX_BLOCKS together."""
+    numbers = Counter(block.seq for block in flat(blocks))
+    left = MAX_BLOCKS
+    for at in range(len(entries) - 1, -1, -1):
+        left -= numbers[entries[at].first_seq]
+        if left < 0:
+            return entries[min(at + 1, len(entries) - 1) :]
+    return entries
 
 
 async def _events(view: TaskReading, task_id: str, entries: Sequence[ConversationEntry]) -> dict[int, Event]:
