@@ -122,6 +122,25 @@ def test_long_and_nested_markdown_takes_bounded_time(text: str) -> None:
     assert len(html) < 50 * 8000 + 6 * len(text)
 
 
+@pytest.mark.parametrize(
+    ("language", "unit"),
+    [("java", "__ "), ("c", "\n\n\n"), ("python", " \n")],
+    ids=["java", "c", "python"],
+)
+def test_code_takes_bounded_time(language: str, unit: str) -> None:
+    began = process_time()
+    html = str(markdown_html(f"```{language}\n{(unit * 16_000)[:16_000]}x\n```"))
+    assert process_time() - began < 1.5
+    assert "x" in html
+
+
+def test_long_code_is_coloured_to_its_end_as_it_is_written() -> None:
+    function = 'def add(a: int) -> str:\n    """Add."""\n    return f"{a + 1}"  # sum\n\n\n'
+    html = str(markdown_html(f"```python\n{function * 80}```"))
+    assert html.count('<span class="f4">def</span>') == html.count('<span class="dim italic"># sum</span>') == 80
+    assert parse(html).text.strip() == (function * 80).strip()
+
+
 def test_a_long_table_keeps_all_its_cells() -> None:
     html = str(markdown_html("|a|b|c|d|\n|-|-|-|-|\n" + "|1|2|3|4|\n" * 3000))
     assert html.count("<td") == 12_000

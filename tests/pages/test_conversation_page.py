@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -114,3 +115,16 @@ def test_the_page_of_a_call_with_many_messages_has_an_ordinary_size(priced: Serv
     assert "5,000 messages" in text
     assert "more parts" in text
     assert len(text) < 700_000
+
+
+def test_the_server_answers_others_while_it_formats_a_long_conversation(server: Server) -> None:
+    said = [NewEvent(event_type="user_message", payload={"content": f"{n} " + "*a* " * 2900}) for n in range(12)]
+    server.emit("long", *said)
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(server.get, "/tasks/long/conversation")
+        answered = 0
+        while not page.done():
+            assert server.get("/healthz").status_code == 200
+            answered += not page.done()
+    assert page.result().status_code == 200
+    assert answered > 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +17,12 @@ except ImportError:  # pragma: no cover
 
 MAX_CHARS = 20_000
 """Characters of one block that are coloured. A longer block is plain."""
+
+PIECE_CHARS = 1000
+"""Characters that a lexer gets at once."""
+
+_GAP = re.compile(r"(?<=\n\n)(?=[^\s)}\]])")
+"""The end of an empty line before a line without indentation."""
 
 LANGUAGES = frozenset(
     (
@@ -46,11 +54,27 @@ def code_html(code: str, language: str) -> Markup:
     if lexer is None:
         return escape(code)
     out = []
-    for kind, text in lexer.get_tokens(code):
-        name = _class(str(kind))
-        html = escape(text)
-        out.append(f'<span class="{name}">{html}</span>' if name and text.strip() else html)
+    for piece in _pieces(code):
+        for kind, text in lexer.get_tokens(piece):
+            name = _class(str(kind))
+            html = escape(text)
+            out.append(f'<span class="{name}">{html}</span>' if name and text.strip() else html)
     return Markup("".join(out))
+
+
+def _pieces(code: str) -> Iterator[str]:
+    """Yield the parts of `code` that are coloured on their own, if possible between two definitions, else two lines.
+
+    Lexers take quadratic time for some texts, such as a Java program of words without punctuation.
+    """
+    start = 0
+    while len(code) - start > PIECE_CHARS:
+        window = code[start : start + PIECE_CHARS]
+        gaps = [found.start() for found in _GAP.finditer(window, PIECE_CHARS // 4)]
+        end = start + (gaps[-1] if gaps else window.rfind("\n") + 1 or PIECE_CHARS)
+        yield code[start:end]
+        start = end
+    yield code[start:]
 
 
 @lru_cache(maxsize=64)

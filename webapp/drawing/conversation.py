@@ -32,10 +32,18 @@ def said(text: str) -> Markup:
     return markdown_html(text)
 
 
+@lru_cache(maxsize=4)
+def _said_so_far(text: str) -> Markup:
+    """Return a streamed answer of any length. Each of its frames has another text, so few are cached."""
+    return markdown_html(text)
+
+
 def said_in(text: str, path: str, task: Task, seq: int) -> Markup:
     """Return what a speaker said in the event `seq`. A long text ends with a link to the payload viewer."""
-    if len(text) <= MAX_SAID_CHARS or not seq:
+    if len(text) <= MAX_SAID_CHARS:
         return said(text)
+    if not seq:
+        return _said_so_far(text)
     more = f"Show all {count(len(text))} characters"
     return said(text[:MAX_SAID_CHARS]) + slot(PayloadAddress.of_event(path, task, seq), more)
 

@@ -136,7 +136,7 @@ class PartFrames(Generic[V]):
         store: Store,
         fragments: Fragments,
         read: Callable[[Reading], Awaitable[V]],
-        draw: Callable[[V], dict[str, str]],
+        draw: Callable[[V], Awaitable[dict[str, str]]],
         identity: str = "",
     ) -> None:
         self._store = store
@@ -153,7 +153,7 @@ class PartFrames(Generic[V]):
         seq = seen.task.latest_seq
         if seq <= cursor:
             return None
-        parts, before = self._draw(seen), self._kept.get(cursor) or {}
+        parts, before = await self._draw(seen), self._kept.get(cursor) or {}
         changed = {
             part: html for part, html in parts.items() if _without_clocks(html) != _without_clocks(before.get(part, ""))
         }

@@ -26,7 +26,7 @@ class TurnFrames:
         store: Store,
         fragments: Fragments,
         read: Callable[[Reading], Awaitable[V]],
-        draw: Callable[[V], Drawn],
+        draw: Callable[[V], Awaitable[Drawn]],
         identity: str = "",
     ) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class TurnFrames:
         seq = seen.task.latest_seq
         if seq <= cursor:
             return None
-        parts, turns = self._draw(seen)
+        parts, turns = await self._draw(seen)
         before, before_turns = self._kept.get(cursor) or ({}, {})
         self._kept.put(seq, (parts, turns))
         changed = {part: html for part, html in parts.items() if html != before.get(part)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from quart import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
@@ -42,6 +44,7 @@ async def show(task_id: str) -> Response:
         read_as_of=read,
         parameters=[("before", before)],
         turns=lambda view: view.blocks,
+        in_thread=True,
     )
     return await page_response(task_id, page)
 
@@ -64,4 +67,5 @@ async def call(task_id: str, seq: int) -> Response:
         "blocks": whole_call(event, read, AgentSpans({})),
     }
     values["turns"] = len(read.input) + len(read.output)
-    return html(fragments().plain_page("conversation/call.html", await layout(), **values))
+    drawing, frame = fragments(), await layout()
+    return html(await asyncio.to_thread(drawing.plain_page, "conversation/call.html", frame, **values))

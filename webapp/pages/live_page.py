@@ -5,6 +5,7 @@ The page and its stream have the same address and parameters; `part=frames` requ
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -49,7 +50,8 @@ class LivePage(Generic[V]):
     All templates get the result of `values`, and `view`, `task`, and the `path` of the task. `read_as_of` reads the
     page as of an earlier event, for `?at=`; None if the page does not support that. `first_seq` returns the first seq
     at which the subject of the page exists. `turns` returns the blocks of the conversation that the page shows; their
-    HTML is in `turns` for the templates.
+    HTML is in `turns` for the templates. With `in_thread` a thread renders the parts, because to format the texts of a
+    conversation takes seconds if they are hostile, and nobody else may wait for that.
     """
 
     template: str
@@ -60,6 +62,7 @@ class LivePage(Generic[V]):
     first_seq: Callable[[V], int] = lambda view: 1
     parameters: Parameters = ()
     turns: Callable[[V], Sequence[Block]] | None = None
+    in_thread: bool = False
 
     @property
     def address(self) -> list[tuple[str, str]]:
@@ -93,10 +96,18 @@ class TimeTravelView(Generic[V]):
         return self.seen.task
 
 
-def drawn(
+async def drawn(
     drawing: Fragments, page: LivePage[V], view: V, values: dict[str, Any]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the parts of a page and the blocks of its conversation, both by DOM id."""
+    if page.in_thread:
+        return await asyncio.to_thread(_drawn, drawing, page, view, values)
+    return _drawn(drawing, page, view, values)
+
+
+def _drawn(
+    drawing: Fragments, page: LivePage[V], view: V, values: dict[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
     turns = {}
     if page.turns is not None:
         turns = drawing.turns(page.turns(view), values["path"], view.task, values.get("at"))
@@ -167,18 +178,19 @@ async def _stream_as_of(
     async def travel(view: Reading) -> TimeTravelView[V]:
         return await _travel(view, task_id, page, read, at, address, kept)
 
-    def draw(travelled: TimeTravelView[V]) -> dict[str, str]:
+    async def draw(travelled: TimeTravelView[V]) -> dict[str, str]:
         then = travelled.time_travel
         values = page.all_values(travelled.seen, may_answer, root) | {"time_travel": then, "at": then.position}
-        parts = drawn(drawing, page, travelled.seen, values)[0]
+        parts, _ = await drawn(drawing, page, travelled.seen, values)
         return drawing.parts({ids.TIME_TRAVEL: "_time_travel.html"}, **values) | parts
 
     return await stream_as_of(task_id, travel, draw, (request.endpoint, may_answer, at, *page.address))
 
 
 async def _whole(page: LivePage[V], view: V, values: dict[str, Any], stream: str = "") -> Response:
-    parts = {part: Markup(html) for part, html in drawn(fragments(), page, view, values)[0].items()}
-    return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=stream))
+    parts, _ = await drawn(fragments(), page, view, values)
+    marked = {part: Markup(html) for part, html in parts.items()}
+    return html(fragments().plain_page(page.template, await layout(), **values, parts=marked, stream=stream))
 
 
 async def _stream(task_id: str, page: LivePage[V]) -> Response:
@@ -191,11 +203,12 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
     drawing, may_answer = fragments(), await may_answer_task(task_id)
     root = request.root_path
 
-    def draw(seen: V) -> dict[str, str]:
-        return drawn(drawing, page, seen, page.all_values(seen, may_answer, root))[0]
+    async def draw_with_turns(seen: V) -> tuple[dict[str, str], dict[str, str]]:
+        return await drawn(drawing, page, seen, page.all_values(seen, may_answer, root))
 
-    def draw_with_turns(seen: V) -> tuple[dict[str, str], dict[str, str]]:
-        return drawn(drawing, page, seen, page.all_values(seen, may_answer, root))
+    async def draw(seen: V) -> dict[str, str]:
+        parts, _ = await draw_with_turns(seen)
+        return parts
 
     renderer: Renderer = PartFrames(store(), drawing, page.read, draw, head.identity)
     if page.turns is not None:
@@ -210,7 +223,7 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
 async def stream_as_of(
     task_id: str,
     travel: Callable[[Reading], Awaitable[TimeTravelView[V]]],
-    draw: Callable[[TimeTravelView[V]], dict[str, str]],
+    draw: Callable[[TimeTravelView[V]], Awaitable[dict[str, str]]],
     key: tuple[object, ...],
 ) -> Response:
     """Stream the parts that `draw` returns, for a page as of an event that the log has not reached."""

@@ -48,6 +48,7 @@ async def show(task_id: str, span_id: str) -> Response:
         read_as_of=read,
         first_seq=lambda view: view.span.started_seq,
         parameters=[("after", after or None)],
+        in_thread=True,
     )
     return await page_response(task_id, page)
 

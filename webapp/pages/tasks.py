@@ -126,7 +126,7 @@ async def _stream_as_of(task_id: str, at: int) -> Response:
     async def travel(view: Reading) -> TimeTravelView[TaskView]:
         return await _travel(view, task_id, at, address, kept, may_answer, key)
 
-    def draw(travelled: TimeTravelView[TaskView]) -> dict[str, str]:
+    async def draw(travelled: TimeTravelView[TaskView]) -> dict[str, str]:
         return drawing.time_travel_parts(travelled.seen, travelled.time_travel)
 
     return await stream_as_of(task_id, travel, draw, (may_answer, key is not None, at))
