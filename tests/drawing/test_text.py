@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from signalbox.webapp.views.text import between, clean, clock, count, display_text, duration, moment, percent, plural
+from signalbox.webapp.views.text import (
+    between,
+    clean,
+    clock,
+    count,
+    display_text,
+    duration,
+    moment,
+    percent,
+    plural,
+    size,
+)
 
 START = "2026-11-21T14:02:07.123456Z"
 
@@ -43,6 +54,7 @@ def test_durations_are_cut_to_whole_seconds_or_minutes() -> None:
 
 
 def test_numbers_have_separators_and_units() -> None:
+    assert [size(n) for n in (0, 1, 999, 1000)] == ["0 bytes", "1 byte", "999 bytes", "1 KB"]
     assert [count(n) for n in (0, 1523, 14.0, 2.5, -5)] == ["0", "1,523", "14", "2.5", "-5"]
     assert [count(n) for n in (0.001, 0.5, 1.999, 3.004)] == ["0.001", "0.5", "2", "3"]
     assert [count(n) for n in (1e300, 2 * 10**400, 10**20)] == ["1.00e+300", "2.00e+400", "100,000,000,000,000,000,000"]

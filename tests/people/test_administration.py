@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 
@@ -189,3 +190,16 @@ def test_the_audit_log_is_filtered_by_person_action_project_and_day(server: Serv
     assert "No actions match" in server.get("/audits?since=2100-01-01&zone=Asia/Tokyo", headers=admin).text
     assert server.get("/audits?since=soon", headers=admin).status_code == 400
     assert server.get("/audits?zone=Mars/Base&since=2026-01-01", headers=admin).status_code == 400
+
+
+def test_older_audits_have_the_same_days_in_the_form(server: Server, admin: Headers) -> None:
+    for _ in range(120):
+        server.store.audit("ada", "looked")
+    address = "/audits?person=ada&since=2026-01-01&until=2100-02-03&zone=Asia/Tokyo"
+    for page in range(2):
+        text = server.get(address, headers=admin).text
+        for name, day in (("since", "2026-01-01"), ("until", "2100-02-03")):
+            assert f'<input name="{name}" type="date" value="{day}">' in text, page
+        older = re.search(r'rel="next" href="([^"]+)"', text)
+        address = html.unescape(older[1]) if older else ""
+    assert not address

@@ -67,12 +67,14 @@ def _text(name: str) -> str:
 
 
 def _address(query: AuditQuery) -> str:
-    """Return the filters as parameters, for the link to older audits."""
+    """Return the filters as parameters, for the link to older audits. Days and their zone stay as they were typed."""
+    since, until = parameter("since"), parameter("until")
     fields = {
         "person": query.actor,
         "action": query.action,
         "project": query.project_id,
-        "since": query.since,
-        "until": query.until,
+        "since": since,
+        "until": until,
+        "zone": parameter("zone") if since or until else None,
     }
     return urlencode({name: value for name, value in fields.items() if value})

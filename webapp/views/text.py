@@ -77,9 +77,9 @@ def short_rules(text: str) -> str:
 
 
 def size(number: int) -> str:
-    """Format a number of bytes: 850 bytes, 195 KB, 1.2 MB, 3.4 GB."""
+    """Format a number of bytes: 1 byte, 850 bytes, 195 KB, 1.2 MB, 3.4 GB."""
     if number < 1000:
-        return f"{number} bytes"
+        return plural(number, "byte")
     if number < 999_500:
         return f"{number / 1000:.0f} KB"
     return f"{number / 1e6:.1f} MB" if number < 999_950_000 else f"{number / 1e9:.1f} GB"
