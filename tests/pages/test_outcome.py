@@ -201,6 +201,23 @@ def test_the_page_as_of_an_earlier_event_has_the_box_of_that_event(server: Serve
     assert text_of(server, "/tasks/twice?at=5").startswith("disk full")
 
 
+def test_the_difference_as_of_an_event_is_the_one_at_that_time(server: Server) -> None:
+    def run(*ends: str) -> list[NewEvent]:
+        names = ("first", "second")
+        starts = [event("work_item_start", name, "main", work_item_id=name) for name in names]
+        return [event("runner_spawn"), *starts, *(event(f"work_item_{e}", n) for n, e in zip(names, ends, strict=True))]
+
+    for task, status in (("went-well", "done"), ("went-wrong", "failed")):
+        server.store.create_task(task, kind="differing", title="the same")
+        last = "complete" if status == "done" else "failed"
+        server.emit(task, *run("complete", last), event("runner_exit", status=status, message="over"))
+    ended = server.latest("went-wrong")
+    assert "first difference: second" in text_of(server, "/tasks/went-wrong")
+    server.emit("went-wrong", event("work_item_failed", "first", message="late"))
+    assert "first difference: first" in text_of(server, "/tasks/went-wrong")
+    assert "first difference: second" in text_of(server, f"/tasks/went-wrong?at={ended}")
+
+
 def test_the_exported_file_has_the_box_without_secrets(server: Server) -> None:
     server.emit("secret", *command("ValueError: login failed", "token=sbx_1234567890abcdef", stream="stderr"))
     page = server.get("/tasks/secret/export.html").text

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from signalbox.store import Event, Reading, TaskQuery
+from signalbox.store import Event, Reading, TaskQuery, TaskReading
 from signalbox.store.diagnosis.cause import command_in
 from signalbox.store.state import ENDED_STATUSES, Phase, Span, Task
 from signalbox.webapp.views.span_paths import Path, Paths
@@ -166,15 +166,20 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
     )
 
 
-async def first_difference(view: Reading, a: Task, b: Task) -> tuple[str, ComparedItem] | None:
-    """Return where two runs first differ, with the name of the phase. None if a run has too many spans for a header."""
+async def first_difference(
+    view: TaskReading, a: Task, reading: TaskReading, b: Task
+) -> tuple[str, ComparedItem] | None:
+    """Return where the run `a` in `view` and the run `b` in `reading` first differ, with the name of the phase.
+
+    None if a run has too many spans for a header.
+    """
     if max(a.spans_total, b.spans_total) > HEADER_SPANS or max(a.spans_total, b.spans_total) < 2:
         return None
     first, second = [
         ComparedRun(
-            task=task, phases=await view.phases(task.task_id), spans=await view.spans(task.task_id), failure=None
+            task=task, phases=await seen.phases(task.task_id), spans=await seen.spans(task.task_id), failure=None
         )
-        for task in (a, b)
+        for seen, task in ((view, a), (reading, b))
     ]
     return parted(compared_phases(first, second))
 

@@ -45,7 +45,7 @@ async def outcome_of(reading: TaskReading, view: Reading, task: Task) -> Outcome
         cancellation=await cancellation_of(reading, task),
         same=await view.same_error(task.task_id) if failure else None,
         success=success,
-        difference=await first_difference(view, success, task) if failure and success else None,
+        difference=await first_difference(view, success, reading, task) if failure and success else None,
     )
 
 
