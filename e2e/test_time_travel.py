@@ -63,6 +63,26 @@ def test_the_slider_opens_the_event_where_it_is_released(server: Server, page: P
     expect(page.locator("#log-rows > li")).to_have_count(1)
 
 
+def test_keys_move_the_slider_without_a_page_for_each(server: Server, page: Page) -> None:
+    server.emit("held", *[f"line {number}" for number in range(1, 101)])
+    page.goto(f"{server.url}/tasks/held?at=10")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
+    slider = page.get_by_role("slider", name="Event")
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowRight")
+    expect(page.locator(".past-stand")).to_contain_text("As of #30")
+    assert len(asked) == 1
+    expect(slider).to_be_focused()
+    slider.press("End")
+    expect(page.locator(".past-stand")).to_contain_text("As of #100")
+    page.go_back()
+    expect(page.locator(".past-stand")).to_contain_text("As of #30")
+    expect(slider).to_have_value("30")
+    expect(page.locator(".past-aim")).to_have_text("#30")
+
+
 def test_without_javascript_the_slider_has_a_button(server: Server, plain_page: Page) -> None:
     server.emit("plain", *[f"line {number}" for number in range(1, 101)])
     page = plain_page
