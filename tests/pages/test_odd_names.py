@@ -102,3 +102,10 @@ def test_no_name_of_a_task_or_request_makes_two_elements_with_one_id(server: Ser
     for path in ("/tasks", "/permissions", "/watch?task=a&task=a-1", "/tasks/a-b", "/tasks/a/checkpoints/title"):
         found = [node.attributes["id"] for node in parse(server.get(path).text).walk() if "id" in node.attributes]
         assert len(found) == len(set(found)), (path, sorted({one for one in found if found.count(one) > 1}))
+
+
+def test_the_name_of_a_phase_keeps_its_letters(server: Server) -> None:
+    for task_id in ("ios", "other"):
+        server.emit(task_id, NewEvent(event_type="phase_enter", span_id="p", phase="pushTo QA on iOS"))
+    for path in ("/tasks/ios/timeline", "/compare?a=ios&b=other"):
+        assert "PushTo QA on iOS" in server.get(path).text, path

@@ -144,6 +144,7 @@ class Templates:
         )
         self._environment.filters["segment"] = segment
         self._environment.filters["linked"] = linked
+        self._environment.filters["first_upper"] = text.first_upper
         self._rows = LogRows(self._environment)
         self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
         self.payload_viewer = PayloadViewer(self._environment)

@@ -76,6 +76,11 @@ def short_rules(text: str) -> str:
     return _RULE.sub(r"\1" * RULE_CHARS, text)
 
 
+def first_upper(text: str) -> str:
+    """Return a text that begins with a capital letter. Unlike `str.capitalize` it keeps the case of the others."""
+    return text[:1].upper() + text[1:]
+
+
 def size(number: int) -> str:
     """Format a number of bytes: 1 byte, 850 bytes, 195 KB, 1.2 MB, 3.4 GB."""
     if number < 1000:
