@@ -312,6 +312,28 @@ async def test_the_newest_pieces_of_a_huge_answer_are_shown(store: Store) -> Non
     assert len(block.text) < 3_000_000
 
 
+async def test_a_request_is_open_again_after_its_interruption_was_undone(store: Store) -> None:
+    async def permission() -> str:
+        tools = [block for block in flat((await conversation(store)).blocks) if isinstance(block, ToolBlock)]
+        (note,) = [tool.permission for tool in tools if tool.permission]
+        return f"{note.state} by {note.by}"
+
+    append(store, *llm("one", FIX, answer=ASKS))
+    agent = event("work_item_start", "agent", "run", work_item_id="agent", work_type="agent")
+    store.append("run", [agent, *llm("two", FIX, answer=ASKS, parent="agent")])
+    store.append("run", event("permission_request", "two", request_id="r", tool_name="read"))
+    assert await permission() == "open by "
+    store.append("run", event("status", status="interrupted", explanation="no sign of life"), own=True)
+    assert (await permission()).startswith("cleared")
+    store.append("run", event("runner_heartbeat", "run"))
+    assert await permission() == "open by "
+    answer = event("permission_response", "two", request_id="r", approved=True, by="ann")
+    store.append_audited("run", answer, action="permission_response", actor="ann")
+    assert await permission() == "approved by ann"
+    store.append("run", event("permission_request", "two", request_id="r", tool_name="read"))
+    assert await permission() == "approved by ann"
+
+
 def calls_of_tools(first: int, number: int, *, ids: bool = True) -> list[dict[str, Any]]:
     """Return messages of a model that call a tool, each with other arguments, 50 in each message."""
     calls = [{"type": "tool_use", "name": "t", "input": {"n": n}} for n in range(first, first + number)]

@@ -326,7 +326,11 @@ class Builder:
         talk, place = self._talk(event.span_id, inside=False)
         payload = event.payload
         if event.event_type == "permission_request":
-            if talk.tools.permission(request_id_of(event)):
+            if known := self._note(talk, request_id_of(event)):
+                # After an interruption was undone, the store repeats the requests that the interruption had closed.
+                is_of_store = event.actor == "supervisor" and event.origin is not msgspec.UNSET
+                if is_of_store and known.state == "cleared":
+                    known.state, known.by, known.claimed, known.reason = "open", "", False, ""
                 return
             name = text(payload, "tool_name") or "permission"
             block = talk.tools.of_request(event.span_id, name)
@@ -339,8 +343,7 @@ class Builder:
             return
         if is_claim(event):
             return
-        notes = (one.tools.permission(text(payload, "request_id")) for one in (talk, self._root, *self._talks.values()))
-        note = next((found for found in notes if found), None)
+        note = self._note(talk, text(payload, "request_id"))
         if note is None or note.state != "open":
             return
         if event.event_type == "permission_response":
@@ -349,6 +352,11 @@ class Builder:
             note.state = "expired" if payload.get("cause") == "expired" else "cleared"
         note.by, note.claimed = text(payload, "by") or "", event.origin != "server"
         note.reason = text(payload, "reason") or ""
+
+    def _note(self, talk: Talk, request_id: str | None) -> PermissionNote | None:
+        """Return the note of a request, in `talk` or else in another conversation."""
+        notes = (one.tools.permission(request_id) for one in (talk, self._root, *self._talks.values()))
+        return next((found for found in notes if found), None)
 
 
 _TOOL_KEYS = frozenset(
