@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.axe import THEMES, add_axe, expect_accessible, expect_no_sideways_scroll
 from e2e.live_checks import expect_live_at
@@ -256,3 +256,25 @@ def test_focus_survives_live_updates(site: Site, page: Page, link: str) -> None:
     site.filled.emit(task, *list(run(4, 60))[20:40])
     expect_live_at(page, 40)
     expect(focused).to_be_focused()
+
+
+def test_names_without_spaces_widen_no_page(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    name = "W" * 120
+    for task_id in ("a", "b"):
+        server.store.create_task(task_id, title=name, kind=name)
+        request = {"request_id": "r1", "tool_name": name, "reason": name, "arguments": {name: name}}
+        server.emit(
+            task_id,
+            NewEvent(event_type="runner_spawn"),
+            NewEvent(event_type="phase_enter", span_id="p", phase=name),
+            NewEvent(event_type="work_item_start", span_id="w", phase=name, payload={"work_item_id": name}),
+            NewEvent(event_type="work_item_failed", span_id="w", payload={"work_item_id": name, "message": name}),
+            NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": name, "checkpoint_type": name}),
+            NewEvent(event_type="permission_request", payload=request),
+        )
+    own = ["", "?at=4", "/log?after=0", "/events/3", "/spans", "/spans/w", "/waterfall?show=w", "/flame", "/timeline"]
+    others = ["/tasks", "/permissions", "/kinds", f"/kinds/{name}", "/compare?a=a&b=b", "/compare?a=a", "/audits"]
+    page = new_context(viewport={"width": 390, "height": 800}).new_page()
+    for path in [*(f"/tasks/a{one}" for one in [*own, f"/checkpoints/{name}"]), *others]:
+        page.goto(f"{server.url}{path}")
+        expect_no_sideways_scroll(page)
