@@ -19,6 +19,7 @@ from signalbox.webapp.junit.report import MAX_TESTS, NotJUnit, junit_report, rea
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.artifact import artifact_view, with_report
 from tests.support.command import signalbox
+from tests.support.dom import parse
 from tests.support.server import Server
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
@@ -283,3 +284,14 @@ async def test_a_report_is_read_after_the_view_of_the_store_is_closed(store: Sql
     assert shown.kind == "junit"
     assert shown.report is not None
     assert shown.report.total == 3
+
+
+def test_older_artifacts_are_a_link_away_also_in_the_past(server: Server) -> None:
+    server.emit("many", NewEvent(event_type="runner_spawn"))
+    with httpx.Client(base_url=server.url) as client:
+        for number in range(103):
+            client.post(f"/api/tasks/many/artifacts?name=a{number}", content=b"1").raise_for_status()
+        for address, oldest in (("/tasks/many/artifacts", 3), ("/tasks/many/artifacts?at=102", 1)):
+            (link,) = (a for a in parse(client.get(address).text).all("a") if a.attributes.get("rel") == "next")
+            older = client.get(str(link.attributes["href"]))
+            assert (older.status_code, older.text.count('class="artifact"')) == (200, oldest)
