@@ -28,5 +28,6 @@ POSTGRESQL = Dialect(
     stored_key=stored_key,
     restored=restored,
     stored_bytes="pg_column_size({})".format,
+    newest_event="(SELECT last_event_id FROM log_position)",
     full_key=full_key,
 )

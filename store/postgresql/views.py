@@ -38,9 +38,6 @@ class PostgresView(PostgresIndexReads, Views):
         """Return the same view with long payloads shortened."""
         return type(self)(self._connection, BRIEF_COLUMNS)
 
-    async def latest_event_id(self) -> int:
-        return int((await self._rows("SELECT last_event_id FROM log_position"))[0][0])
-
     async def database_space(self) -> DatabaseSpace:
         return DatabaseSpace((await self._rows("SELECT pg_database_size(current_database())"))[0][0], 0, True)
 

@@ -21,6 +21,7 @@ class Dialect(NamedTuple):
     - `stored_key(id)`: the text by which the row of a checkpoint or a permission request is stored and found.
     - `stored_bytes(column)`: the size of a column's value in bytes.
     - `restored(text)`: a stored text as it was given.
+    - `newest_event`: a subquery for the newest event id that was ever assigned, or NULL.
     - `full_key(name, stored, state)`: the id whose `stored_key` is `stored`, from the field `name` of the row's state.
     """
 
@@ -32,6 +33,7 @@ class Dialect(NamedTuple):
     stored_key: Callable[[str], str]
     restored: Callable[[str], str]
     stored_bytes: Callable[[str], str]
+    newest_event: str
     full_key: Callable[[str, str, str], str]
 
 

@@ -50,6 +50,7 @@ SQLITE = Dialect(
     stored_key=str,
     restored=str,
     stored_bytes="length(CAST({} AS BLOB))".format,
+    newest_event="(SELECT seq FROM sqlite_sequence WHERE name = 'task_events')",
     full_key=lambda name, stored, state: stored,
 )
 
@@ -69,10 +70,6 @@ class View(SqliteIndexReads, Views, PiecewiseRows):
     def brief(self) -> Self:
         """Return the same view with long payloads shortened."""
         return type(self)(self._connection, BRIEF_COLUMNS)
-
-    async def latest_event_id(self) -> int:
-        rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
-        return int(rows[0][0]) if rows else 0
 
     async def database_space(self) -> DatabaseSpace:
         sql = (

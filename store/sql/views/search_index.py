@@ -48,12 +48,15 @@ class SearchIndexViews(ScanViews):
         )
 
     async def index_work(self, limit: int) -> IndexWork:
-        state = await self._rows("SELECT next_block, is_on, rebuild, problem FROM search_state")
-        ((next_block, on, rebuild, problem),) = state
-        changed = await self._rows("SELECT block FROM search_changed ORDER BY block DESC LIMIT ?", limit)
-        some = await self._rows("SELECT 1 FROM search_blocks LIMIT 1")
-        end = block_of(await self.latest_event_id() + 1)
-        blocks = tuple(block for (block,) in changed)
+        # Asked every second, and there is seldom a changed block.
+        ((next_block, on, rebuild, problem, some, any_changed, newest),) = await self._rows(
+            "SELECT next_block, is_on, rebuild, problem, EXISTS (SELECT 1 FROM search_blocks),"
+            f" EXISTS (SELECT 1 FROM search_changed), {self.dialect.newest_event} FROM search_state"
+        )
+        changed = []
+        if any_changed:
+            changed = await self._rows("SELECT block FROM search_changed ORDER BY block DESC LIMIT ?", limit)
+        blocks, end = tuple(block for (block,) in changed), block_of((newest or 0) + 1)
         return IndexWork(next_block, end, blocks, bool(some), bool(on), bool(rebuild), problem)
 
     async def events_to_index(
