@@ -15,8 +15,16 @@ A commit may become visible just after the watch reports it.
 """
 
 
+TRUSTED_POLL = 1.0
+"""Seconds until the first poll after a read that found events, while the store's watch reports commits."""
+
+
 class Wake:
-    """Waits until the log may have grown: after a commit of this process, a call of the store's watch, or a poll."""
+    """Waits until the log may have grown: after a commit of this process, a call of the store's watch, or a poll.
+
+    The poll is rare while the watch can be trusted. It cannot on a file system without notifications, or while a bus is
+    away: when a poll finds events that nothing has reported, polls are frequent until the watch calls again.
+    """
 
     def __init__(
         self, store: Store, *, poll_interval: float = 0.1, max_poll_interval: float = 2.0, backoff: float = 1.5
@@ -25,7 +33,8 @@ class Wake:
         self._event = asyncio.Event()
         self._poll_interval, self._max_poll_interval, self._backoff = poll_interval, max_poll_interval, backoff
         self._pause = poll_interval
-        self._from_watch = False
+        self._from_watch = self._trusted = False
+        self._hinted, self._was_hinted = False, True
         self._store = store
         self._stop_listening = store.on_commit(self._from_any_thread)
         self._watch: Watch | None = None
@@ -39,6 +48,7 @@ class Wake:
         finally:
             poll.cancel()
         self._event.clear()
+        self._was_hinted, self._hinted = self._hinted, False
 
     async def pause(self, seconds: float) -> None:
         """Ignore wakes for `seconds`. A read after that sees all commits that happened meanwhile."""
@@ -51,13 +61,18 @@ class Wake:
 
     def nudge(self) -> None:
         """End `wait()`. Call it in the loop's own thread."""
+        self._hinted = True
         self._event.set()
 
     def record_read(self, *, found_events: bool) -> None:
         """Record whether the read after the last wake found events, which sets the interval of the next poll."""
-        self._pause = self._poll_interval if found_events else min(self._pause * self._backoff, self._max_poll_interval)
+        if found_events:
+            self._trusted = self._trusted and self._was_hinted
+            self._pause = max(self._poll_interval, min(TRUSTED_POLL, self._max_poll_interval) * self._trusted)
+        else:
+            self._pause = min(self._pause * self._backoff, self._max_poll_interval)
         if self._from_watch and not found_events:
-            self._loop.call_later(REREAD_DELAY, self._event.set)
+            self._loop.call_later(REREAD_DELAY, self.nudge)
         self._from_watch = False
 
     def watch_again(self) -> None:
@@ -65,6 +80,7 @@ class Wake:
         if self._watch:
             self._watch.close()
         self._watch = self._store.watch(self._watch_called)
+        self._trusted = self._watch is not None
 
     def close(self) -> None:
         """Stop watching."""
@@ -75,8 +91,8 @@ class Wake:
     def _from_any_thread(self) -> None:
         # The loop may be closed at any moment, so checking `is_closed()` first would not help.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._event.set)
+            self._loop.call_soon_threadsafe(self.nudge)
 
     def _watch_called(self) -> None:
-        self._from_watch = True
-        self._event.set()
+        self._from_watch = self._trusted = True
+        self.nudge()

@@ -206,9 +206,12 @@ class Settings:
     ring_events: int = _setting(4096, "Events of one task kept in memory for its streams.", low=16, high=10**6)
 
     poll_interval: float = _setting(
-        0.1, "First interval of the fallback poll for events of other processes.", low=0.001, high=60
+        0.1,
+        "First interval of the poll for events of other processes, while nothing reports their commits.",
+        low=0.001,
+        high=60,
     )
-    max_poll_interval: float = _setting(2.0, "Longest interval of the fallback poll.", low=0.001, high=60)
+    max_poll_interval: float = _setting(2.0, "Longest interval of that poll.", low=0.001, high=60)
     poll_backoff_factor: float = _setting(
         1.5, "Factor by which the interval grows while polls find nothing.", low=1, high=10
     )

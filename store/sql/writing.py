@@ -334,18 +334,18 @@ class Writes(LogWrites):
 
     async def aclaim(self, name: str, holder: str, seconds: float, *, unchanged: int | None = None) -> Claim:
         check_text(name, "name")
-        return await self._calls.write(lambda db: leases.claim(db, name, holder, seconds, unchanged))
+        return await self._calls.write(lambda db: leases.claim(db, name, holder, seconds, unchanged), quiet=True)
 
     async def acommit_position(self, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
-        await self._calls.write(lambda db: leases.commit(db, name, holder, epoch, position, seconds))
+        await self._calls.write(lambda db: leases.commit(db, name, holder, epoch, position, seconds), quiet=True)
 
     async def arelease(self, name: str, holder: str, *, forget: bool = False) -> None:
-        await self._calls.write(lambda db: leases.release(db, name, holder, forget))
+        await self._calls.write(lambda db: leases.release(db, name, holder, forget), quiet=True)
 
     # the index of the search over all runs
 
     async def aopen_index(self, fence: Fence) -> str:
-        return await self._calls.write(lambda db: search_index.open_index(db, fence))
+        return await self._calls.write(lambda db: search_index.open_index(db, fence), quiet=True)
 
     async def aindex(
         self,
@@ -357,17 +357,17 @@ class Writes(LogWrites):
         erasures: int | None = None,
     ) -> float:
         return await self._calls.write(
-            lambda db: search_index.index(db, fence, documents, blocks, next_block, erasures)
+            lambda db: search_index.index(db, fence, documents, blocks, next_block, erasures), quiet=True
         )
 
     async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
-        await self._calls.write(lambda db: search_index.index_part(db, fence, part, bits))
+        await self._calls.write(lambda db: search_index.index_part(db, fence, part, bits), quiet=True)
 
     async def atidy_index(self, fence: Fence) -> bool:
-        return await self._calls.write(lambda db: search_index.tidy(db, fence))
+        return await self._calls.write(lambda db: search_index.tidy(db, fence), quiet=True)
 
     async def adrop_index(self, fence: Fence, limit: int) -> bool:
-        return await self._calls.write(lambda db: search_index.drop(db, fence, limit))
+        return await self._calls.write(lambda db: search_index.drop(db, fence, limit), quiet=True)
 
     async def arebuild_index(self) -> None:
         await self._calls.write(search_index.rebuild)

@@ -29,7 +29,7 @@ from signalbox.store.sqlite.readers import Readers
 from signalbox.store.sqlite.reopening import Reopening
 from signalbox.store.sqlite.saving import close, save
 from signalbox.store.sqlite.views import SQLITE
-from signalbox.store.sqlite.watching import watch_file
+from signalbox.store.sqlite.watching import FileWatches
 from signalbox.store.sqlite.writer import SqliteWriter
 
 MIN_FREE_BYTES = 65_536
@@ -57,7 +57,8 @@ class SqliteStore(DatabaseStore):
             self._file.opened()
         self.epoch, self._key = facts["epoch"], bytes.fromhex(facts["key"])
         self._reopening = Reopening(self._file, synchronous)
-        super().__init__(SqliteWriter(connection, self._file, self._reopen, self._committed))
+        self._watches = FileWatches()
+        super().__init__(SqliteWriter(connection, self._file, self._reopen, self._committed, self._watches))
         self._readers = Readers(self._file)
         self._peeks: weakref.WeakSet[SqlitePeek] = weakref.WeakSet()
         self.raw_rows = RawRows(self._readers.rows, SQLITE)
@@ -89,7 +90,7 @@ class SqliteStore(DatabaseStore):
 
     def watch(self, callback: Callable[[], None]) -> Watch | None:
         # Every commit of every process writes to the write-ahead log.
-        return watch_file(self.path.with_name(self.path.name + "-wal"), callback)
+        return self._watches.add(self.path.with_name(self.path.name + "-wal"), callback)
 
     def stats(self) -> StoreStats:
         return StoreStats(self._writer.queued, self._writer.commits, self._readers.held_views)

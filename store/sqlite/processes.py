@@ -27,11 +27,11 @@ class SqliteProcesses(ProcessTables):
         self._calls = calls
 
     async def report(self, process_id: str, counts: Mapping[CountKey, int], *, complete: bool = False) -> None:
-        await self._calls.write(lambda db: _report(db, process_id, counts, complete))
+        await self._calls.write(lambda db: _report(db, process_id, counts, complete), quiet=True)
 
     async def remove(self, process_id: str) -> None:
         delete = "DELETE FROM server_processes WHERE process_id = ?"
-        await self._calls.write(lambda db: db.execute(delete, (process_id,)))
+        await self._calls.write(lambda db: db.execute(delete, (process_id,)), quiet=True)
 
     def watch(self, callback: Callable[[], None]) -> Watch | None:
         return None

@@ -17,6 +17,7 @@ from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.forks import gate
 from signalbox.store.sqlite.saving import save_and_close
+from signalbox.store.sqlite.watching import FileWatches
 
 
 class SqliteWriter(GroupCommit):
@@ -28,15 +29,18 @@ class SqliteWriter(GroupCommit):
         file: DatabaseFile,
         reopen: Callable[[SqliteDatabase], SqliteDatabase],
         on_commit: Callable[[], None],
+        watches: FileWatches,
     ) -> None:
         super().__init__(on_commit)
         self._connection = connection
         self._file = file
         self._reopen = reopen
+        self._watches = watches
         self._forked = False
 
     def after_fork(self) -> None:
         super().after_fork()
+        self._watches.after_fork()
         self._forked = True
 
     def reopen(self) -> None:
@@ -126,6 +130,7 @@ class SqliteWriter(GroupCommit):
         if not self._begin(jobs):
             return False
         connection = self._connection
+        self._watches.mute()
         try:
             results.extend(job.work(connection) for job in jobs)
             self._file.check()
@@ -134,6 +139,8 @@ class SqliteWriter(GroupCommit):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        finally:
+            self._watches.unmute()
         return True
 
     def _unchecked(self, jobs: list[Job[Any]], results: list[Any]) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from signalbox.store import Event, NewEvent, Store, open_store
 from signalbox.store.tail import MAX_REST, REST_FACTOR, Tail
 from signalbox.store.wake import Wake
@@ -111,3 +113,75 @@ def test_commits_during_and_after_a_pause_are_delivered(tmp_path: Path) -> None:
 
     batches = run_tail(tmp_path, write, pause)
     assert [seq for batch in batches for seq in batch] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_commit_of_this_process_wakes_followers_once(tmp_path: Path) -> None:
+    async def count_wakes() -> int:
+        store, woken, wakes = open_store(f"sqlite:///{tmp_path}/signalbox.db"), asyncio.Semaphore(0), 0
+        wake = Wake(store, poll_interval=NO_POLL, max_poll_interval=NO_POLL)
+
+        async def follow() -> None:
+            nonlocal wakes
+            while True:
+                await wake.wait()
+                wakes += 1
+                wake.record_read(found_events=True)
+                woken.release()
+
+        following = asyncio.create_task(follow())
+        for number in range(10):
+            await store.aappend("t", line(str(number)))
+            await asyncio.wait_for(woken.acquire(), 60)
+        await asyncio.sleep(PAUSE)
+        following.cancel()
+        wake.close()
+        await store.aclose()
+        return wakes
+
+    assert asyncio.run(count_wakes()) == 10
+
+
+class SilentWatch:
+    """A watch on a file system that reports no writes, until `call` is called."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.call = callback
+
+    def ignore(self) -> None: ...
+    def listen(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_a_poll_is_rare_only_while_the_watch_reports_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def polls() -> list[float]:
+        store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+        watches: list[SilentWatch] = []
+
+        def watch(callback: Callable[[], None]) -> SilentWatch:
+            watches.append(SilentWatch(callback))
+            return watches[-1]
+
+        monkeypatch.setattr(store, "watch", watch)
+        loop, scheduled = asyncio.get_running_loop(), list[float]()
+
+        def call_later(delay: float, callback: Callable[[], object]) -> asyncio.Handle:
+            scheduled.append(delay)
+            return loop.call_soon(callback)
+
+        wake = Wake(store, poll_interval=0.1, max_poll_interval=2.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "call_later", call_later)
+            for reported in (True, False, True):
+                if reported:
+                    watches[-1].call()
+                await wake.wait()
+                wake.record_read(found_events=True)
+            await wake.wait()
+        wake.close()
+        await store.aclose()
+        return scheduled[1:]
+
+    after_report, after_silence, after_next_report = asyncio.run(polls())
+    assert after_silence == 0.1
+    # A pause of 1 s and more ends when the pauses of other loops end.
+    assert min(after_report, after_next_report) > 0.1

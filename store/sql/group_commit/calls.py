@@ -31,20 +31,23 @@ class Calls(InPlace):
         self._thread: ThreadPoolExecutor | None = None
         self._process = 0
 
-    async def write(self, work: Callable[[Database], T], weight: int = 1, *, unchecked: bool = False) -> T:
+    async def write(
+        self, work: Callable[[Database], T], weight: int = 1, *, unchecked: bool = False, quiet: bool = False
+    ) -> T:
         """Run `work` in a transaction and return its result after the commit. Never blocks the event loop.
 
-        `weight` is the number of events that the work appends. With `unchecked` SQLite enforces no foreign keys.
+        `weight` is the number of events that the work appends. With `unchecked` SQLite enforces no foreign keys. After
+        `quiet` work, which writes nothing that a page shows, the followers of the log are not woken.
         Raises StoreUnavailable and the exceptions of `work`.
         If the caller is cancelled, the work may still be committed.
         """
         if self._thread_state.blocking:
-            return self._writer.run(work, weight, unchecked=unchecked)
+            return self._writer.run(work, weight, unchecked=unchecked, quiet=quiet)
         if self._thread is None or self._process != os.getpid():
             # A forked process does not have the threads of its parent.
             self._thread, self._process = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer"), os.getpid()
         future: Future[T] = Future()
-        job = self._writer.submit(work, weight, future, unchecked=unchecked)
+        job = self._writer.submit(work, weight, future, unchecked=unchecked, quiet=quiet)
         with suppress(RuntimeError):
             # After `close()` the thread takes no more calls, and the writer commits its queue when it closes.
             self._thread.submit(self._writer.drain)

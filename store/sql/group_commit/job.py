@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Job(Generic[T]):
     """One call of `work(database)`, which returns the result, or raises to undo only this job.
 
-    With `unchecked` the job has a transaction of its own, in which SQLite does not enforce foreign keys.
+    With `unchecked` the job has a transaction of its own, in which SQLite does not enforce foreign keys. A `quiet` job
+    writes nothing that a page shows.
 
     The job is claimed once: by a transaction, or by its deadline. A blocking caller waits until `done` is true. A
     coroutine waits for `future`, and may cancel it until the job is claimed.
@@ -34,17 +35,24 @@ class Job(Generic[T]):
         "done",
         "future",
         "interrupted",
+        "quiet",
         "unchecked",
         "weight",
         "work",
     )
 
     def __init__(
-        self, work: Callable[[Database], T], weight: int, future: Future[T] | None = None, *, unchecked: bool = False
+        self,
+        work: Callable[[Database], T],
+        weight: int,
+        future: Future[T] | None = None,
+        *,
+        unchecked: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.work = work
         self.weight = weight
-        self.unchecked = unchecked
+        self.unchecked, self.quiet = unchecked, quiet
         self.future = future
         self.done = False
         self.interrupted = False

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class GroupCommit(ABC):
-    """Runs jobs in group-committed transactions. Calls `on_commit` after each commit.
+    """Runs jobs in group-committed transactions. Calls `on_commit` after each commit, unless all its jobs are quiet.
 
     A kind of store implements the transaction. Its methods are called with the lock held.
     """
@@ -80,17 +80,18 @@ class GroupCommit(ABC):
         future: Future[T] | None = None,
         *,
         unchecked: bool = False,
+        quiet: bool = False,
     ) -> Job[T]:
         """Put a job into the queue. A coroutine waits for `future`. The caller must make sure that `drain()` runs."""
         if self._closed:
             raise StoreClosed("the store is closed")
-        job = Job(work, weight, future, unchecked=unchecked)
+        job = Job(work, weight, future, unchecked=unchecked, quiet=quiet)
         self._queue.append(job)
         return job
 
-    def run(self, work: Callable[[Database], T], weight: int = 1, *, unchecked: bool = False) -> T:
+    def run(self, work: Callable[[Database], T], weight: int = 1, *, unchecked: bool = False, quiet: bool = False) -> T:
         """Queue a job, wait until it is committed, and return its result."""
-        job = self.submit(work, weight, unchecked=unchecked)
+        job = self.submit(work, weight, unchecked=unchecked, quiet=quiet)
         while not job.done:
             if self._lock.acquire(False) or self._lock.acquire(timeout=LOCK_POLL_INTERVAL):
                 try:
@@ -197,7 +198,8 @@ class GroupCommit(ABC):
             try:
                 _complete_all(waiting)
             finally:
-                self._on_commit()
+                if not all(job.quiet for job in jobs):
+                    self._on_commit()
 
     def _return_to_queue(self, jobs: list[Job[Any]], results: list[Any], error: BaseException) -> None:
         if self._in_transaction():

@@ -114,6 +114,23 @@ async def test_stats_count_transactions_and_views(store: Store) -> None:
     assert store.stats().views == 0
 
 
+async def test_followers_learn_of_no_background_work(store: Store) -> None:
+    called, calls = threading.Event(), list[int]()
+
+    def committed() -> None:
+        calls.append(store.stats().commits)
+        called.set()
+
+    stop = store.on_commit(committed)
+    claim = await store.aclaim("lease", "holder", 60)
+    await store.acommit_position("lease", "holder", claim.epoch, 0, 60)
+    await store.arelease("lease", "holder")
+    await store.aappend("run", LOG)
+    assert await asyncio.to_thread(called.wait, 60)
+    assert len(calls) == 1
+    stop()
+
+
 def _append(url: str) -> None:
     store = open_store(url)
     store.append("run", LOG)
