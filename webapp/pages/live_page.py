@@ -50,8 +50,8 @@ class LivePage(Generic[V]):
     All templates get the result of `values`, and `view`, `task`, and the `path` of the task. `read_as_of` reads the
     page as of an earlier event, for `?at=`; None if the page does not support that. `first_seq` returns the first seq
     at which the subject of the page exists. `turns` returns the blocks of the conversation that the page shows; their
-    HTML is in `turns` for the templates. With `in_thread` a thread renders the parts, because to format the texts of a
-    conversation takes seconds if they are hostile, and nobody else may wait for that.
+    HTML is in `turns` for the templates. With `in_thread` a thread renders the parts, so that nobody else
+    waits for it: a page of spans has hundreds of rows, and the texts of a conversation may be hostile.
     """
 
     template: str

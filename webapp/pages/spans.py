@@ -28,7 +28,7 @@ async def index(task_id: str) -> Response:
         return await spans_view(view, task_id, query)
 
     return await page_response(
-        task_id, LivePage("spans/index.html", parts, read, read_as_of=read, parameters=query.parameters)
+        task_id, LivePage("spans/index.html", parts, read, read_as_of=read, parameters=query.parameters, in_thread=True)
     )
 
 
@@ -63,7 +63,8 @@ async def waterfall(task_id: str) -> Response:
 
     parts = {ids.STAND: "_status_line.html", ids.WATERFALL: "waterfall/_panel.html"}
     return await page_response(
-        task_id, LivePage("waterfall/show.html", parts, read, read_as_of=read, parameters=query.parameters)
+        task_id,
+        LivePage("waterfall/show.html", parts, read, read_as_of=read, parameters=query.parameters, in_thread=True),
     )
 
 
@@ -77,5 +78,5 @@ async def flame(task_id: str) -> Response:
 
     parts = {ids.STAND: "_status_line.html", ids.FLAME: "flame/_panel.html"}
     return await page_response(
-        task_id, LivePage("flame/show.html", parts, read, read_as_of=read, parameters=query.parameters)
+        task_id, LivePage("flame/show.html", parts, read, read_as_of=read, parameters=query.parameters, in_thread=True)
     )
