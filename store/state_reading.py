@@ -94,9 +94,10 @@ class StateReading:
         return self._by_start(found.values())[:limit]
 
     async def checkpoints(
-        self, task_id: str, limit: int = 1000, *, ids: Collection[str] | None = None
+        self, task_id: str, limit: int = 1000, *, before: int | None = None, ids: Collection[str] | None = None
     ) -> list[Checkpoint]:
         found = [one for one in self._state.checkpoints.values() if ids is None or one.checkpoint_id in ids]
+        found = [one for one in found if before is None or one.seq < before]
         return sorted(found, key=lambda checkpoint: checkpoint.seq)[-limit:]
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:

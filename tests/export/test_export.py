@@ -328,6 +328,26 @@ def test_the_html_export_of_a_very_long_run_is_cut_with_a_note(server: Server) -
     assert set(re.findall(r'href="#(e\d+)"', page)) <= ids
 
 
+def test_the_html_export_reads_a_limited_size_of_each_part(server: Server) -> None:
+    long = "x" * 240_000
+    for number in range(90):
+        ask = {"request_id": f"r{number}", "tool_name": f"tool-{number:02}", "arguments": {"text": long}}
+        done = {"checkpoint_id": f"c{number:02}", "evidence_refs": {"commit_hash": long}}
+        asked = NewEvent(event_type="permission_request", payload=ask)
+        committed = NewEvent(event_type="checkpoint_commit", payload=done)
+        server.emit("long-parts", asked)
+        server.emit("long-parts", committed)
+    for number in range(120):
+        server.emit("long-parts", NewEvent(event_type="log", payload={"message": f"line {number}", "more": long}))
+    page = server.get("/tasks/long-parts/export.html").text
+    assert re.search(r"the newest (\d+) of 90</span></h2>", page)
+    assert re.search(r"the first \d+</span></h2>", page)
+    assert re.search(r"the newest 2\d\d of 300 events", page)
+    parts, _, _ = page.partition(">Log <")
+    for shown, omitted in (("c89", "c00"), ("tool-00", "tool-89")):
+        assert (shown in parts, omitted in parts) == (True, False)
+
+
 @pytest.mark.parametrize("export", ["raw", "export.ndjson", "spans.csv", "export.html"])
 def test_exports_of_an_unknown_task_are_404(server: Server, export: str) -> None:
     assert server.get(f"/tasks/nobody/{export}").status_code == 404

@@ -153,6 +153,7 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
     yield f"{task_id} checkpoints", lambda v: v.checkpoints(task_id, 100)
     ids = ("checkpoint \x00 1", "checkpoint \x00 2", "nothing")
     yield f"{task_id} some checkpoints", lambda v: v.checkpoints(task_id, ids=ids)
+    yield f"{task_id} earlier checkpoints", lambda v: v.checkpoints(task_id, 2, before=60)
     yield f"{task_id} all spans", lambda v: v.spans(task_id, 0, 1000)
     yield f"{task_id} open_spans", lambda v: v.open_spans(task_id, 100)
     for limit in (1, 5, 30):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
 
 from signalbox.store import Event, Reading
+from signalbox.store.bounded_reads import payload_bytes
 from signalbox.store.chain.heads import SignedHead
 from signalbox.store.chain.verification import Claims
 from signalbox.store.redaction.rules import Redaction
@@ -25,13 +28,25 @@ REPORT_PERMISSIONS = 1000
 REPORT_MESSAGES = 200
 REPORT_ARTIFACTS = 1000
 REPORT_BYTES = 4 * 1024 * 1024
+STORED_BYTES = 64 * 1024 * 1024
+"""Bytes of the events with their whole payloads, which are read to shorten them."""
+
+EVENTS_AT_ONCE = 250
+PART_BYTES = 16 * 1024 * 1024
+"""Bytes of the stored checkpoints, and of the permission requests, that are read."""
+
+READ_AT_ONCE = 50
+"""Checkpoints or permission requests of one query. Each may have 256 KB."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """A run with its newest events, and with its other parts, such as spans and messages, up to the limits above.
 
-    `claims` has the newest link of the log, and `head` is its newest signed head.
+    `more_permissions` says that the run has others besides `permissions`, which are without the parts of the requests
+    that the file does not show. `claims` has the newest link of the log, and `head` is its newest signed head.
     """
 
     task: Task
@@ -39,6 +54,7 @@ class Report:
     spans: list[Span]
     checkpoints: list[Checkpoint]
     permissions: list[Permission]
+    more_permissions: bool
     messages: list[SentMessage]
     artifacts: list[Artifact]
     claims: Claims
@@ -72,30 +88,76 @@ async def run_report(view: Reading, task_id: str) -> Report:
     """Read a run in one consistent view. Raises UnknownTask."""
     task = await view.task(task_id)
     heads = await all_heads(view, task_id)
+    permissions, more = await _permissions(view, task_id)
     return Report(
         task=task,
         phases=await view.phases(task_id),
         spans=await view.spans(task_id, 0, REPORT_SPANS),
-        checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
-        permissions=await view.permissions(task_id, open_only=False, limit=REPORT_PERMISSIONS),
+        checkpoints=await _checkpoints(view, task_id),
+        permissions=permissions,
+        more_permissions=more,
         messages=await view.latest_messages(task_id, REPORT_MESSAGES),
         artifacts=await view.artifacts(task_id, REPORT_ARTIFACTS),
         claims=await view.log_claims(task_id),
         head=heads[-1] if heads else None,
         failure=await failure_of(view, task),
         cancellation=await cancellation_of(view, task),
-        events=_newest(await view.brief().rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS)),
+        events=await _events(view, task_id, task.latest_seq),
     )
 
 
-def _newest(events: list[Event]) -> list[Event]:
-    """Return the newest events whose payloads together have at most REPORT_BYTES."""
+async def _checkpoints(view: Reading, task_id: str) -> list[Checkpoint]:
+    """Return the newest checkpoints in the order of their commits."""
+
+    async def before(one: Checkpoint | None, limit: int) -> list[Checkpoint]:
+        return (await view.checkpoints(task_id, limit, before=one.seq if one else None))[::-1]
+
+    return (await _first(before, REPORT_CHECKPOINTS, lambda one: one))[0][::-1]
+
+
+async def _permissions(view: Reading, task_id: str) -> tuple[list[Permission], bool]:
+    """Return the first permission requests, and whether there are more."""
+
+    async def after(one: Permission | None, limit: int) -> list[Permission]:
+        return await view.permissions(task_id, open_only=False, after=one.seq if one else 0, limit=limit)
+
+    def shown(one: Permission) -> Permission:
+        return msgspec.structs.replace(one, arguments=None, choices=None, response_schema=None, evidence_refs={})
+
+    return await _first(after, REPORT_PERMISSIONS, shown)
+
+
+async def _first(
+    read: Callable[[T | None, int], Awaitable[list[T]]], limit: int, shown: Callable[[T], T]
+) -> tuple[list[T], bool]:
+    """Return the first rows as `shown` returns them, and whether there are more. `read` returns those after a row."""
+    found: list[T] = []
     size = 0
-    for at in range(len(events) - 1, -1, -1):
-        size += memoryview(events[at].payload_json).nbytes
-        if size > REPORT_BYTES:
-            return events[at + 1 :]
-    return events
+    while page := await read(found[-1] if found else None, READ_AT_ONCE):
+        for one in page:
+            size += len(msgspec.json.encode(one))
+            if len(found) == limit or (found and size > PART_BYTES):
+                return found, True
+            found.append(shown(one))
+    return found, False
+
+
+async def _events(view: Reading, task_id: str, latest: int) -> list[Event]:
+    """Return the newest events, of which the shortened payloads and the stored ones have limited bytes together."""
+    found: list[Event] = []
+    shown = stored = 0
+    before = latest + 1
+    while len(found) < REPORT_EVENTS:
+        rows = await view.brief().rows_before(task_id, before, EVENTS_AT_ONCE)
+        for event in reversed(rows):
+            shown, stored = shown + payload_bytes(event), stored + (event.cut_from or payload_bytes(event))
+            if shown > REPORT_BYTES or (found and stored > STORED_BYTES):
+                return found[::-1]
+            found.append(event)
+        if len(rows) < EVENTS_AT_ONCE:
+            break
+        before = rows[0].seq
+    return found[::-1]
 
 
 def redacted(report: Report, redaction: Redaction) -> Report:

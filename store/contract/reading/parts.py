@@ -15,9 +15,12 @@ class PartReading(Protocol):
         """Return all phases, in the order in which the log first named them."""
 
     async def checkpoints(
-        self, task_id: str, limit: int = 1000, *, ids: Collection[str] | None = None
+        self, task_id: str, limit: int = 1000, *, before: int | None = None, ids: Collection[str] | None = None
     ) -> list[Checkpoint]:
-        """Return the newest `limit` checkpoints (of those with these `ids`), in the order of their commits."""
+        """Return the newest `limit` checkpoints in the order of their commits.
+
+        With `before`, only those committed before that seq; with `ids`, only those with these ids.
+        """
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         """Return one checkpoint, or None."""

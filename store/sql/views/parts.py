@@ -16,7 +16,7 @@ class PartViews(Rows):
         return await self._values(Phase, "SELECT state FROM task_phases WHERE task_id = ? ORDER BY first_seq", task_id)
 
     async def checkpoints(
-        self, task_id: str, limit: int = 1000, *, ids: Collection[str] | None = None
+        self, task_id: str, limit: int = 1000, *, before: int | None = None, ids: Collection[str] | None = None
     ) -> list[Checkpoint]:
         named, keys = everything()
         if ids is not None:
@@ -24,8 +24,8 @@ class PartViews(Rows):
             named, keys = one_of("checkpoint_id", [self.dialect.stored_key(one) for one in ids])
         found = await self._values(
             Checkpoint,
-            f"SELECT state FROM task_checkpoints WHERE task_id = ? AND {named} ORDER BY seq DESC LIMIT ?",
-            *(task_id, *keys, limit),
+            f"SELECT state FROM task_checkpoints WHERE task_id = ? AND seq < ? AND {named} ORDER BY seq DESC LIMIT ?",
+            *(task_id, UNLIMITED if before is None else before, *keys, limit),
         )
         return found[::-1]
 
