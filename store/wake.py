@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 
 from signalbox.store.contract import Store, Watch
 from signalbox.store.loops import shared_pause
@@ -15,15 +16,14 @@ A commit may become visible just after the watch reports it.
 """
 
 
-TRUSTED_POLL = 1.0
-"""Seconds until the first poll after a read that found events, while the store's watch reports commits."""
+ALONE_AFTER, POLL_ALONE = 60.0, 1.0
+"""After so many seconds without a sign of another process, the first poll comes after at least `POLL_ALONE` seconds."""
 
 
 class Wake:
     """Waits until the log may have grown: after a commit of this process, a call of the store's watch, or a poll.
 
-    The poll is rare while the watch can be trusted. It cannot on a file system without notifications, or while a bus is
-    away: when a poll finds events that nothing has reported, polls are frequent until the watch calls again.
+    A watch may miss a commit, and some file systems report none, so polls are frequent while other processes write.
     """
 
     def __init__(
@@ -33,8 +33,9 @@ class Wake:
         self._event = asyncio.Event()
         self._poll_interval, self._max_poll_interval, self._backoff = poll_interval, max_poll_interval, backoff
         self._pause = poll_interval
-        self._from_watch = self._trusted = False
+        self._from_watch = False
         self._hinted, self._was_hinted = False, True
+        self._others_wrote_at = -math.inf
         self._store = store
         self._stop_listening = store.on_commit(self._from_any_thread)
         self._watch: Watch | None = None
@@ -67,8 +68,10 @@ class Wake:
     def record_read(self, *, found_events: bool) -> None:
         """Record whether the read after the last wake found events, which sets the interval of the next poll."""
         if found_events:
-            self._trusted = self._trusted and self._was_hinted
-            self._pause = max(self._poll_interval, min(TRUSTED_POLL, self._max_poll_interval) * self._trusted)
+            if not self._was_hinted:
+                self._others_wrote_at = self._loop.time()
+            alone = self._watch is not None and self._loop.time() > self._others_wrote_at + ALONE_AFTER
+            self._pause = max(self._poll_interval, min(POLL_ALONE, self._max_poll_interval) if alone else 0.0)
         else:
             self._pause = min(self._pause * self._backoff, self._max_poll_interval)
         if self._from_watch and not found_events:
@@ -80,7 +83,6 @@ class Wake:
         if self._watch:
             self._watch.close()
         self._watch = self._store.watch(self._watch_called)
-        self._trusted = self._watch is not None
 
     def close(self) -> None:
         """Stop watching."""
@@ -94,5 +96,5 @@ class Wake:
             self._loop.call_soon_threadsafe(self.nudge)
 
     def _watch_called(self) -> None:
-        self._from_watch = self._trusted = True
+        self._from_watch, self._others_wrote_at = True, self._loop.time()
         self.nudge()

@@ -130,8 +130,8 @@ class SqliteWriter(GroupCommit):
         if not self._begin(jobs):
             return False
         connection = self._connection
-        self._watches.mute()
         try:
+            self._watches.mute()
             results.extend(job.work(connection) for job in jobs)
             self._file.check()
             connection.execute("COMMIT")

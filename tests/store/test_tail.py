@@ -13,7 +13,7 @@ import pytest
 
 from signalbox.store import Event, NewEvent, Store, open_store
 from signalbox.store.tail import MAX_REST, REST_FACTOR, Tail
-from signalbox.store.wake import Wake
+from signalbox.store.wake import ALONE_AFTER, Wake
 
 NO_POLL = 3600.0
 PAUSE = 0.05
@@ -142,46 +142,45 @@ def test_a_commit_of_this_process_wakes_followers_once(tmp_path: Path) -> None:
 
 
 class SilentWatch:
-    """A watch on a file system that reports no writes, until `call` is called."""
-
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.call = callback
+    """A watch on a file system that reports no writes."""
 
     def ignore(self) -> None: ...
     def listen(self) -> None: ...
     def close(self) -> None: ...
 
 
-def test_a_poll_is_rare_only_while_the_watch_reports_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def polls() -> list[float]:
-        store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
-        watches: list[SilentWatch] = []
-
-        def watch(callback: Callable[[], None]) -> SilentWatch:
-            watches.append(SilentWatch(callback))
-            return watches[-1]
-
-        monkeypatch.setattr(store, "watch", watch)
-        loop, scheduled = asyncio.get_running_loop(), list[float]()
+def test_polls_are_rare_only_while_no_other_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def first_polls() -> list[float]:
+        store, loop = open_store(f"sqlite:///{tmp_path}/signalbox.db"), asyncio.get_running_loop()
+        monkeypatch.setattr(store, "watch", lambda callback: SilentWatch())
+        wake, scheduled, passed = Wake(store, poll_interval=0.1, max_poll_interval=2.0), list[float](), 0.0
 
         def call_later(delay: float, callback: Callable[[], object]) -> asyncio.Handle:
             scheduled.append(delay)
             return loop.call_soon(callback)
 
-        wake = Wake(store, poll_interval=0.1, max_poll_interval=2.0)
+        async def read_after(wait: float, *, commits: bool) -> None:
+            nonlocal passed
+            passed += wait
+            if commits:
+                wake.nudge()
+            await wake.wait()
+            wake.record_read(found_events=True)
+
+        now = loop.time()
         with monkeypatch.context() as patch:
             patch.setattr(loop, "call_later", call_later)
-            for reported in (True, False, True):
-                if reported:
-                    watches[-1].call()
-                await wake.wait()
-                wake.record_read(found_events=True)
+            patch.setattr(loop, "time", lambda: now + passed)
+            await read_after(0, commits=True)  # after a commit of this process
+            await read_after(0, commits=False)  # a poll finds events that nothing has reported
+            await read_after(1, commits=True)
+            await read_after(ALONE_AFTER, commits=True)
             await wake.wait()
         wake.close()
         await store.aclose()
         return scheduled[1:]
 
-    after_report, after_silence, after_next_report = asyncio.run(polls())
-    assert after_silence == 0.1
+    alone, among_others, still_among_others, alone_again = asyncio.run(first_polls())
+    assert among_others == still_among_others == 0.1
     # A pause of 1 s and more ends when the pauses of other loops end.
-    assert min(after_report, after_next_report) > 0.1
+    assert min(alone, alone_again) > 0.1
