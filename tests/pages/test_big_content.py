@@ -21,6 +21,7 @@ MAX_PAGE_BYTES = 1_000_000
 """The largest allowed page, in bytes."""
 
 BIG = "x" * 200_000
+MANY_REFS = {f"name {n}": ["&" * 100] * 20 for n in range(30)}
 
 
 def _item(name: str, event_type: str = "work_item_start", **fields: object) -> NewEvent:
@@ -40,6 +41,10 @@ def filled(shared_server: Server) -> Server:
     store.append("perms", _asks(3000, tool_name="rm", arguments={"path": "/tmp"}))
     for ask in _asks(30, tool_name="t" * 9000, arguments={"text": BIG}, reason=BIG[:20_000]):
         store.append("perms2", ask)
+    for ask in _asks(30, tool_name="t", evidence_refs=MANY_REFS):
+        store.append("perms3", ask)
+        commit = {"checkpoint_id": f"c{ask.payload['request_id']}", "evidence_refs": MANY_REFS}
+        store.append("perms3", NewEvent(event_type="checkpoint_commit", payload=commit))
     for name in ("deep-a", "deep-b"):
         chain = [_item("s0"), *(_item(f"s{n}") for n in range(1, 2000))]
         chain = [NewEvent(**{**_fields(e), "parent_span_id": f"s{n - 1}" if n else None}) for n, e in enumerate(chain)]
@@ -72,6 +77,8 @@ def client(filled: Server) -> Iterator[httpx.Client]:
         "/tasks",
         "/permissions",
         "/permissions?task=perms",
+        "/permissions?task=perms3",
+        "/tasks/perms3",
         "/compare?a=deep-a&b=deep-b",
         "/tasks/big",
         "/tasks/big/frame?since=0",
@@ -132,6 +139,19 @@ def test_long_permission_arguments_load_when_opened(client: httpx.Client) -> Non
     card = client.get("/tasks/perms2").text
     assert "Show 40,000 of 196,000 more characters" in card
     assert BIG in client.get("/tasks/perms2/events/1/payload?pointer=/arguments/text&part=text").text
+
+
+def test_references_on_a_card_are_bounded_in_characters(server: Server) -> None:
+    server.emit("t", *_asks(5, tool_name="rm", evidence_refs={"commit": "abc", **MANY_REFS}))
+    commit = {"checkpoint_id": "c1", "evidence_refs": MANY_REFS}
+    server.emit("t", NewEvent(event_type="checkpoint_commit", payload=commit))
+    for path in ("/tasks/t", "/permissions"):
+        page = server.get(path).text
+        assert len(page) < 150_000, path
+        (first, *_) = re.findall(r'<a href="(/tasks/t/events/1/payload\?[^"]+)">([0-9]+ more)</a>', page)
+        assert "payload of" in server.get(unescape(first[0])).text
+    whole = server.get("/tasks/t/checkpoints/c1").text
+    assert whole.count("&amp;" * 100) >= 600
 
 
 def test_a_long_form_is_only_on_the_page_of_its_request(server: Server) -> None:

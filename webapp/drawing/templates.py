@@ -17,6 +17,7 @@ from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.compiled_templates import CompiledTemplates
 from signalbox.webapp.drawing.compiling import DirectCode
 from signalbox.webapp.drawing.conversation import payload_slot, said_in, shown_arguments, shown_value
+from signalbox.webapp.drawing.evidence_refs import CARD_REFS, PAGE_REFS, shown_refs
 from signalbox.webapp.drawing.excerpts import Excerpts
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows, columns
@@ -131,6 +132,9 @@ class Templates:
             over_budget=lambda task: budgets.exceeded(task, prices),
             columns=columns,
             excerpts=Excerpts,
+            shown_refs=shown_refs,
+            card_refs=CARD_REFS,
+            page_refs=PAGE_REFS,
             reading_choices=CHOICES,
             max_output_lines=MAX_LINES,
             time_travel=None,
