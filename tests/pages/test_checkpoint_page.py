@@ -105,3 +105,21 @@ def test_unknown_tasks_and_checkpoints_are_404(server: Server) -> None:
     assert server.get("/tasks/known/checkpoints/nothing").status_code == 404
     assert server.get("/tasks/known/checkpoints/nothing?part=frames").status_code == 404
     assert server.get("/tasks/nobody/checkpoints/c1").status_code == 404
+
+
+def test_all_events_of_a_checkpoint_are_found_among_those_of_similar_ids(server: Server) -> None:
+    server.emit("numbered", commit("c1"), *(commit(f"c1{number}") for number in range(600)))
+    proof = event("evidence_linked", evidence_id="e", evidence_refs={"checkpoint_id": "c1"})
+    server.emit("numbered", proof, event("checkpoint_verified", checkpoint_id="c1", message="all tests pass"))
+    main = page(server, "/tasks/numbered/checkpoints/c1")
+    assert "1 evidence event" in main.text
+    assert "shown" not in main.text
+    assert rows(main) == ["proof-602", "proof-1", "proof-603"]
+
+
+def test_a_page_says_that_a_checkpoint_has_more_events(server: Server) -> None:
+    proof = event("evidence_linked", evidence_id="e", evidence_refs={"checkpoint_id": "c1"})
+    server.emit("proven-often", commit("c1"), *[proof] * 600)
+    text = page(server, "/tasks/proven-often/checkpoints/c1").text
+    assert "600 evidence events, first 499 shown" in text
+    assert "This page shows only the first events of this checkpoint." in text
