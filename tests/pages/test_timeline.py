@@ -66,6 +66,18 @@ def finish_run(server: Server, task: str, kind: str) -> None:
                 pass
 
 
+def test_retries_are_not_counted_in_a_part_of_the_spans(server: Server) -> None:
+    def retried(name: str) -> list[NewEvent]:
+        kinds = ("start", "failed", "start", "complete")
+        return [event(f"work_item_{kind}", name, "executing", work_item_id=name) for kind in kinds]
+
+    items = [event("work_item_start", f"w{n}", "executing", work_item_id=f"w{n}") for n in range(5000)]
+    server.emit("many-items", event("phase_enter", "p", "executing"), *retried("first"), *items, *retried("last"))
+    (title,) = elements_with_class(page(server, "/tasks/many-items/timeline"), "chapter-title")
+    assert "2 of 5,002 work items" in title.text
+    assert "retried" not in title.text
+
+
 def test_the_next_step_is_estimated_from_earlier_runs_of_the_kind(server: Server) -> None:
     for number in range(3):
         finish_run(server, f"earlier-{number}", "nightly")

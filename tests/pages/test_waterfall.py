@@ -16,6 +16,8 @@ from signalbox.webapp.drawing import ids
 from tests.support.dom import Node, parse
 from tests.support.server import Server
 
+DAY = "2026-11-02T"
+
 
 def page(server: Server, path: str) -> Node:
     response = server.get(path)
@@ -178,6 +180,28 @@ def test_a_run_of_many_years_can_be_zoomed(server: Server) -> None:
     zero = msgspec.structs.replace(item("start", "zero", None), occurred_at="0001-01-01T00:00:00Z")
     server.emit("years", zero, item("complete", "zero"), item("start", "now", None), item("complete", "now"))
     assert names(page(server, "/tasks/years/waterfall?from=60000000000&to=90000000000")) == ["zero", "now"]
+
+
+def test_a_further_page_has_no_checkpoints_of_earlier_ones(server: Server) -> None:
+    def commit(name: str, at: str) -> NewEvent:
+        payload = {"checkpoint_id": name}
+        return NewEvent(event_type="checkpoint_commit", span_id="a", payload=payload, occurred_at=f"{DAY}{at}Z")
+
+    def at(time: str, event: NewEvent) -> NewEvent:
+        return msgspec.structs.replace(event, occurred_at=f"{DAY}{time}Z")
+
+    first = [
+        at("10:00:00", item("start", "a", None)),
+        commit("early", "10:00:01"),
+        at("10:00:02", item("complete", "a")),
+    ]
+    server.emit("stops", *first)
+    later = server.latest("stops")
+    server.emit("stops", at("11:00:00", item("start", "b", None)), at("11:00:09", item("complete", "b")))
+    server.emit("stops", commit("late", "11:00:05"))
+    assert "early" in page(server, "/tasks/stops/waterfall").text
+    further = page(server, f"/tasks/stops/waterfall?after={later}").text
+    assert ("late" in further, "early" in further) == (True, False)
 
 
 def test_filters_keep_the_matching_spans_and_their_parents(wide: Server) -> None:

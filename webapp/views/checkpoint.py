@@ -15,7 +15,7 @@ EVENTS = 500
 """Events of a checkpoint that its page shows, and those of one read."""
 
 READS = 20
-"""Reads for the events of one checkpoint. They also find those of others whose ids contain its id, such as c1 and c12."""
+"""Reads for the events of one checkpoint. Those of ids that contain its id, such as c12 for c1, are found too."""
 
 RELATED_EVENTS = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS, "recovery_checkpoint_loaded", "permission_request")
 

@@ -64,10 +64,15 @@ async def story_view(view: TaskReading, task_id: str) -> TimelineView:
     events = await view.brief().events_of_types(task_id, list(_SENTENCES), MOMENTS + 1)
     return TimelineView(
         task=task,
-        chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),
+        chapters=chapters(phases, await _spans(view, task), events[:MOMENTS]),
         checkpoints=frozenset(checkpoint_id_of(e) for e in events[:MOMENTS] if e.event_type == "checkpoint_commit"),
         more=len(events) > MOMENTS,
     )
+
+
+async def _spans(view: TaskReading, task: Task) -> list[Span]:
+    """Return the spans in which retries are counted; none of a task with too many to count them all."""
+    return await view.spans(task.task_id, 0, SPANS) if task.spans_total <= SPANS else []
 
 
 def chapters(phases: Sequence[Phase], spans: Iterable[Span], events: Iterable[Event]) -> list[Chapter]:

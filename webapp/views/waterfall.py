@@ -129,7 +129,8 @@ async def waterfall_view(view: TaskReading, task_id: str, query: WaterfallQuery 
     rows = rows_of(forest, query, critical)
     first = window_of(len(rows), query.row, PAGE)
     drawn = axis_of(forest, query)
-    stops = [stop(one, forest.begin, drawn) for one in await view.checkpoints(task_id, CHECKPOINTS)]
+    checkpoints = await view.checkpoints(task_id, CHECKPOINTS)
+    stops = [stop(one, forest.begin, drawn) for one in checkpoints if one.created_at >= forest.begin]
     running = not task.ended and task.spans_open > 0
     newest = seconds(forest.begin, task.updated_at)
     is_now_shown = drawn.start <= newest <= drawn.end + ROUNDING_S
