@@ -6,6 +6,7 @@ other commands.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -15,6 +16,8 @@ def main() -> None:
         from signalbox.integrations.agent_hook import run
 
         run(sys.argv[2:])
+    # What the modules define lives as long as the program, so a collection while they load frees nothing.
+    gc.disable()
     from signalbox.webapp.cli import main as command_line
 
     command_line()

@@ -75,6 +75,7 @@ class Server(uvicorn.Server):
             # What the start has created lives as long as the process. Without this each full collection visits it all,
             # and stops the streams for more than twice as long.
             gc.freeze()
+            gc.enable()
             self._on_ready()
 
     async def main_loop(self) -> None:

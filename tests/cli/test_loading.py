@@ -29,3 +29,35 @@ def test_a_short_command_loads_no_other_command_and_nothing_that_takes_long(tmp_
         cwd=tmp_path,
     )
     assert done.stdout.splitlines()[1:] == ["[]"], done.stderr
+
+
+def test_garbage_is_collected_once_a_command_has_been_loaded(tmp_path: Path) -> None:
+    done = run_program(
+        """
+        import atexit, gc, sys
+        from signalbox.__main__ import main
+        sys.argv = ["signalbox", "emit", "task", "log"]
+        atexit.register(lambda: print(gc.isenabled()))
+        main()
+        """,
+        cwd=tmp_path,
+    )
+    assert done.stdout.splitlines()[1:] == ["True"], done.stderr
+
+
+def test_garbage_is_collected_once_a_server_has_started(tmp_path: Path) -> None:
+    done = run_program(
+        """
+        import gc, os, signal, sys
+        from signalbox.__main__ import main
+        from signalbox.webapp import server
+        def announce(*address):
+            print(gc.isenabled(), flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        server.announce = announce
+        sys.argv = ["signalbox", "serve", "--port", "0"]
+        main()
+        """,
+        cwd=tmp_path,
+    )
+    assert done.stdout.splitlines() == ["True"], done.stderr

@@ -5,6 +5,7 @@ Importing all of them takes half of the CPU time of a short command such as `sig
 
 from __future__ import annotations
 
+import gc
 from collections import UserDict
 from collections.abc import Iterator
 from importlib import import_module
@@ -51,6 +52,7 @@ class Commands(UserDict[str, click.Command]):
             (self.data[name],) = (
                 value for value in vars(module).values() if isinstance(value, click.Command) and value.name == name
             )
+            gc.enable()  # `main` disables it until the command is loaded.
         return self.data[name]
 
     def __contains__(self, name: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -57,6 +58,7 @@ def serve(demo: bool, **given: Any) -> int:
 
     Every option can also be set by its environment variable; the option takes precedence.
     """
+    gc.disable()  # until the server has started, which loads most modules
     settings = Settings.from_environment(**given)
     if is_server(settings.store):
         raise click.UsageError("a server needs a database: give --store sqlite:///FILE or postgresql://…")
@@ -83,6 +85,7 @@ def serve(demo: bool, **given: Any) -> int:
         if settings.workers > 1:
             from signalbox.webapp.workers import parent
 
+            gc.enable()
             return parent.serve(settings, listening)
         from signalbox.webapp import server
 
