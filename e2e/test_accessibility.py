@@ -261,7 +261,7 @@ def test_focus_survives_live_updates(site: Site, page: Page, link: str) -> None:
 def test_names_without_spaces_widen_no_page(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     name = "W" * 120
     for task_id in ("a", "b"):
-        server.store.create_task(task_id, title=name, kind=name)
+        server.store.create_task(task_id, title=name, kind=name, metadata={"tags": {"tag": name}})
         request = {"request_id": "r1", "tool_name": name, "reason": name, "arguments": {name: name}}
         server.emit(
             task_id,
@@ -278,3 +278,15 @@ def test_names_without_spaces_widen_no_page(server: Server, new_context: Callabl
     for path in [*(f"/tasks/a{one}" for one in [*own, f"/checkpoints/{name}"]), *others]:
         page.goto(f"{server.url}{path}")
         expect_no_sideways_scroll(page)
+    wide = new_context(viewport={"width": 1280, "height": 800}).new_page()
+    wide.goto(f"{server.url}/tasks")
+    assert wide.locator(".task-title").first.bounding_box()["width"] > 200, "a long kind leaves space for titles"  # type: ignore[index]
+
+
+def test_forced_colours_show_which_link_is_current(site: Site, new_context: Callable[..., BrowserContext]) -> None:
+    page = new_context(forced_colors="active").new_page()
+    page.goto(f"{site.filled.url}/permissions")
+    underline = "node => getComputedStyle(node).borderBlockEndColor"
+    for links in (".nav a", ".tabs a"):
+        current, others = page.locator(f"{links}[aria-current]"), page.locator(f"{links}:not([aria-current])")
+        assert current.first.evaluate(underline) != others.first.evaluate(underline), links
