@@ -41,11 +41,11 @@ def epoch_seconds(at: str) -> float:
 
 
 def timestamp(seconds: float) -> str:
-    """Return the timestamp `seconds` after 1970, at most the last one of the year 9999."""
+    """Return the timestamp `seconds` after 1970, from the first one of the year 1 to the last one of the year 9999."""
     try:
         at = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
-        at = datetime.max
+        at = datetime.max if seconds > 0 else datetime.min
     return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 

@@ -63,7 +63,7 @@ class TestSession:
     """Reports the tests of one session to `task`.
 
     `line_of` returns the line that names a failed test, in a form that `store.diagnosis.reports` knows. `seconds` is
-    the duration of a session that is over already.
+    the duration of a session that is over already: its events depend on its tests alone, not on the present time.
     """
 
     __test__ = False
@@ -186,7 +186,8 @@ class TestSession:
 
     def _report_progress(self, *, last: bool = False) -> None:
         now = time.monotonic()
-        if self._total and (last or now >= self._next_progress):
+        is_due = self._seconds is None and now >= self._next_progress
+        if self._total and (last or is_due):
             self._next_progress = now + PROGRESS_INTERVAL_S
             done = {"current": self._finished, "total": self._total}
             self.task.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -13,7 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from signalbox.integrations.reporting import testing
 from signalbox.store import NewEvent, open_store
+from signalbox.webapp.junit.report import read_report
+from signalbox.webapp.junit.run import run_of
 from tests.support.command import signalbox
 from tests.support.paths import ROOT
 from tests.support.reporting import environment, events_in, tasks_in
@@ -66,6 +70,41 @@ async def test_files_become_one_finished_run_with_the_times_of_the_tests(tmp_pat
     assert "at com.shop.OrderTest.totals(OrderTest.java:12)" in lines[1]["message"]
     flaky = [event.payload for event in events if event.payload.get("work_item_id") == "cart > flaky"]
     assert [payload.get("outcome") for payload in flaky] == [None, "rerun", None, "passed"]
+
+
+def test_the_events_do_not_depend_on_how_long_the_import_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for pause in (0.0, 1.0):
+        clock = itertools.count(100.0, pause)
+        monkeypatch.setattr(testing.time, "monotonic", lambda clock=clock: next(clock))
+        found.append(run_of([read_report(GRADLE.encode(), 1000)], 1.7e9))
+    assert found[0] == found[1]
+    times = [event.occurred_at or "" for event in found[0]]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "seconds"),
+    [("1.5", 1.5), ("0,5", 0.5), ("0,125", 0.125), ("1,204.5", 1204.5), ("1,204", 1204.0), ("-1", None), ("x", None)],
+)
+def test_a_duration_may_have_a_decimal_comma_or_thousands(attribute: str, seconds: float | None) -> None:
+    (test,) = read_report(GRADLE.replace('time="1.5"', f'time="{attribute}"').encode(), 1000).tests[:1]
+    assert test.seconds == seconds
+
+
+def test_a_suite_whose_time_is_unknown_does_not_begin_in_the_year_1() -> None:
+    text = GRADLE.replace("2026-11-20T10:00:00", "0001-01-01T00:00:00")
+    events = run_of([read_report(text.encode(), 1000)], 1_700_000_003.5)
+    assert (events[0].occurred_at, events[-1].occurred_at) == (
+        "2023-11-14T22:13:20.000000Z",
+        "2023-11-14T22:13:23.500000Z",
+    )
+
+
+def test_durations_of_millennia_do_not_put_the_begin_after_the_end() -> None:
+    tests = '<testcase classname="c" name="t" time="9e8"/>' * 100
+    events = run_of([read_report(f"<testsuite>{tests}</testsuite>".encode(), 1000)], 1.7e9)
+    assert events[0].occurred_at == "0001-01-01T00:00:00.000000Z"
 
 
 async def test_secrets_are_hidden_before_they_are_stored(tmp_path: Path, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -16,6 +17,7 @@ MAX_MESSAGE_CHARS = 4000
 
 _STATES = {"failure": "failed", "error": "error", "skipped": "skipped"}
 _OUTPUTS = {"system-out": "stdout", "system-err": "stderr"}
+_THOUSANDS = re.compile(r"\s*[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?\s*")
 
 
 @dataclass
@@ -181,8 +183,10 @@ class _Reader:
 
 
 def _seconds(text: str | None) -> float | None:
+    """Return a duration: `1.5`, with commas between thousands as in `1,204.5`, or with a decimal comma as in `0,5`."""
+    given = text or ""
     try:
-        found = float((text or "").replace(",", ""))
+        found = float(given.replace(",", "") if _THOUSANDS.fullmatch(given) else given.replace(",", "."))
     except ValueError:
         return None
     return found if 0 <= found < 1e9 else None

@@ -31,8 +31,8 @@ def run_of(reports: Sequence[JUnitReport], ended_at: float) -> list[NewEvent]:
     seconds = sum(test.seconds or 0.0 for test in tests)
     clock = _Clock(ended_at - seconds)
     timed = [(test, *clock.times_of(test)) for test in tests]
-    began, ended = min((at for _, at, _ in timed), default=ended_at), max((at for *_, at in timed), default=ended_at)
-    events = _Events(ended)
+    began = min((at for _, at, _ in timed), default=ended_at)
+    events = _Events(began)
     host = next((report.host for report in reports if report.host), None)
     events.append("runner_spawn", {"source": "JUnit XML", **({"host": host} if host else {})}, occurred_at=began)
     session = TestSession(events, _line_of, seconds)
@@ -80,20 +80,20 @@ class _Clock:
 
 
 class _Events:
-    """Collects the events of a `TestSession`."""
+    """Collects the events of a `TestSession`. One without a time happened at the latest time before it."""
 
     is_own = True
 
-    def __init__(self, ended_at: float) -> None:
+    def __init__(self, began_at: float) -> None:
         self.collected: list[NewEvent] = []
-        self._ended_at = ended_at
+        self._latest = began_at
 
     def append(self, event_type: str, payload: dict[str, Any] | None = None, **fields: Any) -> None:
-        at = fields.pop("occurred_at", None)
-        time = timestamp(self._ended_at if at is None else at)
-        self.collected.append(
-            fitting(NewEvent(event_type=event_type, payload=payload or {}, occurred_at=time, **fields))
-        )
+        given = fields.pop("occurred_at", None)
+        at = self._latest if given is None else given
+        self._latest = max(self._latest, at)
+        event = NewEvent(event_type=event_type, payload=payload or {}, occurred_at=timestamp(at), **fields)
+        self.collected.append(fitting(event))
 
     def end(self, payload: dict[str, Any] | None = None) -> None:
         self.append("runner_exit", payload)
@@ -132,9 +132,13 @@ def _names(tests: Sequence[JUnitTest]) -> list[str]:
 
 
 def _epoch(text: str) -> float | None:
-    """Return a time of JUnit XML in seconds since 1970. One without a zone counts as UTC."""
+    """Return a time of JUnit XML in seconds since 1970. One without a zone counts as UTC.
+
+    One before 1970 counts as none: .NET writes the year 1 for a time that it does not know.
+    """
     try:
         at = datetime.fromisoformat(text)
-        return epoch_seconds((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat())
+        seconds = epoch_seconds((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat())
     except (ValueError, OverflowError):
         return None
+    return seconds if seconds >= 0 else None
