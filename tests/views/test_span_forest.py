@@ -65,3 +65,25 @@ async def test_spans_after_a_full_page_do_not_change_its_forest(
         store.append("run", NewEvent(event_type="span_end", span_id=f"s{number}"))
     assert forests[0] is forests[1]
     await store.aclose()
+
+
+async def test_spans_with_long_texts_make_a_page_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(span_times, "MAX_TEXT_CHARS", 10_000)
+    monkeypatch.setattr(span_times, "READ_AT_ONCE", 3)
+    store = open_store(f"sqlite:///{tmp_path / 'log.db'}")
+    start, failed = "work_item_start", "work_item_failed"
+    for number in range(40):
+        name, message = {"name": "n" * 200}, {"message": "m" * 1000}
+        store.append("run", NewEvent(event_type=start, span_id=f"s{number}", payload=name))
+        store.append("run", NewEvent(event_type=failed, span_id=f"s{number}", payload=message))
+    found: list[str] = []
+    after: int | None = 0
+    async with store.read() as view:
+        task = await view.task("run")
+        while after is not None:
+            forest = await span_forest(view, task, after=after)
+            assert 9 <= len(forest.all) <= 12 or forest.next is None
+            found += forest.by_id
+            after = forest.next
+    assert found == [f"s{number}" for number in range(40)]
+    await store.aclose()

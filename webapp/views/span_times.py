@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from signalbox.store import TaskReading
-from signalbox.store.span_pages import order_of_start, span_page
+from signalbox.store.span_pages import SpanPage, order_of_start, span_page
 from signalbox.store.state import Span, Task
 from signalbox.webapp.views.text import seconds
 
@@ -20,6 +20,10 @@ SPAN_STATES = ("open", "done", "failed", "cancelled", "interrupted", "mark")
 MAX_SPANS = 20_000
 """How many spans one page reads. A task with more has several pages."""
 
+MAX_TEXT_CHARS = 16_000_000
+"""Characters of the names and messages of the spans of one page. Spans with very long ones make a page shorter."""
+
+READ_AT_ONCE = 1000
 
 MAX_CHANGED = 1000
 """A forest that was read before is brought up to date if at most this many of the task's spans have changed."""
@@ -134,10 +138,27 @@ async def span_forest(view: TaskReading, task: Task, *, after: int = 0) -> SpanF
     if forest is None:
         forest = await _brought_up_to_date(view, task, after, recent) if task.identity else None
         if forest is None:
-            page = await span_page(view, task.task_id, after, MAX_SPANS)
+            page = await _page(view, task.task_id, after)
             forest = SpanForest(task, page.spans, after=after, next=page.next)
         _keep(recent, key, forest)
     return forest
+
+
+async def _page(view: TaskReading, task_id: str, after: int) -> SpanPage:
+    """Return the first spans that began after a seq, at most MAX_SPANS with at most about MAX_TEXT_CHARS."""
+    spans: list[Span] = []
+    chars = 0
+    next: int | None = after
+    # An event can begin two spans, which are on the same page.
+    while next is not None and chars < MAX_TEXT_CHARS and len(spans) < MAX_SPANS - 1:
+        page = await span_page(view, task_id, next, min(READ_AT_ONCE, MAX_SPANS - len(spans)))
+        spans, chars, next = [*spans, *page.spans], chars + _text_chars(page.spans), page.next
+    return SpanPage(spans, next)
+
+
+def _text_chars(spans: Iterable[Span]) -> int:
+    texts = ((span.name, span.message, span.error, span.work_item_id, span.work_type) for span in spans)
+    return sum(len(text) for of_span in texts for text in of_span if text)
 
 
 def forget() -> None:
@@ -175,6 +196,8 @@ async def _brought_up_to_date(view: TaskReading, task: Task, after: int, recent:
     if not added and len(kept) == len(forest.spans) and not forest.has_open:
         return forest
     spans = sorted([*kept, *added], key=order_of_start)
+    if end is None and _text_chars(spans) > MAX_TEXT_CHARS:
+        return None
     return SpanForest(task, spans, after=after, next=end)
 
 
