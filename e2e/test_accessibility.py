@@ -13,6 +13,7 @@ from e2e.live_checks import expect_live_at
 from e2e.random_run import run
 from e2e.visitor import SCREENS, Visitor
 from signalbox.store import NewEvent
+from tests.support.people import project
 from tests.support.server import Server
 
 FOCUS = """() => {
@@ -260,6 +261,7 @@ def test_focus_survives_live_updates(site: Site, page: Page, link: str) -> None:
 
 def test_names_without_spaces_widen_no_page(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     name = "W" * 120
+    project(server.store, "p" * 60)
     for task_id in ("a", "b"):
         server.store.create_task(task_id, title=name, kind=name, metadata={"tags": {"tag": name}})
         request = {"request_id": "r1", "tool_name": name, "reason": name, "arguments": {name: name}}
