@@ -151,7 +151,7 @@ class Supervisor:
                 await self._leadership.acquire(self._loop.record_success)
                 self._silence_timers.reset()
                 self._pause_detector = PauseDetector()
-            self._pause_detector.check(pause + self._slack)
+            self._pause_detector.check(max(pause, self._interval) + self._slack)
             await self._check_all()
         except Late as late:
             log.info("the supervisor was late; it restarts the silence timer of every run", reason=str(late))
