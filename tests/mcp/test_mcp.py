@@ -106,6 +106,20 @@ async def refusal(client: Client, name: str, **arguments: Any) -> str:
     return str(result.content[0].text)
 
 
+async def test_an_agent_sees_the_open_spans_of_a_long_run(guarded: Server) -> None:
+    steps = [(f"step {number}", "work_item_failed" if number < 30 else "work_item_complete") for number in range(1100)]
+    guarded.store.create_task("long", project_id="ours")
+    for name, end in steps:
+        start = NewEvent(event_type="work_item_start", span_id=name, payload={"work_item_id": name})
+        guarded.store.append("long", [start, NewEvent(event_type=end, span_id=name)])
+    guarded.emit("long", NewEvent(event_type="work_item_start", span_id="now", payload={"work_item_id": "deploy"}))
+    async with over_http(guarded, "reader") as client:
+        run = await answer(client, "read_run", task_id="long")
+    assert [(span["name"], span["state"]) for span in run["spans"] if span["state"] == "open"] == [("deploy", "open")]
+    assert {span["state"] for span in run["spans"]} == {"open", "failed"}
+    assert len(run["spans"]) + run["spans_left_out"] == 1101
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_agent_finds_a_failed_run_and_the_reason(guarded: Server, mode: str) -> None:
     async with over_http(guarded, "reader", mode) as client:

@@ -96,6 +96,7 @@ class TaskResponse(msgspec.Struct):
     cancel_requested: bool
     retries: list[str]
     latest_seq: int
+    spans_total: int
     spans_open: int
     items_total: int
     items_done: int

@@ -26,7 +26,13 @@ MAX_PERMISSIONS = 5
 MAX_TESTS = 20
 MAX_UNFINISHED = 4
 GRAPH_SPANS = 1000
-"""Spans that are read to choose those of an answer."""
+"""Spans that are read to choose those of an answer, besides the open ones."""
+
+_RANK = {"open": 0, "failed": 1}
+"""The order in which spans are chosen, by their states."""
+
+_ABSENT = dict.fromkeys(("progress", "error", "ended_at"))
+"""The fields that an open span of a snapshot may lack."""
 
 SHORT = 160
 """Characters of a title, a message or an error in a row."""
@@ -102,9 +108,9 @@ async def read_run(console: Console, task_id: TaskIdText) -> RunDetails:
         open_requests = await console.get(
             f"{at.path}/permissions", list[Json], limit=MAX_PERMISSIONS, identity=task["identity"]
         )
-    graph = await console.get(f"{at.path}/graph", Json, limit=GRAPH_SPANS, identity=task["identity"])
-    shown = _important(graph["spans"])
-    left_out = len(graph["spans"]) - len(shown)
+    spans = await _spans(console, at.path, task["identity"])
+    shown = _important(spans)
+    left_out = max(task.get("spans_total", 0), len(spans)) - len(shown)
     return RunDetails(
         **run_row(task, texts).model_dump() | {"error": texts.cut_or_none(task["error"])},
         identity=task["identity"],
@@ -163,9 +169,20 @@ async def _others(console: Console, task_id: str, fingerprint: str) -> list[str]
     return [task["task_id"] for task in found["tasks"] if task["task_id"] != task_id][:5] or None
 
 
+async def _spans(console: Console, path: str, identity: str) -> list[Json]:
+    """Return the first spans of a run, and those that are open now."""
+    graph = await console.get(f"{path}/graph", Json, limit=GRAPH_SPANS, identity=identity)
+    spans: list[Json] = graph["spans"]
+    if graph["has_more"]:
+        now = await console.get(f"{path}/events/snapshot", Json, limit=1, identity=identity)
+        known = {span["span_id"] for span in spans}
+        spans += [_ABSENT | span | {"usage": None} for span in now["open_spans"] if span["span_id"] not in known]
+    return spans
+
+
 def _important(spans: list[Json]) -> list[Json]:
-    """Return the spans that an answer shows, in the order of their start: open and failed ones take precedence."""
-    chosen = sorted(spans, key=lambda span: (span["kind"] == "run", span["state"] not in ("open", "failed")))
+    """Return the spans that an answer shows, in the order of their start: first open ones, then failed ones."""
+    chosen = sorted(spans, key=lambda span: (span["kind"] == "run", _RANK.get(span["state"], len(_RANK))))
     return sorted(chosen[:MAX_SPANS], key=lambda span: span["started_seq"])
 
 

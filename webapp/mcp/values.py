@@ -63,7 +63,7 @@ class SpanRow(BaseModel):
 
 
 class RunDetails(RunRow):
-    """The state of a run. `spans` has open and failed spans first, and the others as far as there is room."""
+    """The state of a run. `spans` has the open spans, then failed ones, and others as far as there is room."""
 
     identity: str = Field(description="Names this very task as `task_id@identity`, even if the id is used again.")
     latest_seq: int
