@@ -14,7 +14,7 @@ import msgspec
 from signalbox.store.artifacts import ARTIFACT_STORED, MAX_ARTIFACT_BYTES, content_of, type_of
 from signalbox.store.chain.heads import SignedHead
 from signalbox.store.contract import TaskRecord, Who
-from signalbox.store.contract.leasing import Claim, Fence
+from signalbox.store.contract.leasing import Fence
 from signalbox.store.errors import StoreUnavailable, TaskBeingRemoved, TaskIsCold
 from signalbox.store.events import (
     MAX_TITLE_CHARS,
@@ -28,15 +28,14 @@ from signalbox.store.events import (
     new_id,
 )
 from signalbox.store.people import DEFAULT_PROJECT
-from signalbox.store.search.documents import Document
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import artifacts, audits, importing, leases, removal, task_actions, unfinished
+from signalbox.store.sql import artifacts, audits, importing, removal, task_actions, unfinished
+from signalbox.store.sql.background_writing import BackgroundWrites
 from signalbox.store.sql.cold_tasks import stages
 from signalbox.store.sql.cold_tasks.files import ColdFiles, NoColdFiles
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.sql.log_writing import LogWrites
-from signalbox.store.sql.searching import index as search_index
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tags import check_metadata
 from signalbox.store.task_query import SavedView
@@ -49,7 +48,7 @@ REMOVAL_TIMEOUT = 30.0
 """Seconds for which the creation of a task waits until the rows of a deleted task with its id are removed."""
 
 
-class Writes(LogWrites):
+class Writes(LogWrites, BackgroundWrites):
     """Implements `Writing` and `Store.on_commit` with the writer of a store, which calls `_committed` after commits."""
 
     def __init__(self, writer: GroupCommit) -> None:
@@ -329,48 +328,6 @@ class Writes(LogWrites):
 
     async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         return await self._calls.write(lambda db: task_actions.delete_view(db, view_id, actor, source))
-
-    # leases and consumers
-
-    async def aclaim(self, name: str, holder: str, seconds: float, *, unchanged: int | None = None) -> Claim:
-        check_text(name, "name")
-        return await self._calls.write(lambda db: leases.claim(db, name, holder, seconds, unchanged), quiet=True)
-
-    async def acommit_position(self, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
-        await self._calls.write(lambda db: leases.commit(db, name, holder, epoch, position, seconds), quiet=True)
-
-    async def arelease(self, name: str, holder: str, *, forget: bool = False) -> None:
-        await self._calls.write(lambda db: leases.release(db, name, holder, forget), quiet=True)
-
-    # the index of the search over all runs
-
-    async def aopen_index(self, fence: Fence) -> str:
-        return await self._calls.write(lambda db: search_index.open_index(db, fence), quiet=True)
-
-    async def aindex(
-        self,
-        fence: Fence,
-        documents: Sequence[Document],
-        blocks: Sequence[int],
-        *,
-        next_block: int | None = None,
-        erasures: int | None = None,
-    ) -> float:
-        return await self._calls.write(
-            lambda db: search_index.index(db, fence, documents, blocks, next_block, erasures), quiet=True
-        )
-
-    async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
-        await self._calls.write(lambda db: search_index.index_part(db, fence, part, bits), quiet=True)
-
-    async def atidy_index(self, fence: Fence) -> bool:
-        return await self._calls.write(lambda db: search_index.tidy(db, fence), quiet=True)
-
-    async def adrop_index(self, fence: Fence, limit: int) -> bool:
-        return await self._calls.write(lambda db: search_index.drop(db, fence, limit), quiet=True)
-
-    async def arebuild_index(self) -> None:
-        await self._calls.write(search_index.rebuild)
 
 
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = False) -> list[appending.Draft]:
