@@ -78,6 +78,15 @@ def test_retries_are_not_counted_in_a_part_of_the_spans(server: Server) -> None:
     assert "retried" not in title.text
 
 
+def test_long_sentences_make_a_page_shorter(server: Server) -> None:
+    failed = [event("work_item_failed", f"w{n}", work_item_id=f"item {n}", message="m" * 4000) for n in range(400)]
+    server.emit("wordy", *failed)
+    response = server.get("/tasks/wordy/timeline")
+    assert len(response.content) < 400_000
+    assert "item 90 failed" in response.text
+    assert "only the first part of the timeline" in response.text
+
+
 def test_the_next_step_is_estimated_from_earlier_runs_of_the_kind(server: Server) -> None:
     for number in range(3):
         finish_run(server, f"earlier-{number}", "nightly")
