@@ -15,7 +15,7 @@ from signalbox.store.chain import tombstones
 from signalbox.store.chain.findings import LogReport
 from signalbox.store.chain.heads import CheckingKey, SignedHead
 from signalbox.store.chain.links import START, canonical, has_line_break, link_of
-from signalbox.store.events import Event
+from signalbox.store.events import Event, is_claim
 
 IMPORTED_FROM = ("", "server", "import")
 """The origins that an event of an imported log may have had when it was linked."""
@@ -222,12 +222,12 @@ class _Verification:
     # links
 
     def _origins(self, event: Event) -> Sequence[str]:
-        if event.seq <= self._report.imported_to:
+        if event.seq <= self._report.imported_to and event.origin is not msgspec.UNSET:
             return IMPORTED_FROM
         return ("" if event.origin is msgspec.UNSET else event.origin,)
 
     def _is_wrongly_imported(self, event: Event) -> bool:
-        return event.seq <= self._report.imported_to and event.origin != "import"
+        return event.seq <= self._report.imported_to and event.origin != "import" and not is_claim(event)
 
     def _is_linked(self, event: Event, before: bytes, link: bytes, by: int = 0) -> bool:
         """Return whether an event has this link after `before`. `by` is added to the shift of its seq."""

@@ -57,7 +57,7 @@ class ImportedLinks:
         except ValueError as error:
             raise InvalidEvent(f"#{event.seq}: {error}", "link") from None
         if given is None:
-            self.newest = link_of(event, self.newest, "import")
+            self.newest = link_of(event, self.newest)
             return None, self.newest
         if is_redacted(exported):
             self.redacted.append((event.seq, sha256(canonical(event)).digest()))

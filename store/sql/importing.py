@@ -10,7 +10,7 @@ import msgspec
 from signalbox.store.chain.heads import SignedHead, SigningKey
 from signalbox.store.contract import TaskRecord
 from signalbox.store.errors import Conflict, InvalidEvent, StoreFull
-from signalbox.store.events import Event, check_task_id, check_text, encode_payload, new_id
+from signalbox.store.events import Event, Origin, check_task_id, check_text, encode_payload, is_claim, new_id
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.sql import conversation, diagnosing, heartbeats
@@ -110,8 +110,10 @@ def _rows(
         occurred_at = exported.occurred_at
         if occurred_at is not msgspec.UNSET:
             occurred_at = checked_time(occurred_at, "occurred_at")
+        # What had no effect in the exported log has none here either.
+        origin: Origin | msgspec.UnsetType = msgspec.UNSET if is_claim(exported) else "import"
         event = msgspec.structs.replace(
-            exported, task_id=task_id, created_at=at, origin="import", occurred_at=occurred_at
+            exported, task_id=task_id, created_at=at, origin=origin, occurred_at=occurred_at
         )
         encoded = _checked(event)
         text = encoded.decode()
@@ -129,7 +131,7 @@ def _rows(
             text,
             event.created_at,
             event.key,
-            event.origin,
+            None if event.origin is msgspec.UNSET else event.origin,
             None if event.occurred_at is msgspec.UNSET else event.occurred_at,
             None if changed else 1,
             plain_json(text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Iterator
@@ -69,6 +70,35 @@ def test_posted_events_answer_no_permission_and_cancel_nothing(
         assert page.count("claimed by the log, no effect") == len(CLAIMS)
         assert f"by {OPERATOR}" not in page
         assert f"“{OPERATOR}”" in page
+
+
+@pytest.mark.parametrize("option", [(), ("--new-links",)])
+def test_a_claim_gets_no_effect_by_an_export_and_an_import(
+    option: tuple[str, ...], shared_server: Server, tmp_path: Path
+) -> None:
+    content = {"name": "n", "content_type": "text/plain", "size": 1, "sha256": "0" * 64}
+    claims = [NewEvent(**claim) for claim in CLAIMS]
+    claims += [NewEvent(event_type="message_sent", payload={"text": "stop", "by": OPERATOR})]
+    claims += [NewEvent(event_type="artifact_stored", payload=content)]
+    task_id = f"exported{len(option)}"
+    # A claim as the first event must not hide that the log was imported.
+    shared_server.store.append(task_id, [claims[0], NewEvent(event_type="runner_spawn"), PERMISSION_REQUEST, *claims])
+    (tmp_path / "export").write_bytes(shared_server.get(f"/tasks/{task_id}/export.ndjson").content)
+    copy, store = f"{task_id}-copy", f"sqlite:///{shared_server.path}"
+    done = signalbox("import", str(tmp_path / "export"), "--as", copy, *option, "--store", store)
+    assert done.returncode == 0, done.stderr
+    first, second = (task_of(shared_server.store, name) for name in (task_id, copy))
+    same = ("status", "permissions_open", "cancel_requested", "retries", "messages_total", "artifacts_total")
+    assert [getattr(second, name) for name in same] == [getattr(first, name) for name in same]
+    assert (second.status, second.permissions_open, second.artifacts_total) == ("waiting", 1, 0)
+    assert asyncio.run(_is_imported(shared_server, copy))
+    verified = signalbox("verify", copy, "--store", store)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def _is_imported(server: Server, task_id: str) -> bool:
+    async with server.store.read() as view:
+        return await view.is_imported(task_id)
 
 
 def test_only_checkpoints_and_evidence_may_name_the_supervisor_without_quotes(shared_server: Server) -> None:

@@ -16,6 +16,9 @@ from signalbox.store.contract.reading.space import (
 from signalbox.store.sql.damaged import text_or_nothing
 from signalbox.store.sql.views.base import Rows
 
+FIRST_EVENTS = 100
+"""Events whose origins tell whether a log was imported."""
+
 RETENTION_FACT = "retention"
 """The row of `store_facts` with the state of retention."""
 
@@ -56,8 +59,9 @@ class SpaceViews(Rows):
         return int((await self._rows(sql, task_id))[0][0])
 
     async def is_imported(self, task_id: str) -> bool:
-        rows = await self._rows("SELECT origin FROM task_events WHERE task_id = ? ORDER BY seq LIMIT 1", task_id)
-        return bool(rows) and rows[0][0] == "import"
+        # Claims keep having no origin.
+        first = f"SELECT origin FROM task_events WHERE task_id = ? ORDER BY seq LIMIT {FIRST_EVENTS}"
+        return bool(await self._rows(f"SELECT 1 FROM ({first}) AS oldest WHERE origin = 'import' LIMIT 1", task_id))
 
     async def ended_tasks(self, before: str, after: tuple[str, str], limit: int) -> list[EndedTask]:
         rows = await self._rows(
