@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from e2e.axe import add_axe, expect_accessible
 from e2e.live_checks import expect_live_at
 from e2e.random_run import run
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 
@@ -37,6 +38,15 @@ def test_the_palette_opens_the_chosen_page(server: Server, page: Page, typed: st
     expect(page.get_by_role("option", selected=True)).to_contain_text(option)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(address))
+
+
+def test_the_palette_offers_no_phase_that_the_log_does_not_have(server: Server, page: Page) -> None:
+    server.emit("bare", "hello", NewEvent(event_type="runner_spawn"))
+    page.goto(f"{server.url}/tasks/bare")
+    expect(page.locator(".station-name")).to_have_text("run")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", selected=True)).to_be_visible()
+    expect(page.get_by_role("option", name="phase, in the log")).to_have_count(0)
 
 
 def test_a_task_in_the_palette_shows_its_state_age_and_id(server: Server, page: Page) -> None:

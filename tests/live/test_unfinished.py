@@ -94,6 +94,15 @@ def test_an_open_page_follows_the_unfinished_line_without_an_event(server: Serve
     assert 'id="log-unfinished" class="unfinished" hidden' in chunk
 
 
+def test_a_page_shows_only_the_last_of_many_unfinished_lines(server: Server) -> None:
+    server.emit("screen", NewEvent(event_type="runner_spawn"))
+    screen = "\n".join(f"line {number}" for number in range(1000))
+    httpx.put(f"{server.url}/api/tasks/screen/unfinished", json=[{"message": screen}] * 2).raise_for_status()
+    page = server.get("/tasks/screen").text
+    assert (page.count("line 999<"), page.count("line 980<"), page.count("line 979<")) == (2, 2, 0)
+    assert page.count("980 lines above") == 2
+
+
 def test_the_unfinished_line_ends_with_a_killed_run(server: Server) -> None:
     running = start(
         "run", "--store", server.store_url, "--task", "k", "--heartbeat", "0.2", "--", sys.executable, "-c", BAR

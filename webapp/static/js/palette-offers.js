@@ -20,10 +20,10 @@ function commands() {
 }
 
 function phases() {
-  return [...document.querySelectorAll('.station-name')].map(({ textContent }) => ({
-    label: textContent,
+  return [...document.querySelectorAll('[data-phase]')].map(({ dataset: { phase } }) => ({
+    label: phase,
     kind: 'phase, in the log',
-    run: () => location.assign(`${taskPath()}/log?phase=${encodeURIComponent(textContent)}`),
+    run: () => location.assign(`${taskPath()}/log?phase=${encodeURIComponent(phase)}`),
   }));
 }
 
