@@ -227,6 +227,15 @@ def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
     assert len(elements_with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
 
 
+def test_few_work_items_with_long_names_are_shown(server: Server) -> None:
+    server.emit("long-a", *executing(*(item(f"{number} {'x' * 240}") for number in range(800))))
+    server.emit("long-b", "nothing")
+    main = page(server, "/compare?a=long-a&b=long-b")
+    shown = len(elements_with_class(main, "compare-work"))
+    assert 200 < shown < 600
+    assert f"{800 - shown} more rows not shown" in text(main)
+
+
 def test_the_second_run_is_chosen_from_runs_of_the_same_kind(server: Server) -> None:
     for task, kind in (("n1", "nightly"), ("n2", "nightly"), ("w1", "weekly")):
         server.post("/api/tasks", {"task_id": task, "kind": kind})

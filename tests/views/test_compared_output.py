@@ -91,6 +91,20 @@ def test_only_the_first_differing_lines_are_shown() -> None:
     assert found.omitted == 4000 - outputs.SHOWN_LINES
 
 
+def test_few_long_lines_and_tests_are_shown() -> None:
+    words = [f"{chr(97 + n % 26)}{chr(97 + n // 26)} {'x' * 900}" for n in range(500)]
+    found = compared(words, [f"not {word}" for word in words])
+    assert 100 < len(lines(found)) < 200
+    assert len(lines(found)) + found.omitted == 1000
+    failed = [f"FAILED tests/{n}_{'x' * 200}.py::test - {'y' * 250}" for n in range(150)]
+    tests = compared(
+        [f"{'=' * 20} 1 passed in 1.00s {'=' * 20}"], [*failed, f"{'=' * 20} 150 failed in 1.00s {'=' * 20}"]
+    ).tests
+    assert tests is not None
+    assert 20 < len(tests.newly_failing) < 100
+    assert len(tests.newly_failing) + tests.omitted == 150
+
+
 def test_a_test_run_that_names_all_tests_is_compared_test_by_test() -> None:
     found = compared(
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import Literal, NamedTuple
 
 from signalbox.store import Event
@@ -19,6 +20,9 @@ MAX_LINES = 100_000
 
 SHOWN_LINES = 600
 """Lines of the comparison that are shown."""
+
+SHOWN_CHARS = 150_000
+"""Characters of the lines that are shown."""
 
 CONTEXT_LINES = 3
 """Equal lines that are shown before and after a difference."""
@@ -142,12 +146,12 @@ def _hunks(
 ) -> tuple[list[Hunk], int, int]:
     """Return the hunks, the number of differing lines that are not shown, and the end of the last hunk in `b`."""
     hunks: list[Hunk] = []
-    shown = at_b = 0
+    shown = at_b = chars = 0
     lines: list[ComparedLine] = []
     for number, each in enumerate(found):
         size = each.a_end - each.a_start + each.b_end - each.b_start
         room = SHOWN_LINES - shown
-        if room <= 0:
+        if room <= 0 or chars >= SHOWN_CHARS:
             left = found[number:]
             return hunks, sum(one.a_end - one.a_start + one.b_end - one.b_start for one in left), at_b
         start = max(at_b, each.b_start - CONTEXT_LINES)
@@ -155,11 +159,13 @@ def _hunks(
             lines = []
             hunks.append(Hunk(lines=lines, equal_before=start - at_b))
         offset = each.a_start - each.b_start
-        lines += [_both(a, b, at + offset, at) for at in range(start, each.b_start)]
+        before = [_both(a, b, at + offset, at) for at in range(start, each.b_start)]
         changed = [ComparedLine("a", line.seq, None, line.text) for line in a[each.a_start : each.a_end]]
         changed += [ComparedLine("b", None, line.seq, line.text) for line in b[each.b_start : each.b_end]]
-        lines += changed[:room]
+        room = min(room, _fitting(changed, SHOWN_CHARS - chars))
+        lines += [*before, *changed[:room]]
         shown += min(size, room)
+        chars += sum(len(line.text) for line in (*before, *changed[:room]))
         if size > room:
             left = found[number + 1 :]
             rest = sum(one.a_end - one.a_start + one.b_end - one.b_start for one in left)
@@ -169,6 +175,12 @@ def _hunks(
         offset = each.a_end - each.b_end
         lines += [_both(a, b, at + offset, at) for at in range(each.b_end, at_b)]
     return hunks, 0, at_b
+
+
+def _fitting(lines: Sequence[ComparedLine], chars: int) -> int:
+    """Return how many of the lines have at most so many characters together, but at least 1."""
+    ends = accumulate(len(line.text) for line in lines)
+    return max(1, sum(1 for _ in takewhile(lambda end: end <= chars, ends)))
 
 
 def _shown(text: str) -> str:

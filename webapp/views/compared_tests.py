@@ -11,6 +11,12 @@ from signalbox.store.diagnosis.reports import ReportedOutcome, outcome_of, summa
 MAX_TESTS = 200
 """Tests that are shown of each kind of change."""
 
+MAX_CHARS = 40_000
+"""Characters of their names and messages."""
+
+MAX_SHOWN_CHARS = 300
+"""Characters of a name, or of a message, that the page shows."""
+
 
 class ReportedTest(NamedTuple):
     """A test as the output of one run reports it, and the seq of the line."""
@@ -67,7 +73,7 @@ class ComparedTests:
     """The tests whose outcome differs, by the kind of the change. `summary_a` and `summary_b` sum up the runs.
 
     A run that does not name all tests names only the failed ones, so that another test has passed or was not run.
-    Each list has at most MAX_TESTS tests; `omitted` counts the others.
+    Each list has at most MAX_TESTS tests, with MAX_CHARS; `omitted` counts the others.
     """
 
     newly_failing: list[TestChange] = field(default_factory=list)
@@ -104,7 +110,7 @@ def compared_tests(a: TestReport, b: TestReport) -> ComparedTests | None:
         kind = _kind(in_a, in_b, a.names_all, b.names_all)
         if kind:
             found.setdefault(kind, []).append(TestChange(name, in_a, in_b))
-    shown = {kind: changes[:MAX_TESTS] for kind, changes in found.items()}
+    shown = {kind: _first(changes) for kind, changes in found.items()}
     return ComparedTests(
         **shown,
         summary_a=a.summary,
@@ -113,6 +119,17 @@ def compared_tests(a: TestReport, b: TestReport) -> ComparedTests | None:
         names_all_b=b.names_all,
         omitted=sum(map(len, found.values())) - sum(map(len, shown.values())),
     )
+
+
+def _first(changes: list[TestChange]) -> list[TestChange]:
+    """Return the first MAX_TESTS changes that have at most MAX_CHARS together, but at least one."""
+    left = MAX_CHARS
+    for at, (name, a, b) in enumerate(changes):
+        message = (b.message if b else "") or (a.message if a else "")
+        left -= sum(min(len(text), MAX_SHOWN_CHARS) for text in (name, message))
+        if at and (left < 0 or at == MAX_TESTS):
+            return changes[:at]
+    return changes
 
 
 def _kind(a: ReportedTest | None, b: ReportedTest | None, a_names_all: bool, b_names_all: bool) -> str:

@@ -19,6 +19,11 @@ SPANS = 5000
 ROWS = 1000
 """The work items and tools that are shown."""
 
+ROWS_CHARS = 100_000
+"""Characters of their names, which the page shortens to MAX_NAME_CHARS, with those of the spans above them."""
+
+MAX_NAME_CHARS, MAX_OUTER_CHARS = 300, 80
+
 HEADER_SPANS = 200
 """The spans of each run that are compared for the header of a page."""
 
@@ -147,7 +152,7 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
     found = compared_phases(first, second)
     work = [item for group in found for item in group.work]
     wanted = [item for item in work if item.parted] if only_parted else work
-    kept = {id(item) for item in wanted[:ROWS]}
+    kept = {id(item) for item in _first(wanted)}
     return ComparisonView(
         a=first,
         b=second,
@@ -164,6 +169,16 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
         only_parted=only_parted,
         cut=SPANS if max(first.task.spans_total, second.task.spans_total) > SPANS else 0,
     )
+
+
+def _first(items: Sequence[ComparedItem]) -> Sequence[ComparedItem]:
+    """Return the first ROWS items whose names have at most ROWS_CHARS together."""
+    left = ROWS_CHARS
+    for at, item in enumerate(items[:ROWS]):
+        left -= min(len(item.name), MAX_NAME_CHARS) + sum(min(len(name), MAX_OUTER_CHARS) for name in item.within)
+        if left < 0:
+            return items[:at]
+    return items[:ROWS]
 
 
 async def first_difference(
