@@ -203,6 +203,8 @@ class Writes(LogWrites, BackgroundWrites):
     async def aappend(
         self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
     ) -> list[Event]:
+        # A generator, which the type of `events` excludes, would be empty after the first look at it.
+        events = [events] if isinstance(events, NewEvent) else list(events)
         drafts = _drafts(task_id, events, own=own)
         if not drafts:
             return []

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -201,3 +202,9 @@ async def test_a_slow_import_does_not_block_other_writers(store: Store, url: str
     )
     assert len(await read(store, "meanwhile")) == 2
     other.close()
+
+
+async def test_events_of_a_generator_are_not_lost(store: Store) -> None:
+    events: Any = (NewEvent(event_type="log", payload={"n": number}) for number in range(3))
+    stored = await store.aappend("generated", events)
+    assert [event.payload["n"] for event in stored] == [0, 1, 2]
