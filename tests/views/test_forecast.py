@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from signalbox.store.state import Phase
 from signalbox.webapp.views.forecast import expected
 
@@ -57,3 +59,9 @@ def test_a_nested_phase_is_not_the_next_phase() -> None:
 def test_without_earlier_runs_there_is_no_forecast() -> None:
     assert expected([phase("executing", 0)], [], current="executing").runs == 0
     assert expected([], [], current=None).runs == 0
+
+
+def test_a_phase_that_ends_after_the_last_year_is_never_due() -> None:
+    late = msgspec.structs.replace(phase("executing", 20), entered_at="9999-12-31T23:59:59.000000Z")
+    forecast = expected([late], EARLIER, current="executing")
+    assert (forecast.next, forecast.usual, forecast.due) == ("verifying", 50, None)

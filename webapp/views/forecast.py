@@ -24,7 +24,8 @@ CACHE_SECONDS = 30.0
 class Forecast:
     """The expected step after the phase `phase` (None: before the first), from `runs` earlier runs.
 
-    `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is its usual end.
+    `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is its usual end, None if
+    that is after the year 9999.
     """
 
     runs: int
@@ -87,7 +88,6 @@ def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, cur
     if not took:
         return Forecast(runs=0, phase=here.phase)
     usual = median(took)
-    due = datetime.fromisoformat(here.entered_at) + timedelta(seconds=usual)
     return Forecast(
         runs=len(took),
         phase=here.phase,
@@ -95,5 +95,13 @@ def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, cur
         usual=usual,
         shortest=min(took),
         longest=max(took),
-        due=due.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        due=_after(here.entered_at, usual),
     )
+
+
+def _after(at: str, elapsed: float) -> str | None:
+    try:
+        due = datetime.fromisoformat(at) + timedelta(seconds=elapsed)
+    except (OverflowError, ValueError):  # An imported log may have any time.
+        return None
+    return due.isoformat(timespec="microseconds").replace("+00:00", "Z")
