@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from signalbox.store import Event, open_task
 from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import Task
 from signalbox.webapp.transcripts.claude_code_files import claude_code_files, read_claude_code
 from signalbox.webapp.transcripts.codex_files import codex_files, read_codex
 from signalbox.webapp.transcripts.storing import store_run
@@ -134,6 +136,40 @@ async def test_importing_again_adds_nothing_and_a_longer_transcript_adds_its_new
     assert [event.event_type for event in new][:2] == ["status", "user_message"]
     assert new[1].happened_at == "2026-11-20T09:01:30.330000Z"
     assert (task.status, new[-1].event_type) == ("done", "runner_exit")
+
+
+@pytest.mark.parametrize("steps", [(2, 5), (3, 5), (4, 5), (2, 3, 4, 5), (2, 4), (2, 3)])
+async def test_an_answer_that_was_imported_while_it_was_written_is_completed(
+    steps: tuple[int, ...], store: SqliteStore, tmp_path: Path
+) -> None:
+    parts = [
+        {"type": "thinking", "thinking": "hm"},
+        {"type": "text", "text": "The answer is 42"},
+        {"type": "tool_use", "id": "t", "name": "Bash", "input": {}},
+    ]
+    answers = [
+        {"id": "m", "content": [part], "usage": {"input_tokens": 10, "output_tokens": number}}
+        for number, part in enumerate(parts, 1)
+    ]
+    messages = [("user", {"content": "hello"}), *(("assistant", answer) for answer in answers)]
+    messages.append(("user", {"content": [{"type": "tool_result", "tool_use_id": "t", "content": "ok"}]}))
+    named = [{"sessionId": "s", "uuid": f"u{n}", "timestamp": f"2026-01-01T00:00:0{n}Z"} for n in range(len(messages))]
+    lines = [line | {"type": kind, "message": told} for line, (kind, told) in zip(named, messages, strict=True)]
+    file = tmp_path / "s.jsonl"
+
+    async def grow(count: int, task_id: str) -> tuple[Task, str, list[Event]]:
+        file.write_text("\n".join(json.dumps(line) for line in lines[:count]))
+        task, outcome = await store_run(store, read_claude_code(file)[0], task_id=task_id)
+        async with store.read() as view:
+            return task, outcome, await view.events(task_id, 0, 100)
+
+    for count in steps:
+        task, _, events = await grow(count, "grown")
+        whole, _, _ = await grow(count, f"whole-{count}")
+        assert (task.usage, task.status, task.ended_at) == (whole.usage, whole.status, whole.ended_at)
+    answer = [event for event in events if event.span_id == "call-m" and "content" in event.payload][-1]
+    assert answer.payload["content"] == parts[: steps[-1] - 1]
+    assert (await grow(steps[-1], "grown"))[1] == "unchanged"
 
 
 def test_damaged_lines_are_reported_and_the_rest_is_imported(url: str, store: SqliteStore, tmp_path: Path) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from signalbox.webapp.transcripts.transcript_run import TranscriptRun
+
+ANSWER = "work_item_complete"
+"""The type of the event with the answer of a model."""
+
+
+def parts_of(event_type: str, payload: Mapping[str, Any]) -> int:
+    """Return the number of parts of a model's answer, 0 for another event."""
+    content = payload.get("content") if event_type == ANSWER else None
+    return len(content) if isinstance(content, list) else 0
 
 
 @dataclass
@@ -42,7 +52,7 @@ class TranscriptCall:
         """Add the events of the call to a run: before those of the tools that it calls."""
         span, model = f"call-{self.name}", self.model or "model"
         named = {"work_item_id": model, "work_type": "llm", "model": model}
-        start, end = ("work_item_start", self.started_at), ("work_item_complete", self.ended_at)
+        start, end = ("work_item_start", self.started_at), (ANSWER, self.ended_at)
         run.add(*start, named, key=f"{span}:start", span=span, parent=self.parent, place=self.first - 0.5)
         answer = {
             **named,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from signalbox.store import Conflict, Event, NewEvent, Store, TaskRecord, UnknownTask
+from signalbox.store.emitter.fit_payload import identifier
 from signalbox.store.events import is_task_id
 from signalbox.store.redaction.writes import write_redaction_of_environment
 from signalbox.store.state import Task
 from signalbox.store.times import now
+from signalbox.webapp.transcripts.model_calls import parts_of
 from signalbox.webapp.transcripts.transcript_run import TranscriptRun
 
 Outcome = Literal["imported", "continued", "unchanged"]
@@ -53,10 +56,13 @@ async def store_run(
 
 
 async def _continue(store: Store, task: Task, events: list[NewEvent]) -> tuple[Task, Outcome]:
-    known = await _keys(store, task)
-    new = [event for event in events if event.key not in known]
+    known = await _parts_by_key(store, task)
+    new = [event for given in events if (event := _grown(given, known)).key not in known]
     if not new:
         return task, "unchanged"
+    if (end := events[-1]).key in known:
+        # What is new lies before the last line of the transcript, after which the run has ended once.
+        new.append(msgspec.structs.replace(end, key=identifier(f"{end.key}, with {new[-1].key}")))
     if task.ended:
         again = {"status": "running", "message": "The transcript goes on"}
         new.insert(0, NewEvent(event_type="status", payload=again, occurred_at=new[0].occurred_at))
@@ -66,12 +72,24 @@ async def _continue(store: Store, task: Task, events: list[NewEvent]) -> tuple[T
         return await view.task(task.task_id), "continued"
 
 
-async def _keys(store: Store, task: Task) -> set[str]:
-    keys, seq = set[str](), 0
+def _grown(event: NewEvent, known: Mapping[str, int]) -> NewEvent:
+    """Return the event with another key if it is an answer of a model that has more parts than the stored one.
+
+    The earlier import read the transcript while the answer was being written.
+    """
+    parts = parts_of(event.event_type, event.payload)
+    if event.key is None or parts <= known.get(event.key, parts):
+        return event
+    return msgspec.structs.replace(event, key=f"{event.key}:{parts}")
+
+
+async def _parts_by_key(store: Store, task: Task) -> dict[str, int]:
+    """Return the keys of the stored events, each with the number of parts of an answer."""
+    keys, seq = dict[str, int](), 0
     while True:
         async with store.read() as view:
             page = await view.events(task.task_id, seq, PAGE)
-        keys.update(event.key for event in page if event.key is not None)
+        keys |= {event.key: parts_of(event.event_type, event.payload) for event in page if event.key is not None}
         if len(page) < PAGE:
             return keys
         seq = page[-1].seq
