@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 
+import httpx
 import pytest
 
 from signalbox.store import NewEvent
@@ -150,3 +152,14 @@ def test_a_search_result_shows_the_text_around_its_match(server: Server) -> None
     assert "x<mark>needle</mark>&#34;}" in shown["5"]
     assert shown.keys() == {"1", "2", "4", "5"}
     assert "excerpt" not in server.get("/tasks/deep/log?type=log").text.split("<main")[1]
+
+
+def test_links_to_failures_keep_the_heartbeats(server: Server) -> None:
+    beat, failed = NewEvent(event_type="runner_heartbeat"), NewEvent(event_type="work_item_failed", span_id="w")
+    server.emit("beating", "one", beat, failed, beat)
+    page = server.get("/tasks/beating/log?after=0&heartbeats=1").text
+    links = re.findall(r'href="([^"]*failure_(?:after|before)=[^"]*)"', page)
+    assert len(links) == 2
+    for link in [*links, "/tasks/beating/log?failure_after=3&heartbeats=1"]:
+        found = httpx.get(f"{server.url}{html.unescape(link)}", follow_redirects=True).text
+        assert 'id="e2"' in found, link

@@ -71,14 +71,13 @@ async def event(task_id: str, seq: int) -> Redirect:
 
 def path_around(task_id: str, seq: int) -> str:
     """Return the address of the log around an event."""
-    place = urlencode({"around": seq, **_identity()})
+    place = urlencode({"around": seq, **_kept()})
     return at_root(f"/tasks/{task_id}/log?{place}#e{seq}")
 
 
-def _identity() -> dict[str, str]:
-    """Return the identity that the request names, as a parameter for a redirect."""
-    identity = request.args.get("identity")
-    return {"identity": identity} if identity else {}
+def _kept() -> dict[str, str]:
+    """Return the parameters of the request that its redirects keep."""
+    return {name: value for name in ("identity", "heartbeats") if (value := request.args.get(name))}
 
 
 def _end(task_id: str, jump: Jump, latest: int) -> str:
@@ -86,7 +85,7 @@ def _end(task_id: str, jump: Jump, latest: int) -> str:
     began = jump.failure_after or jump.failure_before or 0
     place = {"around": began} if 0 < began <= latest else {"after": newest(latest)}
     failure = {"failure_after": jump.failure_after, "failure_before": jump.failure_before}
-    asked = {**failure, "at": jump.at, **_identity()}
+    asked = {**failure, "at": jump.at, **_kept()}
     return at_root(f"/tasks/{task_id}/log?" + urlencode({k: v for k, v in (asked | place).items() if v is not None}))
 
 
