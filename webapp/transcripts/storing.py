@@ -19,6 +19,9 @@ from signalbox.webapp.transcripts.transcript_run import TranscriptRun
 Outcome = Literal["imported", "continued", "unchanged"]
 
 PAGE = 1000
+_UP_TO = ", up to part "
+"""Separates the key of an answer from the number of its parts, in the key of an event with its further parts."""
+
 SOURCE = "transcript"
 """The value of `source` in the metadata of a task that was made from a transcript."""
 
@@ -73,23 +76,30 @@ async def _continue(store: Store, task: Task, events: list[NewEvent]) -> tuple[T
 
 
 def _grown(event: NewEvent, known: Mapping[str, int]) -> NewEvent:
-    """Return the event with another key if it is an answer of a model that has more parts than the stored one.
+    """Return the further parts of a model's answer if some parts of it are stored, and any other event as it is.
 
     The earlier import read the transcript while the answer was being written.
     """
     parts = parts_of(event.event_type, event.payload)
-    if event.key is None or parts <= known.get(event.key, parts):
+    stored = known.get(event.key or "", parts)
+    if parts <= stored:
         return event
-    return msgspec.structs.replace(event, key=f"{event.key}:{parts}")
+    payload = event.payload | {"content": event.payload["content"][stored:]}
+    return msgspec.structs.replace(event, key=identifier(f"{event.key}{_UP_TO}{parts}"), payload=payload)
 
 
 async def _parts_by_key(store: Store, task: Task) -> dict[str, int]:
-    """Return the keys of the stored events, each with the number of parts of an answer."""
+    """Return the keys of the stored events, each with the number of parts that are stored of an answer."""
     keys, seq = dict[str, int](), 0
     while True:
         async with store.read() as view:
             page = await view.events(task.task_id, seq, PAGE)
-        keys |= {event.key: parts_of(event.event_type, event.payload) for event in page if event.key is not None}
+        for event in page:
+            if event.key is not None:
+                keys[event.key] = parts_of(event.event_type, event.payload)
+                first, _, parts = event.key.rpartition(_UP_TO)
+                if first in keys and parts.isdecimal():
+                    keys[first] = int(parts)
         if len(page) < PAGE:
             return keys
         seq = page[-1].seq
