@@ -32,7 +32,8 @@ def to_event(message: Message) -> NewEvent | None:
     message name becomes the event type.
     """
     name, found = message.event, _object(message.data)
-    if name in CONNECTION_MESSAGES or (found and found.get("type", found.get("event_type")) in CONNECTION_MESSAGES):
+    kind = found.get("type", found.get("event_type")) if found else None
+    if name in CONNECTION_MESSAGES or (isinstance(kind, str) and kind in CONNECTION_MESSAGES):
         return None
     event = _from_json(name, found) if found else None
     event = _as_claim(event or (_status(message.data) if name == "status" else _text(name, message.data)))
