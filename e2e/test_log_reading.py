@@ -94,7 +94,7 @@ def test_an_event_of_the_same_day_of_another_year_shows_its_date(
     server.emit("old", NewEvent(event_type="log", payload={"message": "told late"}, occurred_at=years_ago))
     page.goto(f"{server.url}/tasks/old")
     expect_live_at(page, 1)
-    expect(page.locator("#e1 > time")).to_have_text(re.compile(r"^\d\d-\d\d \d\d:\d\d:\d\d$"))
+    expect(page.locator("#e1 > time")).to_have_text(re.compile(r"^2012-\d\d-\d\d$"))
 
 
 def test_a_match_across_colours_is_marked(server: Server, page: Page) -> None:

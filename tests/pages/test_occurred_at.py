@@ -50,6 +50,11 @@ def test_a_row_shows_when_its_event_happened_and_was_appended(server: Server) ->
     assert server.get("/tasks/rows/raw").text.startswith("2026-11-20T12:00:00.250000Z #1 ")
 
 
+def test_a_row_of_another_year_shows_its_date(server: Server) -> None:
+    emit(server, "years", "log", "2019-11-20T12:00:00Z", payload={"message": "old"})
+    assert ">2019-11-20</time>" in row(server.get("/tasks/years").text, 1)
+
+
 def test_durations_on_pages_are_computed_from_occurred_at(server: Server) -> None:
     item = {"span_id": "w", "payload": {"work_item_id": "w"}}
     emit(server, "took", "work_item_start", "2026-11-20T12:00:00Z", **item)

@@ -96,6 +96,6 @@ def test_a_time_that_the_zone_does_not_have_stays_in_utc(at: str, name: str) -> 
     assert in_zone(page, zone(name)) == in_zone(page, UTC_ZONE)
     appended = f'<time data-volatile datetime="{at}" data-appended="2026-11-21T14:02:07.000000Z">{at[11:23]}</time>'
     assert f"{at[:10]} {at[11:23]} UTC, appended 2026-11-21" in in_zone(appended, zone(name))
-    assert f">{at[5:10]} {at[11:19]}<" in in_zone(appended, zone(name))
+    assert f">{at[:10]}<" in in_zone(appended, zone(name)), "the date of another year"
     form = f'<input name="at" type="datetime-local" data-at="{at}" value="{at[:19]}">'
     assert in_zone(form, zone(name)) == form

@@ -28,6 +28,7 @@ from signalbox.webapp.drawing.row_tones import tone_of_event, tone_of_level
 from signalbox.webapp.drawing.words import is_vouched
 from signalbox.webapp.views.addresses import of_task
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
+from signalbox.webapp.views.time_zones import late_time
 
 _MESSAGE = frozenset(("message", "explanation", "error_code"))
 _ITEM = _MESSAGE | {"work_item_id", "work_type"}
@@ -272,11 +273,10 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
 def _happened(event: Event) -> tuple[str, str]:
     """Return the `datetime` of a row and its text, for an event that happened before it was appended.
 
-    Rows are grouped by the day of the append, so the text includes the date if the event happened on another day.
+    Rows are grouped by the day of the append. `static/js/times.js` does the same in the zone of the viewer.
     """
     happened, appended = str(escape(event.happened_at)), event.created_at
-    shown = happened[11:23] if happened[:10] == appended[:10] else f"{happened[5:10]} {happened[11:19]}"
-    return f'{happened}" data-appended="{appended}', shown
+    return f'{happened}" data-appended="{appended}', late_time(happened, appended)
 
 
 def _address_in_log(path: str, event: Event, task: Task) -> str:

@@ -117,8 +117,7 @@ def _time_in(found: re.Match[str], zone: Zone) -> str:
         local = zone.local(at)
         title = whole_time(at, zone) + (f", appended {whole_time(appended, zone)}" if appended else "")
         if appended and zone is not UTC_ZONE:
-            same_day = local[:10] == zone.local(appended)[:10]
-            text = local[11:] if same_day else f"{local[5:10]} {local[11:19]}"
+            text = late_time(local, zone.local(appended))
     except ValueError:
         return found[0]
     if zone is not UTC_ZONE and not appended:
@@ -126,6 +125,16 @@ def _time_in(found: re.Match[str], zone: Zone) -> str:
     late = f' data-appended="{appended}"' if appended else ""
     titled = "" if "title=" in before + after else f' title="{title}"'
     return f'<{tag}{before} {attribute}="{at}"{late}{after}{titled}>{text}<'
+
+
+def late_time(happened: str, appended: str) -> str:
+    """Return the text of the time of an event that happened before its append, both as ISO text in one zone.
+
+    It is the time of day, with the date if that is another: `11-21 14:02:07`; the date alone if the year is another.
+    """
+    if happened[:10] == appended[:10]:
+        return happened[11:23]
+    return f"{happened[5:10]} {happened[11:19]}" if happened[:4] == appended[:4] else happened[:10]
 
 
 def _in_form(local: str, year: str | None, date: str | None, milliseconds: str | None) -> str:

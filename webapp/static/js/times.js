@@ -8,7 +8,8 @@ import { local, zone } from './time-zone.js';
  * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>
  *     the same form of text in the viewer's zone: a time of day with milliseconds, or "2026-11-21 14:02:07"
  * <time data-volatile datetime="…" data-appended="2026-11-22T08:00:00.000Z">11-21 14:02:07</time>
- *     an event that happened before its append: with the date if that is another, and with both times in the title
+ *     an event that happened before its append: with the date if that is another, "2025-11-21" if the year is another,
+ *     and with both times in the title
  * <relative-time data-volatile datetime="…">2026-11-21 14:02:07</relative-time>
  *     "3 min ago"
  * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07</due-time>
@@ -55,8 +56,9 @@ function tick(root) {
 }
 
 function writeLate(node, appended) {
-  const sameDay = local(new Date(node.dateTime)).slice(0, 10) === local(appended).slice(0, 10);
-  write(node, node.dateTime, sameDay ? timeOfDay : shortTime);
+  const [happened, then] = [local(new Date(node.dateTime)), local(appended)];
+  const otherDay = happened.slice(0, 4) === then.slice(0, 4) ? shortTime : (date) => local(date).slice(0, 10);
+  write(node, node.dateTime, happened.slice(0, 10) === then.slice(0, 10) ? timeOfDay : otherDay);
   node.title += `, appended ${wholeTime(appended)}`;
 }
 
