@@ -15,9 +15,6 @@ MAX_TESTS = 1000
 MAX_MESSAGE_CHARS = 4000
 """Characters of a failure or of the captured output that a page shows."""
 
-MAX_CHARS = 200_000
-"""Characters of all tests that a page shows."""
-
 _STATES = {"failure": "failed", "error": "error", "skipped": "skipped"}
 _OUTPUTS = {"system-out": "stdout", "system-err": "stderr"}
 _THOUSANDS = re.compile(r"\s*[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?\s*")
@@ -67,23 +64,13 @@ class NotJUnit(ValueError):
 
 
 def junit_report(content: bytes) -> JUnitReport:
-    """Return at most `MAX_TESTS` tests of a JUnit XML file, those that failed first, with at most `MAX_CHARS`.
+    """Return at most `MAX_TESTS` tests of a JUnit XML file, those that failed first. Raises NotJUnit.
 
-    Raises NotJUnit. It takes about a second for a file of `MAX_BYTES` with as many tests as possible, so a thread calls
-    it.
+    It takes about a second for a file of `MAX_BYTES` with as many tests as possible, so a thread calls it.
     """
     report = read_report(content, MAX_MESSAGE_CHARS, MAX_TESTS)
-    report.tests = _first(sorted(report.tests, key=_has_passed)[:MAX_TESTS])
+    report.tests = sorted(report.tests, key=_has_passed)[:MAX_TESTS]
     return report
-
-
-def _first(tests: list[JUnitTest]) -> list[JUnitTest]:
-    left = MAX_CHARS
-    for at, test in enumerate(tests):
-        left -= len(test.suite) + len(test.name) + len(test.message)
-        if left < 0:
-            return tests[:at]
-    return tests
 
 
 def read_report(content: bytes, max_chars: int, max_tests: int | None = None) -> JUnitReport:
