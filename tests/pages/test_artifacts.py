@@ -6,6 +6,7 @@ import errno
 import os
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.artifact import artifact_view, with_report
 from tests.support.command import signalbox
 from tests.support.dom import parse
+from tests.support.rendering import FRAGMENTS
 from tests.support.server import Server
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
@@ -295,3 +297,13 @@ def test_older_artifacts_are_a_link_away_also_in_the_past(server: Server) -> Non
             (link,) = (a for a in parse(client.get(address).text).all("a") if a.attributes.get("rel") == "next")
             older = client.get(str(link.attributes["href"]))
             assert (older.status_code, older.text.count('class="artifact"')) == (200, oldest)
+
+
+def test_the_messages_of_a_report_are_bounded_together() -> None:
+    failed = "".join(f'<testcase name="n{n}"><failure>{n} {"&quot;" * 900}</failure></testcase>' for n in range(1000))
+    view = SimpleNamespace(report=junit_report(f"<testsuite>{failed}</testsuite>".encode()))
+    page = FRAGMENTS.parts({"report": "artifacts/_junit.html"}, view=view)["report"]
+    assert len(page) < 1_500_000
+    assert page.count("&#34;" * 900) > 100, "the first ones are whole"
+    assert "999 " + "&#34;" * 90 in page, "the last one has its beginning"
+    assert "804 more characters" in page

@@ -19,6 +19,7 @@ from signalbox.webapp.drawing.compiling import DirectCode
 from signalbox.webapp.drawing.conversation import payload_slot, said_in, shown_arguments, shown_value
 from signalbox.webapp.drawing.evidence_refs import CARD_REFS, PAGE_REFS, shown_refs
 from signalbox.webapp.drawing.excerpts import Excerpts
+from signalbox.webapp.drawing.junit_messages import with_messages
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows, columns
 from signalbox.webapp.drawing.markdown import markdown_html
@@ -133,6 +134,7 @@ class Templates:
             columns=columns,
             excerpts=Excerpts,
             shown_refs=shown_refs,
+            with_messages=with_messages,
             card_refs=CARD_REFS,
             page_refs=PAGE_REFS,
             reading_choices=CHOICES,
