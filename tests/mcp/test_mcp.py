@@ -156,6 +156,9 @@ async def test_a_log_is_read_in_bounded_parts_that_continue(guarded: Server) -> 
         ends = await answer(client, "read_log", task_id="failed-1", types=["runner_spawn", "runner_exit"])
         assert [ends["first_seq"], ends["last_seq"]] == [1, 306]
         assert (await answer(client, "read_log", task_id="failed-1", since_seq=3, until_seq=4))["last_seq"] == 4
+        for other in ({"query": "line 29"}, {"types": ["log"]}, {"since_seq": 3}, {"failed": True}):
+            both = await refusal(client, "read_log", task_id="failed-1", before_seq=100, **other)
+            assert "before_seq cannot be combined" in both
 
 
 async def test_secrets_are_hidden_from_the_agent(guarded: Server) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from signalbox.store import Event
@@ -37,7 +38,9 @@ async def read_log(
     until_seq: Annotated[
         int | None, Field(description="With since_seq or a filter: only up to this seq.", ge=1)
     ] = None,
-    before_seq: Annotated[int | None, Field(description="Read the newest lines before this seq.", ge=1)] = None,
+    before_seq: Annotated[
+        int | None, Field(description="Read the newest lines before this seq, without a filter.", ge=1)
+    ] = None,
     query: Annotated[str, Field(description="Only events that contain this text.", max_length=256)] = "",
     types: Annotated[
         list[str], Field(description="Only events of these types, such as log or tool_result.", max_length=10)
@@ -67,7 +70,10 @@ async def read_log(
         "failed": "1" if failed else "",
     }
     part = _Part(console, limit, max_chars)
-    if before_seq is not None or (since_seq is None and until_seq is None and not any(filters.values()) and not types):
+    is_end = since_seq is None and until_seq is None and not any(filters.values()) and not types
+    if before_seq is not None and not is_end:
+        raise ToolError("before_seq cannot be combined with since_seq, until_seq or a filter: give since_seq instead")
+    if is_end:
         await part.take_newest(at, before_seq)
         return part.text(task, older=True)
     wanted = frozenset(types) if len(types) > 1 else None
