@@ -36,7 +36,7 @@ _DISPLAY_FIELDS = frozenset(
 )
 """The fields of a task that are only displayed, so a task is usable without them."""
 
-_json_check = msgspec.json.Decoder(msgspec.Raw)
+_json_check = msgspec.json.Decoder()
 _seqs = msgspec.json.Decoder(list[int])
 _unfinished = msgspec.json.Decoder(list[Unfinished])
 
@@ -78,8 +78,9 @@ def payload_of(stored: object) -> str:
                 reason = f"is nested more than {MAX_DEPTH} levels deep"
             else:
                 return stored
-        except (msgspec.DecodeError, RecursionError):
-            reason = "is not valid JSON"
+        except (msgspec.DecodeError, RecursionError) as error:
+            out_of_range = "out of range" in str(error)
+            reason = "has a number out of range" if out_of_range else "is not valid JSON"
     else:
         reason = "is compressed, and damaged" if is_compressed(stored) else "is not text"
     message = f"this event cannot be read: its stored payload {reason}"

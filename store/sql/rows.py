@@ -41,7 +41,7 @@ _INTEGER_COLUMNS = frozenset((0, 2))
 _Text = str | None
 _Row = tuple[int, str, int, str, _Text, str, str, _Text, str, str, _Text, _Text, _Text]
 _BriefRow = tuple[int, str, int, str, _Text, str, str, _Text, str, str, _Text, _Text, _Text, int | None]
-_json_check = msgspec.json.Decoder(msgspec.Raw)
+_json_check = msgspec.json.Decoder(dict[str, Any])
 _values = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 

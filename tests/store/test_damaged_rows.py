@@ -70,6 +70,7 @@ EVENTS = (
     "UPDATE task_events SET payload = '[1,2]', created_at = 'yesterday' WHERE task_id = ? AND seq = 4",
     "UPDATE task_events SET payload = '{\"a\":' || replace(hex(zeroblob(900)), '00', '[')"
     " || replace(hex(zeroblob(900)), '00', ']') || '}', created_at = X'ff' WHERE task_id = ? AND seq = 5",
+    'UPDATE task_events SET payload = \'{"message": "a", "size": 1e999}\' WHERE task_id = ? AND seq = 6',
 )
 
 
@@ -85,6 +86,7 @@ def _fill(store: SqliteStore, task_id: str, **asked: Any) -> None:
             NewEvent(event_type="work_item_start", span_id="item", payload={"work_item_id": "item"}),
             NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "one", "evidence_refs": {"a": [1]}}),
             NewEvent(event_type="permission_request", payload={"request_id": "q", "tool_name": "rm", **asked}),
+            NewEvent(event_type="status", payload={"message": "of six files"}),
             NewEvent(event_type="log", payload={"message": f"the last line of {task_id}"}),
         ],
     )
@@ -179,9 +181,17 @@ def test_damaged_rows_affect_only_their_own_task(start_server: Callable[..., Ser
         ):
             get(page)
         for name in damaged:
-            for page in ("", "/spans", "/waterfall", "/timeline", "/log?around=3", "?at=4"):
+            for page in ("", "/spans", "/waterfall", "/timeline", "/log?around=3", "?at=4", "?at=6"):
                 get(f"/tasks/{name}{page}")
-            for page in ("/log?q=line", "/spans/item", "/checkpoints/one", "/permissions/q"):
+            for page in (
+                "/log?q=line",
+                "/conversation",
+                "/events/6/payload",
+                "/events/6/details",
+                "/spans/item",
+                "/checkpoints/one",
+                "/permissions/q",
+            ):
                 get(f"/tasks/{name}{page}")
             for export in ("export.ndjson", "spans.csv", "export.html", "raw"):
                 get(f"/tasks/{name}/{export}")
