@@ -73,6 +73,16 @@ def test_a_selected_zone_is_used_on_every_page(server: Server, page: Page) -> No
     expect(page.locator("[data-zone]")).not_to_have_text("Pacific/Auckland")
 
 
+def test_a_page_is_live_whatever_its_cookie_and_its_address_say(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    server.emit("zoned-3", "hello")
+    context.add_cookies([{"name": "signalbox_zone", "value": "%zz", "url": server.url}])
+    page.goto(f"{server.url}/tasks/zoned-3#checkpoint-%zz")
+    server.emit("zoned-3", "more")
+    expect_live_at(page, 2)
+
+
 def server_time(server: Server, task: str) -> str:
     from signalbox.webapp.views.time_zones import whole_time, zone_named
 

@@ -1,3 +1,5 @@
+import { decoded } from './decoded.js';
+
 /**
  * <a data-drawer="checkpoint-c1" href="/tasks/x/checkpoints/c1">: opens the content of the linked page in a drawer beside
  * this page, where the stream of the linked page keeps it up to date. `#checkpoint-c1` in the address opens it again.
@@ -37,7 +39,7 @@ export async function open(link) {
 
 /** Opens the drawer that the address names, if this page has a link for it. */
 export function openNamed() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = decoded(location.hash.slice(1));
   const link = name && document.querySelector(`a[data-drawer="${CSS.escape(name)}"]`);
   if (link) open(link);
 }

@@ -1,10 +1,11 @@
+import { decoded } from './decoded.js';
 import { root } from './root-path.js';
 
 /**
  * The viewer's time zone: the one that the viewer selected on the help page, else that of the browser. The cookie tells it
  * to the server, as `Europe/Berlin` if it was selected, else as `auto:Europe/Berlin`; see webapp/views/time_zones.py.
  */
-const stored = decodeURIComponent(/(?:^|; )signalbox_zone=([^;]*)/.exec(document.cookie)?.[1] ?? '');
+const stored = decoded(/(?:^|; )signalbox_zone=([^;]*)/.exec(document.cookie)?.[1] ?? '');
 const selected = stored.startsWith('auto:') ? '' : stored;
 const format = formatIn(selected || undefined);
 export const zone = selected || format.resolvedOptions().timeZone;
