@@ -34,7 +34,7 @@ class Peek(Protocol):
 
 
 class Watch(Protocol):
-    """Calls a callback when any process may have committed. See `Store.watch`."""
+    """Calls a callback when another process may have committed. See `Store.watch`."""
 
     def ignore(self) -> None:
         """Stop calling the callback until `listen()` is called."""

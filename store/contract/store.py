@@ -68,15 +68,18 @@ class Store(Writing):
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each commit of this process, in any thread. Returns a function that stops this.
 
+        Commits of background work are left out, such as the renewal of a lease: no page shows what they change.
+
         An exception in the callback is logged. It affects neither the write nor the other callbacks.
         """
 
     @abstractmethod
     def watch(self, callback: Callable[[], None]) -> Watch | None:
-        """Call `callback` in the running event loop when any process may have committed. The caller closes the watch.
+        """Call `callback` in the running event loop when another process may have committed.
 
-        The calls are only hints: there may be a call without a commit, and a commit without a call, so callers must
-        also poll. Returns None if this kind of store or this operating system has no such hints.
+        The caller closes the watch. The calls are only hints: there may be a call without such a commit, and such a
+        commit without a call, so callers must also poll. Returns None if this kind of store or this operating system
+        has no such hints.
         """
 
     @property

@@ -1,14 +1,17 @@
-"""Watching the write-ahead log with inotify, which reports the writes of all processes."""
+"""Watching the write-ahead log with inotify, for the writes of other processes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from signalbox.store.wake import ALONE_AFTER
 
 READ_SIZE = 64 * 1024
 """Bytes of file notifications that are read at once."""
@@ -17,7 +20,8 @@ READ_SIZE = 64 * 1024
 class FileWatch:
     """Calls `callback` in the running loop whenever a file is written. Raises OSError if it cannot be watched.
 
-    Each commit writes the file several times. Those of this process are muted: `Store.on_commit` reports them, once.
+    Each commit writes the file several times. The writer of this process mutes its own writes, because
+    `Store.on_commit` reports them once.
     """
 
     def __init__(self, path: Path, callback: Callable[[], None], on_close: Callable[[FileWatch], None]) -> None:
@@ -27,6 +31,7 @@ class FileWatch:
         self._path, self._callback, self._on_close = path, callback, on_close
         self._writes, self._nothing = inotify_simple.flags.MODIFY, inotify_simple.flags.UNMOUNT
         self._lock, self._closed = threading.Lock(), False
+        self._listening, self._written_at = True, -math.inf
         self._inotify = inotify_simple.INotify(nonblocking=True)
         try:
             self._inotify.add_watch(path, self._writes)
@@ -42,6 +47,9 @@ class FileWatch:
     def unmute(self) -> None:
         """See `FileWatches.unmute`."""
         self._set(self._writes)
+        if self._loop.time() < self._written_at + ALONE_AFTER:
+            with contextlib.suppress(RuntimeError):  # The loop may be closed at any moment.
+                self._loop.call_soon_threadsafe(self._report)
 
     def _set(self, events: int) -> None:
         # For a file that is watched already, this changes which events are reported, and keeps those that wait.
@@ -51,10 +59,12 @@ class FileWatch:
 
     def ignore(self) -> None:
         """Stop calling `callback` until `listen` is called."""
+        self._listening = False
         self._loop.remove_reader(self._inotify.fileno())
 
     def listen(self) -> None:
         """Call `callback` for later writes again."""
+        self._listening = True
         self._discard()
         self._loop.add_reader(self._inotify.fileno(), self._readable)
 
@@ -68,7 +78,12 @@ class FileWatch:
 
     def _readable(self) -> None:
         self._discard()
+        self._written_at = self._loop.time()
         self._callback()
+
+    def _report(self) -> None:
+        if self._listening:
+            self._callback()
 
     def _discard(self) -> None:
         # The content of the notifications does not matter, and the kernel merges equal ones.
@@ -102,7 +117,11 @@ class FileWatches:
             watch.mute()
 
     def unmute(self) -> None:
-        """Report writes again. The followers of the log must read it once after that."""
+        """Report writes again.
+
+        Another process may have written between the commit of this one and this call. So this reports a write too if
+        other processes have written lately; the first write after a while is found by a poll at the latest.
+        """
         for watch in self._watches:
             watch.unmute()
 

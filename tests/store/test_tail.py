@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -139,6 +140,34 @@ def test_a_commit_of_this_process_wakes_followers_once(tmp_path: Path) -> None:
         return wakes
 
     assert asyncio.run(count_wakes()) == 10
+
+
+def test_a_commit_of_this_process_hides_none_of_others_that_write_too(tmp_path: Path) -> None:
+    async def wakes_of_background_work() -> list[bool]:
+        url = f"sqlite:///{tmp_path}/signalbox.db"
+        store, other, called = open_store(url), open_store(url), asyncio.Event()
+        watch = store.watch(called.set)
+        assert watch is not None
+
+        async def is_reported() -> bool:
+            called.clear()
+            await store.aclaim("lease", "holder", 60)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(called.wait(), 4 * PAUSE)
+            return called.is_set()
+
+        alone = await is_reported()
+        await other.aappend("t", line("from another process"))
+        await asyncio.wait_for(called.wait(), 60)
+        among_others = await is_reported()
+        watch.ignore()
+        ignored = await is_reported()
+        watch.close()
+        await store.aclose()
+        await other.aclose()
+        return [alone, among_others, ignored]
+
+    assert asyncio.run(wakes_of_background_work()) == [False, True, False]
 
 
 class SilentWatch:
