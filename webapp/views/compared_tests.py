@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from signalbox.store.diagnosis.reports import ReportedOutcome, outcome_of, summary_of
+from signalbox.webapp.views.budget import first_within
 
 MAX_TESTS = 200
 """Tests that are shown of each kind of change."""
@@ -110,7 +111,7 @@ def compared_tests(a: TestReport, b: TestReport) -> ComparedTests | None:
         kind = _kind(in_a, in_b, a.names_all, b.names_all)
         if kind:
             found.setdefault(kind, []).append(TestChange(name, in_a, in_b))
-    shown = {kind: _first(changes) for kind, changes in found.items()}
+    shown = {kind: first_within(changes, MAX_TESTS, MAX_CHARS, _shown_chars) for kind, changes in found.items()}
     return ComparedTests(
         **shown,
         summary_a=a.summary,
@@ -121,15 +122,10 @@ def compared_tests(a: TestReport, b: TestReport) -> ComparedTests | None:
     )
 
 
-def _first(changes: list[TestChange]) -> list[TestChange]:
-    """Return the first MAX_TESTS changes that have at most MAX_CHARS together, but at least one."""
-    left = MAX_CHARS
-    for at, (name, a, b) in enumerate(changes):
-        message = (b.message if b else "") or (a.message if a else "")
-        left -= sum(min(len(text), MAX_SHOWN_CHARS) for text in (name, message))
-        if at and (left < 0 or at == MAX_TESTS):
-            return changes[:at]
-    return changes
+def _shown_chars(change: TestChange) -> int:
+    name, a, b = change
+    message = (b.message if b else "") or (a.message if a else "")
+    return sum(min(len(text), MAX_SHOWN_CHARS) for text in (name, message))
 
 
 def _kind(a: ReportedTest | None, b: ReportedTest | None, a_names_all: bool, b_names_all: bool) -> str:

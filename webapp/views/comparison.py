@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from signalbox.store import Event, Reading, TaskQuery, TaskReading
 from signalbox.store.diagnosis.cause import command_in
 from signalbox.store.state import ENDED_STATUSES, Phase, Span, Task
+from signalbox.webapp.views.budget import first_within
 from signalbox.webapp.views.span_paths import Path, Paths
 from signalbox.webapp.views.text import seconds
 
@@ -152,7 +153,7 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
     found = compared_phases(first, second)
     work = [item for group in found for item in group.work]
     wanted = [item for item in work if item.parted] if only_parted else work
-    kept = {id(item) for item in _first(wanted)}
+    kept = {id(item) for item in first_within(wanted, ROWS, ROWS_CHARS, _shown_chars)}
     return ComparisonView(
         a=first,
         b=second,
@@ -171,14 +172,8 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
     )
 
 
-def _first(items: Sequence[ComparedItem]) -> Sequence[ComparedItem]:
-    """Return the first ROWS items whose names have at most ROWS_CHARS together."""
-    left = ROWS_CHARS
-    for at, item in enumerate(items[:ROWS]):
-        left -= min(len(item.name), MAX_NAME_CHARS) + sum(min(len(name), MAX_OUTER_CHARS) for name in item.within)
-        if left < 0:
-            return items[:at]
-    return items[:ROWS]
+def _shown_chars(item: ComparedItem) -> int:
+    return min(len(item.name), MAX_NAME_CHARS) + sum(min(len(name), MAX_OUTER_CHARS) for name in item.within)
 
 
 async def first_difference(

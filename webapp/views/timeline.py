@@ -10,6 +10,7 @@ from signalbox.store import Event, Reading, TaskReading
 from signalbox.store.events import is_claim
 from signalbox.store.projections import checkpoint_id_of
 from signalbox.store.state import Phase, Span, Task
+from signalbox.webapp.views.budget import first_within
 from signalbox.webapp.views.forecast import Earlier, Forecast, forecast
 from signalbox.webapp.views.text import display_text, plural
 
@@ -65,23 +66,13 @@ async def story_view(view: TaskReading, task_id: str) -> TimelineView:
     task = await view.task(task_id)
     phases = await view.phases(task_id)
     events = await view.brief().events_of_types(task_id, list(_SENTENCES), MOMENTS + 1)
-    shown = _first(events)
+    shown = first_within(events, MOMENTS, MOMENTS_CHARS, lambda event: len(moment(event).text))
     return TimelineView(
         task=task,
         chapters=chapters(phases, await _spans(view, task), shown),
         checkpoints=frozenset(checkpoint_id_of(event) for event in shown if event.event_type == "checkpoint_commit"),
         more=len(events) > len(shown),
     )
-
-
-def _first(events: Sequence[Event]) -> Sequence[Event]:
-    """Return the first MOMENTS events whose sentences have at most MOMENTS_CHARS together."""
-    left = MOMENTS_CHARS
-    for at, event in enumerate(events):
-        left -= len(moment(event).text)
-        if left < 0 or at == MOMENTS:
-            return events[:at]
-    return events
 
 
 async def _spans(view: TaskReading, task: Task) -> list[Span]:
