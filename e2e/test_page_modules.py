@@ -260,6 +260,7 @@ def test_ages_are_right_on_a_machine_whose_clock_is_wrong(server: Server, page: 
     expect(page.locator("#task_ahead relative-time").first).to_have_text(re.compile("^(now|[0-9]+ sec. ago)$"))
     expect(page.locator("live-status")).to_contain_text("Live")
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     page.keyboard.type("ahead")
     expect(page.get_by_role("option", name="ahead")).to_contain_text(re.compile("· (now|[0-9]+ sec. ago) ·"))
 
