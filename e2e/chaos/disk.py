@@ -56,7 +56,7 @@ class Clock:
                 "FAKETIME_TIMESTAMP_FILE": str(self._file),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                # The workaround of libfaketime 0.9.10 for old glibc makes waits with a time limit return at once, so an idle
+                # The workaround of libfaketime 0.9.10 for an old glibc ends waits with a time limit too early: an idle
                 # server used half a core.
                 "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             }
