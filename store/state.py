@@ -117,6 +117,10 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+Flags = tuple[bool, bool, Hold | None, bool]
+"""The state of a task that is stored outside its log: see `Task.flags`."""
+
+
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
@@ -225,9 +229,9 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.status in ENDED_STATUSES
 
     @property
-    def flags(self) -> tuple[bool, ...]:
-        """The state outside the log that frames show: archived, stale, held, in cold storage."""
-        return self.archived_at is not None, self.stale, self.hold is not None, self.cold_since is not None
+    def flags(self) -> Flags:
+        """The state outside the log that frames show: archived, stale, the hold, in cold storage."""
+        return self.archived_at is not None, self.stale, self.hold, self.cold_since is not None
 
     @property
     def deletable(self) -> bool:

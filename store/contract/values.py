@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store.events import Event
-from signalbox.store.state import Task
+from signalbox.store.state import Flags, Hold, Task
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -42,14 +42,14 @@ class Standing(msgspec.Struct, frozen=True):
     stale: bool
     unfinished: str = ""
     identity: str = ""
-    held: bool = False
+    hold: Hold | None = None
     erased_at: str = ""
     cold: bool = False
 
     @property
-    def flags(self) -> tuple[bool, ...]:
-        """The state outside the log that frames show: archived, stale, held, in cold storage."""
-        return self.archived, self.stale, self.held, self.cold
+    def flags(self) -> Flags:
+        """The state outside the log that frames show: archived, stale, the hold, in cold storage."""
+        return self.archived, self.stale, self.hold, self.cold
 
 
 class TaskPage(msgspec.Struct, frozen=True):

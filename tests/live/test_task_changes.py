@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 
@@ -33,6 +34,11 @@ def wait_until_no_streams(server: Server) -> None:
         time.sleep(0.02)
 
 
+def shown_by_page(server: Server, task_id: str) -> str:
+    """Return the name of the state outside the log that a fresh page shows."""
+    return re.findall(r'data-shown="([^"]*)"', server.get(f"/tasks/{task_id}").text)[0]
+
+
 def select(server: Server, action: str) -> None:
     assert server.post(f"/selection/{action}", data={"task": "kept"}).status_code == 303
 
@@ -49,7 +55,7 @@ def test_a_change_without_viewers_is_sent_to_a_page_that_shows_the_old_state(ser
         assert 'data-shown=""' in next(seen)
     wait_until_no_streams(server)
     select(server, "archive")
-    with open_stream(stream_url(server, "archived").replace("since=1", "since=2")) as messages:
+    with open_stream(stream_url(server, shown_by_page(server, "kept")).replace("since=1", "since=2")) as messages:
         seen = frames(messages)
         next(messages)
         select(server, "restore")
@@ -71,6 +77,37 @@ def test_a_state_that_is_reverted_at_once_does_not_stay_on_a_page(server: Server
             select(server, "restore")
             while 'data-shown=""' not in next(seen):
                 pass
+
+
+def test_a_page_that_was_away_gets_the_state_outside_the_log_that_changed_meanwhile(server: Server) -> None:
+    server.emit("kept", NewEvent(event_type="runner_spawn"))
+
+    def progress(*messages: str) -> None:
+        lines = [{"message": message} for message in messages]
+        httpx.put(f"{server.url}/api/tasks/kept/unfinished", json=lines).raise_for_status()
+
+    def hold(reason: str) -> None:
+        assert server.post("/tasks/kept/hold", data={"reason": reason}).status_code == 303
+
+    for before, after, seen in (
+        (lambda: progress("50 %"), progress, 'id="log-unfinished" class="unfinished" hidden'),
+        (lambda: progress("60 %"), lambda: progress("70 %"), "70 %"),
+        (lambda: hold("for a day"), lambda: hold("for a week"), "for a week"),
+    ):
+        before()
+        shown = shown_by_page(server, "kept")
+        after()
+        with open_stream(stream_url(server, shown)) as messages:
+            assert seen in next(frames(messages))
+
+
+def test_an_open_page_shows_the_new_reason_of_a_hold(server: Server) -> None:
+    server.emit("kept", "one")
+    with open_stream(stream_url(server)) as messages:
+        seen = frames(messages)
+        for reason in ("for a day", "for a week"):
+            assert server.post("/tasks/kept/hold", data={"reason": reason}).status_code == 303
+            assert reason in next(seen)
 
 
 async def test_an_erasure_in_the_middle_of_a_check_still_ends_the_streams(

@@ -68,16 +68,16 @@ class TaskPages(Templates):
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
         return {**values, "parts": parts, "rows": self._rows.render(view.rows, view.task, view.depths)}
 
-    def task_frame(self, view: TaskView, since: int, *, flags: bool = True) -> str:
+    def task_frame(self, view: TaskView, since: int, *, outside_log: bool = True) -> str:
         """Return the frame for a page at `since`: its new position, the parts that changed, and the new rows.
 
-        With `flags` it also has the flags and the unfinished output, which change without an event.
+        With `outside_log` it also has the flags and the unfinished output, which change without an event.
         """
         changed = changed_parts(view.task, since)
         values = self._task_values(view, parts=changed)
         out = [position(since, view.seq)]
         out += [swap(part, _swap_style(part), self._part(part, values)) for part in TASK_PARTS if part in changed]
-        if flags:
+        if outside_log:
             out.append(swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
             out.append(swap(ids.LOG_UNFINISHED, "outerHTML", self._render("events/_unfinished.html", **values)))
         if view.seq == since:
@@ -103,7 +103,6 @@ class TaskPages(Templates):
         values = {
             "view": view,
             "path": path,
-            "flags": view.flags,
             "time_travel": time_travel,
             "at": at,
             "span_line": span_line,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from signalbox.store import Reading, Store, TaskQuery
+from signalbox.store.state import Flags
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
@@ -68,7 +69,7 @@ class ComparisonFrames:
         self._fragments = fragments
         self._tasks = tasks
         self._draw = draw
-        self._kept: Kept[int, dict[str, tuple[int, tuple[bool, ...], str]]] = Kept(KEPT_STATES)
+        self._kept: Kept[int, dict[str, tuple[int, Flags, str]]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:

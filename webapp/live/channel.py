@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from signalbox.store import Event, Store
+from signalbox.store.state import Flags
 from signalbox.webapp.live.event_lane import EventLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.ring import Encode, Ring
@@ -23,7 +24,7 @@ class Channel:
         self.identity = identity
         self.ring = Ring(ring_size)
         self.task = WatchedTask(store, task_id, self.ring)
-        self.standing: tuple[tuple[bool, ...], str] | None = None
+        self.standing: tuple[Flags, str] | None = None
         self.erased_at = ""
         self.lanes: dict[object, Lane] = {}
 
@@ -39,9 +40,9 @@ class Channel:
         for lane in self.lanes.values():
             lane.recheck()
 
-    def take_shown_flags(self) -> set[tuple[bool, ...]]:
+    def take_shown_flags(self) -> set[Flags]:
         """Return the flags (`Task.flags`) that frames have shown since the last call."""
-        shown: set[tuple[bool, ...]] = set()
+        shown: set[Flags] = set()
         for lane in self.lanes.values():
             if lane.shown_flags:
                 shown |= lane.shown_flags

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from signalbox.store import Event
 from signalbox.store.bounded_reads import bounded_read, payload_bytes
+from signalbox.store.state import Flags
 
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 512 * 1024
@@ -17,6 +18,7 @@ class Chunk:
 
     `flags`: the flags (`Task.flags`) that a frame of the task page shows; None for other chunks.
     `shown`: the name of the state that the page has after a frame, if its renderer names states: see `StateRenderer`.
+    None if the frame does not change it.
     `more`: a renderer has further events, which did not fit in this chunk.
     `framed` is the body in HTTP/1.1's chunked coding, computed once for all streams.
     """
@@ -30,8 +32,8 @@ class Chunk:
         events: int,
         *,
         last: bool = False,
-        flags: tuple[bool, ...] | None = None,
-        shown: str = "",
+        flags: Flags | None = None,
+        shown: str | None = None,
         more: bool = False,
     ) -> None:
         self.body = body

@@ -81,7 +81,7 @@ class FrameLane(Lane):
         self._to_render.difference_update(*behind.values())
         for place in list(behind):
             try:
-                chunk = self._from_memory(place[0])
+                chunk = self._from_memory(*place)
             except NotInMemory:
                 continue
             self._deliver(behind.pop(place), place, chunk)
@@ -149,5 +149,5 @@ class FrameLane(Lane):
         self._to_render.clear()
 
 
-def _not_in_memory(cursor: int) -> Chunk | None:
+def _not_in_memory(cursor: int, shown: str) -> Chunk | None:
     raise NotInMemory

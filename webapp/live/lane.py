@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
+from signalbox.store.state import Flags
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.ring import Ring
@@ -42,7 +43,7 @@ class Lane(ABC):
         self.tick = 0
         self.live: set[Subscriber] = set()
         self.subscribers: set[Subscriber] = set()
-        self.shown_flags: set[tuple[bool, ...]] = set()
+        self.shown_flags: set[Flags] = set()
         self.on_flushed: Callable[[Lane], object] = lambda lane: None
         self._pace = pace
         self._timer: asyncio.Handle | None = None

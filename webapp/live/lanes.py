@@ -82,7 +82,7 @@ class Lanes:
     def frame_lane(
         self,
         task_id: str,
-        renderer: Renderer,
+        renderer: Renderer | StateRenderer,
         key: object = "frames",
         pace: Pace | None = None,
         control_messages: ControlMessages | None = None,

@@ -22,14 +22,6 @@ class NotInMemory(Exception):
 
 
 @runtime_checkable
-class MemoryRenderer(Renderer, Protocol):
-    """A renderer that can render most frames without a read."""
-
-    def from_memory(self, cursor: int) -> Chunk | None:
-        """Return the same as a call of the renderer. Raises NotInMemory if that needs a read."""
-
-
-@runtime_checkable
 class StateRenderer(Protocol):
     """A renderer of a page that can change without a new position, for instance because time has passed.
 
@@ -39,6 +31,14 @@ class StateRenderer(Protocol):
 
     async def from_state(self, cursor: int, shown: str) -> Chunk | None:
         """Return the chunk for a stream at `cursor` whose page shows a state, or None if nothing changed."""
+
+
+@runtime_checkable
+class MemoryRenderer(StateRenderer, Protocol):
+    """A renderer that can render most frames without a read."""
+
+    def from_memory(self, cursor: int, shown: str) -> Chunk | None:
+        """Return the same as `from_state`. Raises NotInMemory if that needs a read."""
 
 
 class Kept(Generic[K, T]):

@@ -95,7 +95,7 @@ class Subscriber:
         """Write a chunk. The subscriber is busy until its reader has taken all of it."""
         self.cursor = chunk.to_seq
         self.events_left -= chunk.events
-        if chunk.shown:
+        if chunk.shown is not None:
             self.shown = chunk.shown
         if chunk.body:
             self.last_write = self.lane.tick

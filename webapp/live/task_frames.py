@@ -46,8 +46,9 @@ V = TypeVar("V", bound=OfTask)
 class TaskFrames:
     """Renders the frames of the task page, from the replica of the `watched` task if it has what they need.
 
-    `may_answer` and `key` are as for `task_view`. `shown` are the flags that the page shows; see `TaskView.flags`. Once
-    the flags differ, every frame includes them, and a stream that has all events gets a frame at the same position.
+    It is a `MemoryRenderer`, which names states as `TaskView.outside_log` does. If the state of a page has changed, its
+    frame includes it, and a stream that has all events gets a frame at the same position. `may_answer` and `key` are as
+    for `task_view`.
     """
 
     def __init__(
@@ -59,7 +60,6 @@ class TaskFrames:
         *,
         may_answer: bool = True,
         key: bytes | None = None,
-        shown: str = "",
         identity: str = "",
     ) -> None:
         self._store = store
@@ -68,16 +68,14 @@ class TaskFrames:
         self._forecasts = forecasts
         self._may_answer = may_answer
         self._key = key
-        self._shown = shown
         self._identity = identity
-        self._flags_changed = False
 
-    def from_memory(self, cursor: int) -> Chunk | None:
-        """Return the frame for a stream at `cursor` without a read. Raises NotInMemory."""
+    def from_memory(self, cursor: int, shown: str) -> Chunk | None:
+        """Return the frame for a stream at `cursor` whose page shows a state without a read. Raises NotInMemory."""
         reading = self._watched.reading(cursor)
         try:
             seen = run_without_waiting(self._view(reading, cursor, self._forecasts.known, _known_outcome))
-            return self._chunk(seen, cursor)
+            return self._chunk(seen, cursor, shown)
         except NotInMemory:
             raise
         except Exception as error:
@@ -87,16 +85,17 @@ class TaskFrames:
             self._watched.forget()
             raise NotInMemory from error
 
-    async def __call__(self, cursor: int) -> Chunk | None:
+    async def from_state(self, cursor: int, shown: str) -> Chunk | None:
+        """Return the same, and read what it needs. Raises UnknownTask and StoreError."""
         await self._watched.load()
         if self._watched.task is not None:
             await self._forecasts.load(self._watched.task)
         with suppress(NotInMemory):
-            return self.from_memory(cursor)
+            return self.from_memory(cursor, shown)
         async with self._store.read() as view:
             earlier, outcome = partial(self._forecasts.read, view), partial(outcome_of, view, view)
             seen = await self._view(view, cursor, earlier, outcome)
-        return self._chunk(seen, cursor)
+        return self._chunk(seen, cursor, shown)
 
     async def _view(
         self,
@@ -115,14 +114,13 @@ class TaskFrames:
             key=self._key,
         )
 
-    def _chunk(self, seen: TaskView, cursor: int) -> Chunk | None:
+    def _chunk(self, seen: TaskView, cursor: int, shown: str) -> Chunk | None:
         check_identity(seen.task.task_id, self._identity, seen.task.identity)
-        # The unfinished output can change while the flags stay the same.
-        self._flags_changed = self._flags_changed or seen.flags != self._shown or bool(seen.unfinished)
-        if seen.seq < cursor or (seen.seq == cursor and not self._flags_changed):
+        state = seen.outside_log
+        if seen.seq < cursor or (seen.seq == cursor and state == shown):
             return None
-        frame = self._fragments.task_frame(seen, cursor, flags=self._flags_changed)
-        return Chunk(sse.html_message(seen.seq, frame), seen.seq, seen.seq - cursor, flags=seen.task.flags)
+        message = sse.html_message(seen.seq, self._fragments.task_frame(seen, cursor, outside_log=state != shown))
+        return Chunk(message, seen.seq, seen.seq - cursor, flags=seen.task.flags, shown=state)
 
 
 class PartFrames(Generic[V]):

@@ -33,7 +33,7 @@ from signalbox.webapp.pages.viewer_zone import day_of_viewer
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
 from signalbox.webapp.views.outcome import outcome_of
-from signalbox.webapp.views.task import FLAGS, TaskView, task_view
+from signalbox.webapp.views.task import TaskView, task_view
 from signalbox.webapp.views.task_list import task_list_view
 from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
@@ -85,8 +85,7 @@ async def index_stream() -> Response:
         return reset_stream(newest)
     manages = answerable_projects() != ()
     renderer = TaskListFrames(store(), fragments(), query, manages=manages)
-    shown = request.args.get("shown", "")[:MAX_STATE_CHARS]
-    return subscribe(hub(), lambda lanes: lanes.board_lane((query, manages), renderer), cursor, shown=shown)
+    return subscribe(hub(), lambda lanes: lanes.board_lane((query, manages), renderer), cursor, shown=_shown())
 
 
 @blueprint.get("/tasks/<task_id>")
@@ -142,7 +141,7 @@ async def show_stream(task_id: str) -> Response:
         head = await view.head(task_id)
     if shows_other_history(head.latest_seq, cursor, head.identity):
         return reset_stream(head.latest_seq)
-    may_answer, key, shown = await may_answer_task(task_id), await _key(task_id), _shown_flags()
+    may_answer, key = await may_answer_task(task_id), await _key(task_id)
     opened, drawing, identity = store(), fragments(), head.identity
 
     def lane(lanes: Lanes) -> Lane:
@@ -153,12 +152,11 @@ async def show_stream(task_id: str) -> Response:
             lanes.forecasts,
             may_answer=may_answer,
             key=key,
-            shown=shown,
             identity=identity,
         )
-        return lanes.frame_lane(task_id, renderer, ("frames", may_answer, shown), identity=identity)
+        return lanes.frame_lane(task_id, renderer, ("frames", may_answer), identity=identity)
 
-    return subscribe(hub(), lane, cursor)
+    return subscribe(hub(), lane, cursor, shown=_shown())
 
 
 @blueprint.get("/tasks/<task_id>/frame")
@@ -182,10 +180,9 @@ async def _task(task_id: str, *, since: int = 0) -> TaskView:
         )
 
 
-def _shown_flags() -> str:
-    """Return the flags that the page currently shows, in the order of `FLAGS`."""
-    shown = request.args.get("shown", "").split()
-    return " ".join(flag for flag in FLAGS if flag in shown)
+def _shown() -> str:
+    """Return the name of the state that the page shows."""
+    return request.args.get("shown", "")[:MAX_STATE_CHARS]
 
 
 async def _key(task_id: str) -> bytes | None:

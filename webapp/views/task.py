@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from operator import attrgetter
+
+import msgspec
 
 from signalbox.store import Event
 from signalbox.store.contract import TaskPageReading
@@ -59,9 +62,11 @@ class TaskView:
     resources: Resources | None = None
 
     @property
-    def flags(self) -> str:
-        """The words of `flags_of`, and "unfinished" if there is unfinished output. They change without an event."""
-        return f"{flags_of(self.task)} unfinished".strip() if self.unfinished else flags_of(self.task)
+    def outside_log(self) -> str:
+        """The name of the state that is stored outside the log, which changes without an event; "" if there is none."""
+        task = self.task
+        shown = (task.stale, task.archived_at is not None, task.hold, task.cold_since, self.unfinished)
+        return blake2b(msgspec.json.encode(shown), digest_size=8).hexdigest() if any(shown) else ""
 
     @property
     def seq(self) -> int:
@@ -92,16 +97,6 @@ class TaskView:
     def omitted_spans(self) -> int:
         """The number of spans without a line."""
         return self.task.spans_total - sum(not line.more for line in self.lines)
-
-
-FLAGS = ("stale", "archived", "held", "cold")
-"""The words of `flags_of`, in its order."""
-
-
-def flags_of(task: Task) -> str:
-    """Return words for the state of a task that is stored outside its log. It changes without an event and a seq."""
-    shown = (("stale", task.stale), ("archived", task.archived_at), ("held", task.hold), ("cold", task.cold_since))
-    return " ".join(word for word, on in shown if on)
 
 
 CHANGED_AT: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from signalbox.store.contract.reading.tasks import LAST_LINE_EVENTS, MAX_FACET_T
 from signalbox.store.errors import UnknownTask, UnreadableTask
 from signalbox.store.group_ends import GROUP_ENDS
 from signalbox.store.sql import task_list
-from signalbox.store.sql.damaged import damaged_task, text_or_nothing, unfinished_of
+from signalbox.store.sql.damaged import damaged_task, hold_of, text_or_nothing, unfinished_of
 from signalbox.store.sql.diagnosing import UNDIAGNOSED
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.views.base import Rows
@@ -170,14 +170,14 @@ class TaskViews(Rows):
             among, ids = self._only(task_ids)
             return (
                 "SELECT task_id, c.last_seq, archived_at IS NOT NULL, stale, u.updated_at, c.identity,"
-                " hold IS NOT NULL, erased_at, cold IS NOT NULL FROM tasks"
+                " hold, erased_at, cold IS NOT NULL FROM tasks"
                 " JOIN task_event_seq_counters c USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
                 f" WHERE {among}"
             ), ids
 
         def from_counters(task_ids: Sequence[str] | None) -> Condition:
             among, ids = self._only(task_ids)
-            columns = "task_id, last_seq, FALSE, FALSE, '', identity, FALSE, NULL, FALSE"
+            columns = "task_id, last_seq, FALSE, FALSE, '', identity, NULL, NULL, FALSE"
             return f"SELECT {columns} FROM task_event_seq_counters WHERE {among}", ids
 
         rows, damaged = await self._rows_of_tasks(query, task_ids)
@@ -185,9 +185,9 @@ class TaskViews(Rows):
             rows += (await self._rows_of_tasks(from_counters, damaged))[0]
         return {
             task_id: Standing(
-                seq, bool(archived), bool(stale), unfinished or "", identity, bool(held), erased_at or "", bool(cold)
+                seq, bool(archived), bool(stale), unfinished or "", identity, hold_of(hold), erased_at or "", bool(cold)
             )
-            for task_id, seq, archived, stale, unfinished, identity, held, erased_at, cold in rows
+            for task_id, seq, archived, stale, unfinished, identity, hold, erased_at, cold in rows
         }
 
 

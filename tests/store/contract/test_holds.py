@@ -20,7 +20,7 @@ async def test_a_held_task_cannot_be_deleted_until_it_is_released(store: Store) 
     async with store.read() as view:
         assert (await view.task("kept")).hold == held.hold
         assert [task.hold for task in (await view.tasks(TaskQuery())).tasks] == [held.hold]
-        assert (await view.standings(["kept"]))["kept"].flags == (False, False, True, False)
+        assert (await view.standings(["kept"]))["kept"].flags == (False, False, held.hold, False)
     store.append("kept", NewEvent(event_type="log", payload={"message": "a late line"}))
     async with store.read() as view:
         assert (await view.task("kept")).hold == held.hold
