@@ -131,19 +131,19 @@ class SearchIndexer:
                 self._try_again_at = time.monotonic() + SWEEP_PAUSE
         elif work.next_block < work.end_block:
             blocks = range(work.next_block, min(work.end_block, work.next_block + self._size))
-            await self._index(blocks, next_block=blocks.stop)
+            await self._index(blocks, work.changes, next_block=blocks.stop)
         elif work.changed:
-            await self._index(work.changed[: self._size])
+            await self._index(work.changed[: self._size], work.changes)
         else:
             await self._sweep(work)
 
-    async def _index(self, blocks: Sequence[int], *, next_block: int | None = None) -> None:
+    async def _index(self, blocks: Sequence[int], changes: int, *, next_block: int | None = None) -> None:
         async with self._store.glance() as view:
             erasures = await view.erasures()
         documents = await asyncio.to_thread(documents_of, await self._readable_events(blocks))
         fence = self._leadership.fence
         worked = await self._paced(
-            self._store.aindex(fence, documents, blocks, next_block=next_block, erasures=erasures)
+            self._store.aindex(fence, documents, blocks, next_block=next_block, erasures=erasures, changes=changes)
         )
         if worked > LONGEST_WRITE:
             self._size = max(FEWEST, self._size // 2)
@@ -180,16 +180,16 @@ class SearchIndexer:
         for part in parts:
             if part.part < complete:
                 if reachable or part.is_hot:
-                    reachable = await self._index_part(part) and reachable
+                    reachable = await self._index_part(part, work.changes) and reachable
             elif not part.is_cold:
-                await self._index_changed([block for block in part.changed if block < work.next_block])
+                await self._index_changed([block for block in part.changed if block < work.next_block], work.changes)
         self._sweep_at += SWEEP
         if self._sweep_at >= end:
             self._sweep_at, self._sweep_next = 0, time.monotonic() + SWEEP_PAUSE
         else:
             await asyncio.sleep(0.05)
 
-    async def _index_part(self, part: IndexPart) -> bool:
+    async def _index_part(self, part: IndexPart, changes: int) -> bool:
         """Bring the index of a part in step. Return False if a place of cold files cannot be used now."""
         if part.is_cold and not part.is_hot:
             # All its events are in cold storage, so the small filter replaces the documents.
@@ -197,7 +197,7 @@ class SearchIndexer:
                 return await self._replace_by_filter(part.part)
         elif not (part.is_cold and (part.has_filter or part.indexed)):
             # Otherwise some events are here, and what the index knows includes those in cold storage.
-            await self._index_changed(part.changed)
+            await self._index_changed(part.changed, changes)
             if part.has_filter and not part.is_cold:
                 await self._paced(self._store.aindex_part(self._leadership.fence, part.part, None))
         return True
@@ -215,10 +215,10 @@ class SearchIndexer:
         await self._paced(self._store.aindex_part(self._leadership.fence, part, bits))
         return True
 
-    async def _index_changed(self, changed: Sequence[int]) -> None:
+    async def _index_changed(self, changed: Sequence[int], changes: int) -> None:
         while changed:
             some, changed = changed[: self._size], changed[self._size :]
-            await self._index(some)
+            await self._index(some, changes)
 
     async def _paced(self, write: Awaitable[T]) -> T:
         """Run one transaction, let others write for as long as it took, and return its result."""

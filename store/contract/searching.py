@@ -28,13 +28,15 @@ class Searching(Leasing):
         *,
         next_block: int | None = None,
         erasures: int | None = None,
+        changes: int | None = None,
     ) -> float:
         """Replace the documents of these blocks by `documents`, of which an empty block has none.
 
         `next_block` is the first block that is not indexed after this, or None if that does not change. `erasures` is
         what `LinkReading.erasures` returned before the events were read: if events have been erased since, nothing is
-        written, because the documents may have their text. Returns the seconds that the transaction worked, without its
-        waits for other writers.
+        written, because the documents may have their text. `changes` is that of the `IndexWork` that was read before
+        the events: if stored events have changed since, the blocks count as changed. Returns the seconds that the
+        transaction worked, without its waits for other writers.
         """
 
     index = blocking(aindex)

@@ -235,5 +235,8 @@ NOT_MOVED = {
 }
 """The other tables, and why they are not copied."""
 
-LOCAL_FACTS = ("identity", "room", "retention", "compressed_payloads", "moving_from", "moved_from", "moved_to")
+LOCAL_FACTS = (
+    *("identity", "room", "retention", "compressed_payloads", "search_changes"),
+    *("moving_from", "moved_from", "moved_to"),
+)
 """The rows of `store_facts` that belong to one database."""

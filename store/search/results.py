@@ -49,7 +49,8 @@ class IndexWork(msgspec.Struct, frozen=True):
 
     `next_block` is the first block that is not indexed, and `end_block` the first one that is not complete yet.
     `changed` are blocks to index again. `blocks` says whether the index has any, `on` whether searches use it, and
-    `rebuild` whether it is to be filled anew. `problem` says why there is no index, or is empty.
+    `rebuild` whether it is to be filled anew. `problem` says why there is no index, or is empty. `changes` counts the
+    changes of stored events.
     """
 
     next_block: int
@@ -59,6 +60,7 @@ class IndexWork(msgspec.Struct, frozen=True):
     on: bool
     rebuild: bool
     problem: str = ""
+    changes: int = 0
 
 
 MAX_TAIL = 4096

@@ -21,6 +21,7 @@ from signalbox.store.projections import apply, are_plain_lines, consequences, co
 from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, removal, tags, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
+from signalbox.store.sql.searching import index as search_index
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
 from signalbox.store.state import ACTIVE_STATUSES, Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
@@ -98,7 +99,7 @@ def append(
     """
     task, next_id, link = load_head(db, task_id, create=identity is None)
     check_identity(task_id, identity, task.identity)
-    listed_before, ended_before = listed_columns(task), task.ended_seq
+    listed_before, ended_before, kind_before = listed_columns(task), task.ended_seq, task.kind
     # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
     at = max(db.now(), task.updated_at)
     stored = _stored_under_keys(db, task_id, drafts)
@@ -206,6 +207,8 @@ def append(
             save_listed(db, task)
             if task.ended_at is not None:
                 unfinished.clear(db, task_id)
+            if task.kind != kind_before:
+                search_index.kind_changed(db, task_id)
         if task.ended_seq != ended_before:
             diagnosing.update(db, task, was_ended=ended_before > 0)
     return result

@@ -53,8 +53,11 @@ class BackgroundWrites(Writing):
         *,
         next_block: int | None = None,
         erasures: int | None = None,
+        changes: int | None = None,
     ) -> float:
-        return await self._write(lambda db: search_index.index(db, fence, documents, blocks, next_block, erasures))
+        return await self._write(
+            lambda db: search_index.index(db, fence, documents, blocks, next_block, erasures, changes)
+        )
 
     async def aindex_part(self, fence: Fence, part: int, bits: bytes | None) -> None:
         await self._write(lambda db: search_index.index_part(db, fence, part, bits))

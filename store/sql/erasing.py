@@ -35,10 +35,6 @@ MAX_EVENTS = 10_000
 STEP = 500
 """Events that one step folds."""
 
-_COUNT = (
-    "INSERT INTO store_facts (name, value) VALUES (?, '1')"
-    " ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(store_facts.value AS INTEGER) + 1 AS TEXT)"
-)
 _PARTS: tuple[tuple[str, str, str], ...] = (
     ("phases", "task_phases", "phase"),
     ("spans", "task_spans", "span_id"),
@@ -132,7 +128,7 @@ class Erasure:
             return True
         cancel_packing(db, self._task_id)
         self._replace_events(db)
-        stale = task.stale
+        stale, kind = task.stale, task.kind
         changed = self._changed_parts(db)
         for name in task.__struct_fields__:
             if (value := getattr(self._new.task, name)) != getattr(self._old.task, name):
@@ -150,7 +146,9 @@ class Erasure:
         diagnosing.update(db, task)
         self._erase_audits(db)
         search_index.changed(db, self._task_id, self.erased)
-        db.execute(_COUNT, (search_index.ERASURES,))
+        if task.kind != kind:
+            search_index.kind_changed(db, self._task_id)
+        db.execute(search_index.COUNT, (search_index.ERASURES,))
         db.take_event_id()
         audits.add(db, self._audit, self._task_id, self.erased[0] if len(self.erased) == 1 else None)
         return True

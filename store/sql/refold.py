@@ -11,6 +11,7 @@ from signalbox.store.sql import conversation
 from signalbox.store.sql.append import load_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of
+from signalbox.store.sql.searching import index as search_index
 from signalbox.store.sql.task_state import save_listed, save_state
 from signalbox.store.state import TaskState
 
@@ -60,3 +61,5 @@ def refold(db: Database, task_id: str) -> None:
     save_state(db, state, 0, link)
     save_listed(db, state.task)
     db.execute("UPDATE tasks SET stale = ? WHERE task_id = ?", (stale, task_id))
+    if state.task.kind != task.kind:
+        search_index.kind_changed(db, task_id)

@@ -17,6 +17,21 @@ from signalbox.store.sql.database import Database
 ERASURES = "erasures"
 """The row of `store_facts` that counts erasures, so that nobody keeps what was read before."""
 
+CHANGES = "search_changes"
+"""The row of `store_facts` that counts the changes of stored events, so that one during indexing is noticed."""
+
+COUNT = (
+    "INSERT INTO store_facts (name, value) VALUES (?, '1')"
+    " ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(store_facts.value AS INTEGER) + 1 AS TEXT)"
+)
+"""Increments a counter of `store_facts`."""
+
+_CHANGED = "INSERT INTO search_changed (block) VALUES (?) ON CONFLICT DO NOTHING"
+_BLOCKS = (
+    f"INSERT INTO search_changed SELECT DISTINCT event_id / {BLOCK_EVENTS} FROM task_events WHERE task_id = ?"
+    f" AND {{where}} AND event_id < (SELECT next_block FROM search_state) * {BLOCK_EVENTS} ON CONFLICT DO NOTHING"
+)
+
 
 def open_index(db: Database, fence: Fence) -> str:
     """Create the index if it does not exist. Return why there can be none, or ""."""
@@ -33,18 +48,23 @@ def index(
     blocks: Sequence[int],
     next_block: int | None,
     erasures: int | None = None,
+    changes: int | None = None,
 ) -> float:
     """Replace the documents of these blocks, and record the progress in the same transaction. Return its seconds.
 
-    Does nothing if there have been other `erasures` since the events were read.
+    Does nothing if there have been other `erasures` since the events were read. If there have been other `changes`,
+    the blocks count as changed, so that they are indexed again.
     """
     began = time.perf_counter()
     leases.check(db, fence)
-    if erasures is not None and _erasures(db) != erasures:
+    if erasures is not None and _counted(db, ERASURES) != erasures:
         return time.perf_counter() - began
     db.text_index.remove(blocks)
-    among, values = db.dialect.among("block", blocks)
-    db.execute(f"DELETE FROM search_changed WHERE {among}", values)
+    if changes is not None and _counted(db, CHANGES) != changes:
+        db.executemany(_CHANGED, [(block,) for block in blocks])
+    else:
+        among, values = db.dialect.among("block", blocks)
+        db.execute(f"DELETE FROM search_changed WHERE {among}", values)
     if next_block is not None:
         db.execute("UPDATE search_state SET next_block = ?", (next_block,))
     if documents:
@@ -52,8 +72,8 @@ def index(
     return time.perf_counter() - began
 
 
-def _erasures(db: Database) -> int:
-    found = db.execute("SELECT value FROM store_facts WHERE name = ?", (ERASURES,)).fetchone()
+def _counted(db: Database, name: str) -> int:
+    found = db.execute("SELECT value FROM store_facts WHERE name = ?", (name,)).fetchone()
     return int(found[0]) if found else 0
 
 
@@ -95,8 +115,11 @@ def rebuild(db: Database) -> None:
 def changed(db: Database, task_id: str, seqs: Sequence[int]) -> None:
     """Record that these stored events have changed, so that they are indexed again. Call it where that happens."""
     among, values = db.dialect.among("seq", seqs)
-    db.execute(
-        f"INSERT INTO search_changed SELECT DISTINCT event_id / {BLOCK_EVENTS} FROM task_events WHERE task_id = ?"
-        f" AND {among} AND event_id < (SELECT next_block FROM search_state) * {BLOCK_EVENTS} ON CONFLICT DO NOTHING",
-        (task_id, *values),
-    )
+    db.execute(_BLOCKS.format(where=among), (task_id, *values))
+    db.execute(COUNT, (CHANGES,))
+
+
+def kind_changed(db: Database, task_id: str) -> None:
+    """Record that a task has another kind, which the documents of all its events contain."""
+    db.execute(_BLOCKS.format(where="TRUE"), (task_id,))
+    db.execute(COUNT, (CHANGES,))

@@ -15,6 +15,7 @@ from signalbox.store.search.results import IndexPart, IndexWork
 from signalbox.store.sql.damaged import text_or_nothing
 from signalbox.store.sql.searching.cold_logs import ColdLogs
 from signalbox.store.sql.searching.comparison import HAPPENED_AT, is_failure, plain_payload
+from signalbox.store.sql.searching.index import CHANGES
 from signalbox.store.sql.searching.scan import ScanViews
 
 
@@ -49,15 +50,17 @@ class SearchIndexViews(ScanViews):
 
     async def index_work(self, limit: int) -> IndexWork:
         # Asked every second, and there is seldom a changed block.
-        ((next_block, on, rebuild, problem, some, any_changed, newest),) = await self._rows(
+        ((next_block, on, rebuild, problem, some, any_changed, newest, changes),) = await self._rows(
             "SELECT next_block, is_on, rebuild, problem, EXISTS (SELECT 1 FROM search_blocks),"
-            f" EXISTS (SELECT 1 FROM search_changed), {self.dialect.newest_event} FROM search_state"
+            f" EXISTS (SELECT 1 FROM search_changed), {self.dialect.newest_event},"
+            " (SELECT value FROM store_facts WHERE name = ?) FROM search_state",
+            CHANGES,
         )
         changed = []
         if any_changed:
             changed = await self._rows("SELECT block FROM search_changed ORDER BY block DESC LIMIT ?", limit)
         blocks, end = tuple(block for (block,) in changed), block_of((newest or 0) + 1)
-        return IndexWork(next_block, end, blocks, bool(some), bool(on), bool(rebuild), problem)
+        return IndexWork(next_block, end, blocks, bool(some), bool(on), bool(rebuild), problem, int(changes or 0))
 
     async def events_to_index(
         self, blocks: Sequence[int], *, whole: bool = False, cold: ColdLogs | None = None

@@ -285,3 +285,41 @@ async def test_the_indexer_forgets_a_deleted_task_also_in_the_newest_part_of_the
     await until(store, lambda state: state.blocks == 10)
     await indexer.stop()
     assert len(await found(store, "line 15")) == 11
+
+
+async def test_all_events_of_a_trace_are_found_by_its_final_kind(store: Store) -> None:
+    def span_end(number: int, parent: str | None, service: str) -> NewEvent:
+        begun, ended = (f"2026-01-01T00:00:{second:02d}.000000Z" for second in (number, 50))
+        payload = {"service": service, "started_at": begun, "message": f"needle {number}"}
+        return NewEvent(
+            event_type="span_end", span_id=f"{number}", parent_span_id=parent, payload=payload, occurred_at=ended
+        )
+
+    store.append("trace", [span_end(number, "0", "backend") for number in range(1, 33)])
+    await fill(store)
+    # A root span arrives last, and the kind is its service.
+    store.append("trace", span_end(0, None, "frontend"))
+    assert len(await found(store, "needle", kind="frontend", limit=100)) == 33
+    await fill(store)
+    assert len(await found(store, "needle", kind="frontend", limit=100)) == 33
+    assert await found(store, "needle", kind="backend") == []
+
+
+async def test_a_change_while_events_are_indexed_gets_into_the_index(store: Store) -> None:
+    spawn = NewEvent(event_type="runner_spawn", span_id="main", payload={"command": ["./load.sh"]})
+    store.append("run", [spawn, *(log("filler") for _ in range(40))])
+    await fill(store)
+    traceback = ["Traceback (most recent call last):", '  File "a.py", line 1, in <module>', "OSError: disk full"]
+    store.append("run", [log(line, stream="stderr") for line in traceback * 11])
+    async with store.read() as view:
+        work = await view.index_work(8)
+        blocks = range(work.next_block, work.end_block)
+        documents = documents_of(await view.events_to_index(blocks))
+    # Now some of the lines count as failures.
+    store.append("run", NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 1}))
+    lines = await found(store, "disk full", failures=True, limit=100)
+    assert lines
+    await store.aindex(FENCE, documents, blocks, next_block=blocks.stop, changes=work.changes)
+    assert await found(store, "disk full", failures=True, limit=100) == lines
+    await fill(store)
+    assert await found(store, "disk full", failures=True, limit=100) == lines
