@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ LIST_SIZE = 500
 
 SPANS_SIZE = 20_000
 
+T = TypeVar("T")
+
 
 class _Tasks(msgspec.Struct):
     tasks: list[dict[str, Any]]
@@ -42,7 +44,8 @@ class RemoteView(Reading):
     """Reads through the API, with the rights of the token. Each read is a request of its own.
 
     So two reads may see different states: the view is not consistent. A read that the API does not offer raises
-    NotSupported.
+    NotSupported. As in a database, a task that does not exist has no events and no parts; only the reads of the task
+    itself (`task`, `unfinished` and `head`) raise UnknownTask.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -97,8 +100,7 @@ class RemoteView(Reading):
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         async def page(seq: int, size: int) -> tuple[list[Event], bool]:
             params = {"since_seq": seq, "limit": size}
-            response = await self._connection.request("GET", f"{path_of(task_id)}/events", task_id, params=params)
-            body = decoded(response, EventsBody)
+            body = await self._of_task(task_id, "events", params, EventsBody, EventsBody([]))
             return body.events, body.has_more
 
         return await _pages(page, since_seq, limit, PAGE_SIZE)
@@ -132,8 +134,7 @@ class RemoteView(Reading):
             "failed": "1" if query.failures else "",
         }
         params = {name: value for name, value in named.items() if value} | {"since_seq": after, "limit": limit}
-        response = await self._connection.request("GET", f"{path_of(task_id)}/events", task_id, params=params)
-        body = decoded(response, EventsBody)
+        body = await self._of_task(task_id, "events", params, EventsBody, EventsBody([]))
         return LogHits(body.events, body.matching, body.has_more)
 
     # parts
@@ -144,8 +145,7 @@ class RemoteView(Reading):
         while limit is None or len(found) < limit:
             size = SPANS_SIZE if limit is None else min(limit - len(found), SPANS_SIZE)
             params = {"after": after, "limit": size}
-            response = await self._connection.request("GET", f"{path_of(task_id)}/graph", task_id, params=params)
-            page = decoded(response, _Graph)
+            page = await self._of_task(task_id, "graph", params, _Graph, _Graph([], False, 0))
             found, after = found + page.spans, page.next_after
             if not page.has_more:
                 break
@@ -156,8 +156,7 @@ class RemoteView(Reading):
 
     async def artifacts(self, task_id: str, limit: int = 100, before: int | None = None) -> list[Artifact]:
         params = {"limit": min(limit, LIST_SIZE)} | ({} if before is None else {"before": before})
-        response = await self._connection.request("GET", f"{path_of(task_id)}/artifacts", task_id, params=params)
-        return decoded(response, list[Artifact])
+        return await self._of_task(task_id, "artifacts", params, list[Artifact], [])
 
     async def messages(
         self, task_id: str, *, untaken: bool = False, after: int = 0, limit: int | None = None
@@ -165,8 +164,7 @@ class RemoteView(Reading):
         """Return at most 1000 messages."""
         params = {"after": str(after), "limit": str(min(limit or PAGE_SIZE, PAGE_SIZE))}
         params |= {"state": "sent"} if untaken else {}
-        response = await self._connection.request("GET", f"{path_of(task_id)}/messages", task_id, params=params)
-        return decoded(response, list[SentMessage])
+        return await self._of_task(task_id, "messages", params, list[SentMessage], [])
 
     async def permissions(
         self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
@@ -175,13 +173,23 @@ class RemoteView(Reading):
         if not open_only:
             raise NotSupported("reading the closed permission requests")
         params = {"after": after, "limit": min(limit or PAGE_SIZE, PAGE_SIZE)}
-        response = await self._connection.request("GET", f"{path_of(task_id)}/permissions", task_id, params=params)
-        return decoded(response, list[Permission])
+        return await self._of_task(task_id, "permissions", params, list[Permission], [])
+
+    async def _of_task(self, task_id: str, path: str, params: Mapping[str, Any], kind: type[T], nothing: T) -> T:
+        """Return what a response below the path of a task contains, or `nothing` for a task that does not exist."""
+        try:
+            response = await self._connection.request("GET", f"{path_of(task_id)}/{path}", task_id, params=params)
+        except UnknownTask:
+            return nothing
+        return decoded(response, kind)
 
     async def _linked_page(self, task_id: str, path: str, params: dict[str, Any]) -> tuple[list[Event], bool]:
         """Return the events of a response, and whether it links to a next page."""
         given = {name: value for name, value in params.items() if value is not None}
-        response = await self._connection.request("GET", f"{path_of(task_id)}/{path}", task_id, params=given)
+        try:
+            response = await self._connection.request("GET", f"{path_of(task_id)}/{path}", task_id, params=given)
+        except UnknownTask:
+            return [], False
         return decoded(response, list[Event]), "next" in response.links
 
     artifact: Any = not_offered("reading one artifact")
@@ -267,14 +275,11 @@ class RemoteView(Reading):
 async def _pages(
     page: Callable[[int, int], Awaitable[tuple[list[Event], bool]]], seq: int, limit: int, size: int
 ) -> list[Event]:
-    """Return the first `limit` events of all pages. A task that does not exist has none."""
+    """Return the first `limit` events of all pages."""
     found: list[Event] = []
-    try:
-        while len(found) < limit:
-            events, more = await page(found[-1].seq if found else seq, min(limit - len(found), size))
-            found += events
-            if not more or not events:
-                break
-    except UnknownTask:
-        return []
+    while len(found) < limit:
+        events, more = await page(found[-1].seq if found else seq, min(limit - len(found), size))
+        found += events
+        if not more or not events:
+            break
     return found

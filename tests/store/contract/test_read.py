@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from signalbox.store import InvalidEvent, NewEvent, Store, TaskQuery, UnknownTask
+from signalbox.store import InvalidEvent, LogQuery, NewEvent, Store, TaskQuery, UnknownTask
 
 
 def logs(count: int, **fields: object) -> list[NewEvent]:
@@ -99,6 +99,22 @@ async def test_an_unknown_task_raises_unknown_task(store: Store) -> None:
             await view.task("nobody")
         with pytest.raises(UnknownTask):
             await view.head("nobody")
+
+
+async def test_an_unknown_task_has_no_events_and_no_parts(store: Store) -> None:
+    async with store.read() as view:
+        found = [
+            await view.events("unknown"),
+            await view.latest_events("unknown"),
+            await view.events_of_phase("unknown", "planning"),
+            (await view.search("unknown", LogQuery(text="a"))).events,
+            await view.spans("unknown"),
+            await view.artifacts("unknown"),
+            await view.messages("unknown"),
+            await view.permissions("unknown"),
+        ]
+        assert found == [[]] * len(found)
+        assert await view.span("unknown", "span") is None
 
 
 async def test_events_can_be_limited_to_projects(store: Store) -> None:
