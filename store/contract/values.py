@@ -64,15 +64,17 @@ class TaskPage(msgspec.Struct, frozen=True):
 
 
 class SameError(msgspec.Struct, frozen=True):
-    """How often the error of a run occurred: in `runs` runs of its project that are not archived, counting itself.
+    """How often the error of a run occurred: in `runs` runs of its project, counting itself.
 
-    `since` is the creation time of the first of them. `more` says that there are more than `runs`.
+    `since` is the creation time of the first of them, and `archived` the number of those that are archived. `more` says
+    that there are more than `runs`.
     """
 
     fingerprint: str
     runs: int
     since: str
     more: bool = False
+    archived: int = 0
 
 
 class RunFacts(msgspec.Struct, frozen=True):

@@ -120,6 +120,15 @@ def test_runs_with_the_same_error_are_counted_and_listed(server: Server) -> None
     refused = server.get("/api/tasks?error=all")
     assert refused.status_code == 400
     assert "error must be a fingerprint" in refused.text
+    server.store.archive_task("same-0", True, actor="ann")
+    found = links(box(server, "/tasks/same-1"))
+    assert any(words.startswith("Same error in 3 runs since ") for words in found)
+    assert "same-0" in server.get(found["1 of them archived"]).text
+    for number in (1, 2):
+        server.store.archive_task(f"same-{number}", True, actor="ann")
+    found = links(box(server, "/tasks/same-2"))
+    (words,) = [words for words in found if words.startswith("Same error in 3 archived runs since ")]
+    assert "same-1" in server.get(found[words]).text
 
 
 def test_a_failed_run_links_to_the_comparison_with_the_last_successful_run_of_its_kind(server: Server) -> None:

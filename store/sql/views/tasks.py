@@ -115,12 +115,12 @@ class TaskViews(Rows):
             return None
         fingerprint, project_id = rows[0]
         occurrences = (
-            "SELECT created_at FROM tasks WHERE fingerprint = ? AND project_id = ? AND archived_at IS NULL"
+            "SELECT created_at, archived_at FROM tasks WHERE fingerprint = ? AND project_id = ?"
             " ORDER BY created_at LIMIT ?"
         )
-        sql = f"SELECT count(*), min(created_at) FROM ({occurrences}) AS runs"
-        ((runs, since),) = await self._rows(sql, fingerprint, project_id, limit + 1)
-        return SameError(fingerprint, min(runs, limit), since or "", runs > limit)
+        sql = f"SELECT count(*), min(created_at), count(archived_at) FROM ({occurrences}) AS runs"
+        ((runs, since, archived),) = await self._rows(sql, fingerprint, project_id, limit + 1)
+        return SameError(fingerprint, min(runs, limit), since or "", runs > limit, min(archived, limit))
 
     async def undiagnosed(self, limit: int) -> list[str]:
         return [task_id for (task_id,) in await self._rows(UNDIAGNOSED, limit)]

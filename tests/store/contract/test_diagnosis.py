@@ -91,15 +91,18 @@ async def test_an_item_that_succeeded_when_it_was_tried_again_is_not_the_cause(s
     assert await runs_like(store, "two") == (2, ["one", "two"])
 
 
-async def test_only_runs_of_the_same_project_that_are_not_archived_are_counted(store: Store) -> None:
+async def test_only_runs_of_the_same_project_are_counted_archived_or_not(store: Store) -> None:
     store.people.add_project("other", "Other")
     store.create_task("elsewhere", project_id="other")
     for task_id in ("one", "two", "elsewhere"):
         store.append(task_id, command_run("disk full"))
     assert (await runs_like(store, "one"))[0] == 2
     assert (await runs_like(store, "elsewhere"))[0] == 1
-    store.archive_task("two", True, actor="ann")
-    assert (await runs_like(store, "one"))[0] == 1
+    store.archive_task("one", True, actor="ann")
+    async with store.read() as view:
+        same, first = await view.same_error("two"), await view.task("one")
+    assert same is not None
+    assert (same.runs, same.archived, same.since) == (2, 1, first.created_at)
 
 
 async def test_a_run_that_did_not_fail_has_no_error(store: Store) -> None:
