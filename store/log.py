@@ -171,8 +171,8 @@ async def events_of(
     """Yield a task's events after `since_seq`, then new ones: each once and in order, also across failures.
 
     `notice` is called with a line of text when the connection to a server is lost and when it is restored. With
-    the `identity` of the task, this raises UnknownTask once another task has the id. Raises UnknownTask, and other
-    errors that are not `retryable`.
+    the `identity` of the task, this raises UnknownTask once another task has the id. Raises UnknownTask, Conflict if
+    the log was replaced by another one, and other errors that are not `retryable`.
     """
     if isinstance(log, Remote):
         tail = log.atail(task_id, since_seq=since_seq, notice=notice, identity=identity)
@@ -180,11 +180,11 @@ async def events_of(
             async for event in events:
                 yield event
         return
-    cursor = since_seq
+    cursor, epoch = since_seq, log.epoch
     while True:
         try:
             identity = identity or (await task_of(log, task_id)).identity
-            async with aclosing(follow(log, task_id, since_seq=cursor, identity=identity)) as events:
+            async with aclosing(follow(log, task_id, since_seq=cursor, identity=identity, epoch=epoch)) as events:
                 async for event in events:
                     cursor = event.seq
                     yield event
@@ -192,6 +192,7 @@ async def events_of(
             if not error.retryable:
                 raise
             await asyncio.sleep(RETRY_PAUSE)
+            await log.acheck()
 
 
 async def task_of(log: Log, task_id: str) -> Task:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from signalbox.store.contract import Store
-from signalbox.store.errors import StoreDamaged
+from signalbox.store.errors import Conflict, StoreDamaged
 from signalbox.store.events import Event
 from signalbox.store.identity import check_identity
 from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
@@ -24,6 +24,12 @@ REST_FACTOR, MAX_REST = 40.0, 0.005
 """After a read that found events, the tail rests for this many times the duration of the read, and at most for this
 many seconds. So a single event is read at once, but of a thousand per second a few are read together, because a wake
 costs more than an event.
+"""
+
+CHECK_SECONDS = 1.0
+"""Seconds between two checks of `follow` that the open database is still the one at its address.
+
+A program that only reads would not notice that the file was replaced.
 """
 
 log = logging.getLogger("signalbox.tail")
@@ -176,16 +182,32 @@ class Tail:
 
 
 async def follow(
-    store: Store, task_id: str, *, since_seq: int = 0, identity: str | None = None, poll_interval: float = 0.05
+    store: Store,
+    task_id: str,
+    *,
+    since_seq: int = 0,
+    identity: str | None = None,
+    epoch: str | None = None,
+    poll_interval: float = 0.05,
 ) -> AsyncGenerator[Event]:
     """Yield a task's events after `since_seq`, then new ones, each once and in order. For SDKs and commands.
 
-    With `identity` this raises UnknownTask instead of an event of another task that has the id now.
+    With `identity` this raises UnknownTask instead of an event of another task that has the id now. Raises Conflict
+    once the database was replaced by one with another history than `epoch`, by default the present one.
     """
-    wake = Wake(store, poll_interval=poll_interval, max_poll_interval=1.0)
+    epoch, generation, check_at = epoch or store.epoch, store.generation, 0.0
+    wake = Wake(store, poll_interval=poll_interval, max_poll_interval=CHECK_SECONDS)
     try:
         cursor = since_seq
         while True:
+            if time.monotonic() >= check_at:
+                await store.acheck()
+                check_at = time.monotonic() + CHECK_SECONDS
+            if store.epoch != epoch:
+                raise Conflict("the log was replaced by another one; start again from the beginning")
+            if store.generation != generation:
+                generation = store.generation
+                wake.watch_again()
             async with store.glance() as view:
                 events = await view.events(task_id, cursor, 500)
                 if events and identity is not None:

@@ -8,14 +8,15 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
 
-from signalbox.store import NewEvent, open_store
+from signalbox.store import Conflict, NewEvent, open_store, tail
 from signalbox.store.consumer import Consumer
 from signalbox.store.errors import LeaseLost, StoreLost
+from signalbox.store.log import events_of
 from signalbox.store.sqlite import SqliteStore
 from tests.support.database_file import append_event, back_up, count_stored_events
 from tests.support.server import Server
@@ -312,3 +313,21 @@ async def test_a_consumer_starts_over_when_the_file_is_replaced(store: SqliteSto
             assert [event.seq for event in await anext(consumer)] == [1, 2, 3]
         assert consumer.position == 0
         await consumer.commit()
+
+
+async def test_a_program_that_only_reads_notices_that_the_file_was_replaced(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "CHECK_SECONDS", 0.02)
+    store.append("run", [LOG, LOG])
+    back_up(store.path, tmp_path / "backup.db")
+    reader = open_store(store.url)
+    try:
+        async with asyncio.timeout(60), aclosing(events_of(reader, "run")) as events:
+            assert [(await anext(events)).seq for _ in range(2)] == [1, 2]
+            delete(store.path)
+            os.replace(tmp_path / "backup.db", store.path)
+            with pytest.raises(Conflict, match="start again from the beginning"):
+                await anext(events)
+    finally:
+        await reader.aclose()
