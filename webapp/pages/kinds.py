@@ -27,7 +27,8 @@ from signalbox.webapp.views.list_query import KindFilters, KindsPage, tag_pairs
 
 blueprint = Blueprint("kinds", __name__)
 
-OVERVIEW, ONE = {ids.KINDS: "kinds/_kinds.html"}, {ids.KIND: "kinds/_kind.html"}
+OVERVIEW = {ids.KINDS: "kinds/_kinds.html"}
+ONE = {ids.KIND_FILTERS: "kinds/_filters.html", ids.KIND: "kinds/_kind.html"}
 
 
 @blueprint.get("/kinds")

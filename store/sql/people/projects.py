@@ -51,6 +51,8 @@ class Projects(Tables):
                 raise Conflict(f"there is a project {project_id} already")
             project = Project(project_id=project_id, name=name, created_at=db.now(), agent=agent)
             db.execute("INSERT INTO projects VALUES (?, ?, ?, ?)", (project_id, name, project.created_at, encoded))
+            # The pages that list the projects are at an earlier position now.
+            db.take_event_id()
             audit("project_add", project_id=project_id, name=name)
             return project
 
@@ -86,6 +88,7 @@ class Projects(Tables):
             if tasks:
                 raise Conflict(f"the project {project_id} has {tasks} task{'s' if tasks > 1 else ''}")
             db.execute("DELETE FROM projects WHERE project_id = ?", (project_id,))
+            db.take_event_id()
             audit("project_remove", project_id=project_id)
 
         await self._write(work, actor, source)
