@@ -48,7 +48,11 @@ _KEYS = ("task_checkpoints", "task_permissions")
 
 
 class Erasure:
-    """The erasure of some events of one task. Call `begin`, then `step` and `write` until `write` returns True."""
+    """The erasure of some events of one task.
+
+    Call `begin` in a transaction. Then read events with `following` in a transaction and fold them after its commit,
+    until there are none, and call `write` in a transaction; do both again until `write` returns True.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class Erasure:
         self._stones: dict[int, Event] = {}
         self._not_quiet: set[int] = set()
         self._seq = 0
+        self._folded_uncommitted = False
         self.contents: list[str] = []
         """The hashes of the contents of erased artifacts. Those that no other artifact has are to be deleted."""
 
@@ -79,6 +84,7 @@ class Erasure:
         self._identity = task.identity
         self._erased_before = self._last_erasure(db)
         self._stones, self._not_quiet, self._seq, self.contents = {}, set(), 0, []
+        self._folded_uncommitted = False
         at, (by, *_) = db.now(), self._audit
         among, values = db.dialect.among("seq", self._seqs)
         sql = f"SELECT {COLUMNS}, link FROM task_events WHERE task_id = ? AND {among}"
@@ -97,12 +103,22 @@ class Erasure:
         self._old, self._new = (TaskState(task=before_first_event(task)) for _ in range(2))
         self._old_entries, self._new_entries = conversation.Entries(), conversation.Entries()
 
-    def step(self, db: Database) -> bool:
-        """Fold the next events. Return whether there may be more."""
+    def following(self, db: Database) -> list[Event]:
+        """Return the next events to fold, at most `STEP`.
+
+        Another job of the same transaction may have appended some of them. If it is rolled back, this is called again,
+        so do not fold them before the commit.
+        """
+        self._folded_uncommitted = False  # an earlier `write` was committed
+        return self._following(db)
+
+    def _following(self, db: Database) -> list[Event]:
         sql = f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT {STEP}"
-        rows = db.execute(sql, (self._task_id, self._seq)).fetchall()
-        for row in rows:
-            event = event_of(row)
+        return [event_of(row) for row in db.execute(sql, (self._task_id, self._seq)).fetchall()]
+
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold the next events."""
+        for event in events:
             apply(self._old, event)
             self._old_entries.add(self._old, event)
             seen = self._stones.get(event.seq, event)
@@ -110,18 +126,22 @@ class Erasure:
                 self._not_quiet.add(event.seq)
             self._new_entries.add(self._new, seen)
             self._seq = event.seq
-        return len(rows) == STEP
 
     def write(self, db: Database) -> bool:
-        """Replace the events and all that differs, and add the audit. Return False if `step` must fold more events."""
+        """Replace the events and all that differs, and add the audit. Return False if more events must be folded."""
         task, _, link = load_head(db, self._task_id, create=False)
         if task.identity != self._identity:
             raise UnknownTask(self._task_id)
-        if self._last_erasure(db) != self._erased_before:
-            self.begin(db)  # what was folded has the content of events that were erased meanwhile
+        if self._last_erasure(db) != self._erased_before or self._folded_uncommitted:
+            # What was folded has the content of events that were erased meanwhile, or events of a transaction that was
+            # rolled back.
+            self.begin(db)
             return False
-        if task.latest_seq > self._seq and self.step(db):
-            return False
+        if task.latest_seq > self._seq:
+            following, self._folded_uncommitted = self._following(db), True
+            self.fold(following)
+            if len(following) == STEP:
+                return False
         if task.latest_seq != self._seq:
             raise Conflict("the log has gaps, so nothing can be computed from it; `signalbox doctor` says what to do")
         if not self._stones:

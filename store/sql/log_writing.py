@@ -46,8 +46,8 @@ class LogWrites(Writing):
             run(erasure.begin)
             written = False
             while not written:
-                while run(erasure.step):
-                    pass
+                while events := run(erasure.following):
+                    erasure.fold(events)
                 written = run(erasure.write)
             artifacts.delete_unused(run, erasure.contents)
             self._forget_erased()

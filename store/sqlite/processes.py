@@ -27,7 +27,9 @@ class SqliteProcesses(ProcessTables):
         self._calls = calls
 
     async def report(self, process_id: str, counts: Mapping[CountKey, int], *, complete: bool = False) -> None:
-        await self._calls.write(lambda db: _report(db, process_id, counts, complete), quiet=True)
+        compressing = await self._calls.write(lambda db: _report(db, process_id, counts, complete), quiet=True)
+        if compressing is not None:
+            compressing.compresses = True
 
     async def remove(self, process_id: str) -> None:
         delete = "DELETE FROM server_processes WHERE process_id = ?"
@@ -37,7 +39,8 @@ class SqliteProcesses(ProcessTables):
         return None
 
 
-def _report(db: Database, process_id: str, counts: Mapping[CountKey, int], complete: bool) -> None:
+def _report(db: Database, process_id: str, counts: Mapping[CountKey, int], complete: bool) -> SqliteDatabase | None:
+    """Write a report. Return the connection if it may compress payloads once this is committed."""
     # Foreign keys delete the counts of a deleted process.
     db.execute(f"DELETE FROM server_processes WHERE seen_at NOT BETWEEN {_OLDEST} AND {_NEWEST}")
     db.execute(
@@ -45,8 +48,7 @@ def _report(db: Database, process_id: str, counts: Mapping[CountKey, int], compl
         " ON CONFLICT (process_id) DO UPDATE SET seen_at = excluded.seen_at",
         (process_id,),
     )
-    if isinstance(db, SqliteDatabase) and not db.compresses:
-        db.compresses = compression.begin_inside(db)
+    begun = isinstance(db, SqliteDatabase) and not db.compresses and compression.begin_inside(db)
     if complete:
         db.execute("DELETE FROM process_counts WHERE process_id = ?", (process_id,))
     else:
@@ -57,3 +59,4 @@ def _report(db: Database, process_id: str, counts: Mapping[CountKey, int], compl
         " ON CONFLICT (process_id, kind, name) DO UPDATE SET count = excluded.count",
         [(process_id, *key, count) for key, count in counts.items() if count],
     )
+    return db if begun and isinstance(db, SqliteDatabase) else None

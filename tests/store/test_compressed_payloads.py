@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from signalbox.store import LogQuery, NewEvent, SchemaTooNew, open_store
+from signalbox.store import LogQuery, NewEvent, SchemaTooNew, UnknownTask, open_store
 from signalbox.store.moving.move import move_store
 from signalbox.store.sql import compressed
 from signalbox.store.sqlite import SqliteStore, migrations, payloads
@@ -22,6 +23,7 @@ from signalbox.store.verification import open_source, verify_task
 from tests.support.damaged_database import NOISE
 from tests.support.every_read import reads_of_lists, reads_of_task, value_of
 from tests.support.varied_log import record, varied_log
+from tests.support.waiting import wait_until
 
 PROSE = "The quick brown fox jumps over the lazy dog. " * 100
 ODD = {"z": PROSE, "a": 123456789012345678901234567890, "nul": "a\x00b", "text": "Öresund 𝄞", "f": 1.10, "": [[], {}]}
@@ -174,7 +176,14 @@ async def test_compression_waits_until_no_older_server_runs(path: Path, monkeypa
     store.append("t", long)
     assert rows(path, "SELECT compatible_from FROM migration_marks WHERE name >= '034'")[0] != (None,)
     rows(path, "UPDATE server_processes SET seen_at = seen_at - ? WHERE process_id = 'older'", GONE_AFTER)
-    await store.processes.report("newer", {})
+    with store.writer._lock:
+        # One transaction has both, and is rolled back. Then each has its own.
+        reported = asyncio.create_task(store.processes.report("newer", {}))
+        refused = asyncio.create_task(store.aarchive_task("unknown", True, actor="ann"))
+        await asyncio.to_thread(wait_until, lambda: store.stats().waiting == 2)
+    await reported
+    with pytest.raises(UnknownTask):
+        await refused
     store.append("t", long)
     assert [kind for kind, _, _ in rows(path, STORED, "t")] == ["text", "text", "blob"]
     async with store.read() as view:

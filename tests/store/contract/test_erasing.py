@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from signalbox.store import Conflict, InvalidEvent, NewEvent, NotFound, Store, U
 from signalbox.store.chain.tombstones import tombstone_of
 from signalbox.store.postgresql import doctor as of_postgresql
 from signalbox.store.sql import log_writing
+from signalbox.store.sql.append import append, to_draft
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.sqlite import doctor as of_sqlite
 from signalbox.store.verification import open_source, verify_task
@@ -172,3 +174,32 @@ def test_two_erasures_at_once_leave_nothing_of_either(store: Store, monkeypatch:
     assert store.erase_events("run", [2], actor="ann", reason="second") == [2]
     assert [text for text in every_text(store.url) if SECRET in text] == []
     assert [audit["actor"] for audit in audits_of(store, "run")] == ["ann", "bob"]
+
+
+def test_an_erasure_ignores_events_of_a_transaction_that_was_rolled_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("run", [NewEvent(event_type="log", payload={"message": SECRET})] * 3)
+    run, calls = store.writer.run, list[str]()  # type: ignore[attr-defined]
+
+    def append_once(db: Any) -> None:
+        calls.append("append")
+        if len(calls) > 1:
+            raise Conflict("not again")
+        append(db, "run", [to_draft(NewEvent(event_type="work_item_start", span_id="w"))])
+
+    def refuse(db: Any) -> None:
+        raise Conflict("no")
+
+    def in_a_group(work: Callable[[Any], Any], weight: int = 1) -> Any:
+        if calls or not work.__name__.startswith(("following", "step")):
+            return run(work, weight)
+        # All three are in one transaction, which is rolled back. Then each has its own.
+        _, job, _ = [store.writer.submit(one) for one in (append_once, work, refuse)]  # type: ignore[attr-defined]
+        store.writer.drain()  # type: ignore[attr-defined]
+        return job.result()
+
+    monkeypatch.setattr(store.writer, "run", in_a_group)  # type: ignore[attr-defined]
+    assert store.erase_events("run", [2], actor="ann", reason="asked for") == [2]
+    assert calls == ["append", "append"]
+    assert task_of(store, "run").latest_seq == 3
