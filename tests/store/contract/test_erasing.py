@@ -152,7 +152,7 @@ def between(store: Store, monkeypatch: pytest.MonkeyPatch, act: Callable[[], obj
 
     def observed(work: Callable[..., object], *others: object, **options: object) -> object:
         result = run(work, *others, **options)
-        if getattr(work, "__name__", "") == "step":
+        if getattr(work, "__name__", "") == "following":
             next(acts, lambda: None)()
         return result
 
@@ -192,7 +192,7 @@ def test_an_erasure_ignores_events_of_a_transaction_that_was_rolled_back(
         raise Conflict("no")
 
     def in_a_group(work: Callable[[Any], Any], weight: int = 1) -> Any:
-        if calls or not work.__name__.startswith(("following", "step")):
+        if calls or not work.__name__.startswith("following"):
             return run(work, weight)
         # All three are in one transaction, which is rolled back. Then each has its own.
         _, job, _ = [store.writer.submit(one) for one in (append_once, work, refuse)]  # type: ignore[attr-defined]
