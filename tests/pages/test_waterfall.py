@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, quote
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from signalbox.store.contract import TaskRecord
 from signalbox.store.events import Event
 from signalbox.store.times import timestamp
 from signalbox.webapp.drawing import ids
+from signalbox.webapp.views.waterfall_query import WaterfallQuery
 from tests.support.dom import Node, parse
 from tests.support.server import Server
 
@@ -241,6 +243,29 @@ def test_a_subtree_folds(server: Server) -> None:
     assert names(page(server, str(toggle.attributes["href"]).split("#")[0])) == ["run", "first", "second", "below"]
 
 
+def test_the_links_of_a_page_repeat_short_names_of_the_newest_rows_alone() -> None:
+    query = WaterfallQuery()
+    for number in range(100):
+        address = query.toggled("show", f"{number}{'漢' * 250}")
+        query = WaterfallQuery(show=tuple(parse_qs(address[1:])["show"]))
+    assert len(address) < 1300
+    assert [query.shows(f"{number}{'漢' * 250}") for number in (0, 70, 99)] == [False, True, True]
+
+
+def test_a_span_with_a_long_id_is_shown_folded_and_found_in_its_group(server: Server) -> None:
+    long = [f"{number:02}{'漢' * 250}" for number in range(21)]
+    server.emit("long-ids", *(item("start", span_id, None) for span_id in long), item("start", "below", long[0]))
+    main = page(server, f"/tasks/long-ids/waterfall?open={quote(long[5])}")
+    assert len(elements_with_class(main, "fall")) == 23
+    for link, facts, rows in (("fall-show", 1, 23), ("fall-toggle", 1, 22)):
+        (found,) = elements_with_class(main.by_id(ids.span(long[0])), link)
+        address = str(found.attributes["href"]).partition("#")[0]
+        assert len(address) < 400
+        main = page(server, address)
+        assert len(elements_with_class(main, "fall-facts")) == facts
+        assert len(elements_with_class(main, "fall")) == rows
+
+
 def test_a_task_without_spans_shows_a_note(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "idle"})
     assert "No spans." in page(server, "/tasks/idle/waterfall").text
@@ -252,7 +277,8 @@ def test_an_invalid_parameter_is_refused(server: Server) -> None:
     assert server.get("/tasks/bad/waterfall?after=-1").status_code == 400
     assert "from must be less than to" in server.get("/tasks/bad/waterfall?from=5&to=5").text
     assert server.get("/tasks/bad/waterfall?critical=perhaps").status_code == 400
-    assert server.get("/tasks/bad/waterfall?" + "&".join(f"open={n}" for n in range(101))).status_code == 400
+    too_many = server.get("/tasks/bad/waterfall?" + "&".join(f"open={n}" for n in range(1000)))
+    assert (too_many.status_code, "all open together must have at most 1200" in too_many.text) == (400, True)
     assert server.get("/tasks/nobody/waterfall").status_code == 404
 
 

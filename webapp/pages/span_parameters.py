@@ -10,8 +10,9 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, int_parameter, parameter, parse_float
 from signalbox.webapp.views.flame import FlameQuery
 from signalbox.webapp.views.span_query import ORDERS, TableQuery
+from signalbox.webapp.views.span_references import span_reference
 from signalbox.webapp.views.span_times import MAX_SPANS, SPAN_STATES
-from signalbox.webapp.views.waterfall_query import CRITICAL_CHOICES, MAX_NAMED, WaterfallQuery
+from signalbox.webapp.views.waterfall_query import CRITICAL_CHOICES, MAX_NAMED_CHARS, WaterfallQuery, named_length
 
 MAX_SECONDS = 1e12
 """More than the years 1 to 9999 have. A run may be that long if a program reports a time without a date."""
@@ -69,10 +70,12 @@ def _text(name: str) -> str:
 
 
 def _names(name: str) -> tuple[str, ...]:
-    texts = request.args.getlist(name)
-    if len(texts) > MAX_NAMED:
-        raise BadRequest(f"{name} can be given {MAX_NAMED} times, not {len(texts)} times", name)
-    return tuple(dict.fromkeys(_checked(name, text) for text in texts if text))
+    given = (_checked(name, text) for text in request.args.getlist(name) if text)
+    names = tuple(dict.fromkeys(map(span_reference, given)))
+    if (length := named_length(name, names)) > MAX_NAMED_CHARS:
+        message = f"all {name} together must have at most {MAX_NAMED_CHARS} characters in the address, not {length}"
+        raise BadRequest(message, name)
+    return names
 
 
 def _checked(name: str, text: str) -> str:

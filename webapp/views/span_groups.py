@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from math import ceil
 from operator import itemgetter
 
+from signalbox.webapp.views.span_references import span_reference
 from signalbox.webapp.views.span_times import TimedSpan
 
 GROUP_SIZE = 20
@@ -46,7 +47,7 @@ class SpanGroup:
     """Similar siblings in the order of their start.
 
     `key` is the id of the first one. Another one may become the first when an earlier span arrives, or when a filter
-    changes. So the id of any member names the group.
+    changes. So the reference of any member names the group.
     """
 
     label: str
@@ -57,10 +58,10 @@ class SpanGroup:
         """The span id that names the group in an address."""
         return self.members[0].span.span_id
 
-    def named(self, span_ids: Sequence[str]) -> list[str]:
-        """Return those of the ids that belong to members."""
-        members = {member.span.span_id for member in self.members}
-        return [span_id for span_id in span_ids if span_id in members]
+    def named(self, references: Sequence[str]) -> list[str]:
+        """Return those of the references that belong to members."""
+        members = {span_reference(member.span.span_id) for member in self.members}
+        return [one for one in references if one in members]
 
     @cached_property
     def durations(self) -> list[float]:

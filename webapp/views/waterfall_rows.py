@@ -45,7 +45,7 @@ def rows_of(forest: SpanForest, query: WaterfallQuery, critical: Collection[str]
     def span_row(timed: TimedSpan, depth: int) -> WaterfallRow:
         below = timed.children if shown is None else [child for child in timed.children if id(child) in shown]
         context = wanted is not None and id(timed) not in wanted
-        return WaterfallRow(depth, timed, None, bool(below), timed.span.span_id in query.fold and bool(below), context)
+        return WaterfallRow(depth, timed, None, bool(below), query.folds(timed.span.span_id) and bool(below), context)
 
     add(forest.roots, 0)
     while waiting:
