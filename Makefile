@@ -21,7 +21,7 @@ UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit e2e browsers soak soak-cold soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
+.PHONY: help run test long quick lint types unit e2e browsers soak soak-cold soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,10 +31,14 @@ run: venv ## start the server with its demo, on http://127.0.0.1:8000 (HOST=, PO
 
 # All tests share one pool: no core is idle at the end of the first part. The browser tests come last.
 # mypy uses one core, for a minute without its cache, so it runs beside the tests. Its report comes after theirs.
-test: lint browser ## run all checks that must pass
+test: lint browser ## run the checks that belong to every change
 	@report=$$(mktemp); $(BIN)/mypy >"$$report" 2>&1 & types=$$!; trap 'kill $$types' INT TERM; \
 	echo $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); tests=$$?; \
 	wait $$types; types=$$?; echo $(BIN)/mypy; cat "$$report"; rm -f "$$report"; exit $$((tests ? tests : types))
+
+# These are a twentieth of the tests and take as long as all others.
+long: venv browser ## run the tests that `make test` leaves out because each takes long; the hosted check runs both
+	$(BIN)/pytest -m "long and not soak and not browsers" $(WORKERS) $(TRIES) $(ARGS)
 
 quick: venv ## run the unit and API tests that start no programs and are not long
 	$(BIN)/pytest tests -m "not soak and not browsers and not programs and not long" $(UNIT_WORKERS) $(TRIES) $(ARGS)

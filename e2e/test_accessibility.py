@@ -259,6 +259,7 @@ def test_focus_survives_live_updates(site: Site, page: Page, link: str) -> None:
     expect(focused).to_be_focused()
 
 
+@pytest.mark.long
 def test_names_without_spaces_widen_no_page(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     name = "W" * 120
     project(server.store, "p" * 60)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.browser import PHONE
@@ -176,6 +177,7 @@ def test_every_live_page_counts_open_permission_requests_of_all_tasks(
         expect(page).not_to_have_title(re.compile(r"^\(\d"))
 
 
+@pytest.mark.long
 def test_a_permission_request_disappears_when_it_expires_or_its_run_ends(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at
@@ -15,6 +16,7 @@ from tests.support.proxies import PREFIX, proxy_before
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_a_task_page_is_live_below_a_prefix_behind_nginx(
     start_server: Callable[..., Server], new_context: Callable[..., BrowserContext], tmp_path: Path
 ) -> None:

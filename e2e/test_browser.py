@@ -12,6 +12,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.long
 def test_an_error_in_a_page_fails_the_test_unless_expected(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_would_last_until_the_next_test_is_refused(kept_profile: KeptProfil
         kept_profile.clean()
 
 
+@pytest.mark.long
 def test_a_failed_test_leaves_the_next_one_a_new_profile(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

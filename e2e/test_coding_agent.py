@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from e2e.axe import add_axe, expect_accessible
@@ -16,6 +17,7 @@ from tests.support.command import signalbox
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_a_question_of_a_coding_agent_is_answered_on_a_phone(
     server: Server, new_context: Callable[..., BrowserContext], tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def expect_order(page: Page) -> None:
     assert "each once and in order" in figure(page, "order")
 
 
+@pytest.mark.long
 def test_a_page_that_was_offline_for_five_seconds_reconnects_and_loses_nothing(
     server: Server, page: Page, busy_task: str
 ) -> None:

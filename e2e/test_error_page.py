@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from signalbox.store import NewEvent
@@ -13,6 +14,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.long
 def test_a_page_loads_again_once_the_database_and_the_server_are_back(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:
@@ -40,6 +42,7 @@ def test_a_page_loads_again_once_the_database_and_the_server_are_back(
     expect(page.locator("#log-rows li")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_a_waiting_page_asks_once_at_a_time_and_shows_every_other_answer(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:

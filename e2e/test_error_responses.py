@@ -15,6 +15,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_a_page_recovers_from_a_short_bad_gateway(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_first_connect_that_fails_is_retried(
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 def test_a_permanent_error_is_shown_and_not_retried(
     server: Server, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:

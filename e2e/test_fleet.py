@@ -13,6 +13,7 @@ from tests.support import postgres
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
 
+@pytest.mark.long
 def test_every_viewer_gets_every_event_once_while_parts_of_a_fleet_are_killed(browser: Browser, tmp_path: Path) -> None:
     proof = Proof(1, tmp_path, browser, viewer_count=10, writer_count=4)
     proof.run(20, least_outages=4)

@@ -38,6 +38,7 @@ def cut_and_hang(first_bytes_by_proxy: dict[Proxy, bytes]) -> None:
         proxy.heal()
 
 
+@pytest.mark.long
 def test_a_connect_that_hangs_at_any_point_is_retried(
     start_server: Callable[..., Server], context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_connect_that_hangs_at_any_point_is_retried(
     expect_equal_to_fresh(pages[0], context)
 
 
+@pytest.mark.long
 def test_pages_queued_behind_a_hanging_connect_become_live(
     start_server: Callable[..., Server], context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -95,6 +97,7 @@ def other(server: Server, context: BrowserContext, expect_console: list[str]) ->
     return page
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("other")
 def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(server: Server, page: Page) -> None:
     server.emit("crowded-out", "one")

@@ -138,6 +138,7 @@ def test_a_full_queue_drops_the_oldest_lines(page: Page, origin: str, start_serv
     assert events[-1]["event_type"] == "runner_exit"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("node", ["node"] if shutil.which("node") else [])
 def test_node_reports(node: str, start_server: Callable[..., Server]) -> None:
     server = start_server()

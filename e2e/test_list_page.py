@@ -23,6 +23,7 @@ def expect_live_at_newest(page: Page, server: Server) -> None:
     expect_live_at(page, last.event_id)
 
 
+@pytest.mark.long
 def test_tasks_appear_and_change_live(start_server: Callable[..., Server], page: Page, context: BrowserContext) -> None:
     server = start_server()
     page.goto(f"{server.url}/tasks")
@@ -62,6 +63,7 @@ def test_a_deleted_task_leaves_the_list(
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 def test_filters_stay_correct_under_live_changes(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
@@ -88,6 +90,7 @@ def test_filters_stay_correct_under_live_changes(
         expect_equal_to_fresh(filtered, context)
 
 
+@pytest.mark.long
 def test_every_order_stays_correct_under_live_changes(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
@@ -128,6 +131,7 @@ def test_a_silent_run_is_marked_stale_on_an_open_page(
     expect(page.get_by_text("No tasks match")).to_be_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, seed: int

@@ -15,6 +15,7 @@ from signalbox.store import NewEvent
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_a_page_open_from_the_first_event_ends_equal_to_a_fresh_one(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_page_opened_in_the_middle_ends_equal_to_a_fresh_one(
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 def test_the_page_equals_a_fresh_one_after_every_single_event(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_link_to_an_event_shows_that_event(server: Server, page: Page) -> None
     expect(page.locator("#e150")).to_be_in_viewport()
 
 
+@pytest.mark.long
 def test_two_viewers_at_different_times_see_the_same(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:

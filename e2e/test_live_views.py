@@ -36,6 +36,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", VIEWS.values(), ids=VIEWS.keys())
 def test_an_open_view_equals_a_fresh_one(server: Server, page: Page, context: BrowserContext, path: str) -> None:
     task = "view" + "".join(letter if letter.isalnum() else "-" for letter in path)

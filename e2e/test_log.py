@@ -36,6 +36,7 @@ def test_the_address_of_an_old_line_shows_that_line(long_log: str, page: Page) -
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.long
 def test_new_events_do_not_move_a_reader_in_the_middle_of_the_log(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
@@ -74,6 +75,7 @@ def test_an_address_beyond_the_log_shows_the_end_of_the_log(long_log: str, page:
     expect(page.locator("#e1000")).to_be_attached()
 
 
+@pytest.mark.long
 def test_the_key_e_jumps_from_failure_to_failure(long_log: str, page: Page) -> None:
     page.goto(long_log)
     expect_live_at(page, 1000)
@@ -129,6 +131,7 @@ def test_search_and_filters_work_without_scripts(long_log: str, plain_page: Page
     expect_target_row(plain_page, 600)
 
 
+@pytest.mark.long
 def test_jumps_work_without_scripts(long_log: str, plain_page: Page) -> None:
     plain_page.goto(long_log)
     plain_page.get_by_role("link", name="Next failure").click()

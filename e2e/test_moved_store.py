@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at, expect_rows
@@ -14,6 +15,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_a_page_continues_after_its_store_was_moved(
     start_server: Callable[..., Server],
     page: Page,

@@ -52,12 +52,14 @@ def cut_and_return(
     assert statistics(page)["Events"] == 200
 
 
+@pytest.mark.long
 def test_a_network_cut_is_shown_at_once_and_loses_nothing(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     cut_and_return(page, context, connect(server), server, "cut", seconds=3)
 
 
+@pytest.mark.long
 def test_a_page_with_a_minute_to_wait_reconnects_as_soon_as_the_server_answers(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -82,6 +84,7 @@ def test_cuts_of_ten_seconds_and_a_minute_lose_nothing(
         cut_and_return(page, context, connect(server), server, f"cut-{seconds}", seconds=seconds)
 
 
+@pytest.mark.long
 def test_a_page_continues_after_its_server_was_killed_and_restarted(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -124,6 +127,7 @@ def test_a_stopped_server_asks_pages_to_wait_and_this_is_no_error(
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 def test_a_half_open_connection_is_detected_by_its_silence(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_page_reloads_when_the_database_was_replaced(
     expect(page.locator("#log-rows")).to_contain_text(f"new {length}")
 
 
+@pytest.mark.long
 def test_a_stream_that_ends_every_fifty_events_looks_like_one_stream(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:

@@ -28,6 +28,7 @@ def start(server: Server, task_id: str) -> None:
     server.emit(task_id, NewEvent(event_type="runner_spawn", span_id="m", payload={"command": ["pytest"]}))
 
 
+@pytest.mark.long
 def test_the_reason_of_a_failure_appears_on_the_live_page(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
@@ -67,6 +68,7 @@ def failed(shared_server: Server) -> str:
     return f"{shared_server.url}/tasks/phone"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theme", THEMES)
 def test_the_box_is_accessible(failed: str, visitor: Visitor, theme: str) -> None:
     page = visitor.show(failed, theme)

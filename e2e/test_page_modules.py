@@ -119,6 +119,7 @@ def test_a_list_fills_a_gap_by_reconnecting(
     assert "Reconnects1Gaps found1Gaps recovered1Errors1" in figures(page)
 
 
+@pytest.mark.long
 def test_a_page_that_is_reset_twice_waits_before_it_reloads(server: Server, page: Page) -> None:
     server.emit("reset", *lines(1, 3))
     page.add_init_script(TAMPER + "tamper = () => sessionStorage.calm ? [] : ['event: reset\\ndata: {}'];")
@@ -174,6 +175,7 @@ def test_a_first_connect_that_fails_is_retried(server: Server, page: Page, expec
     expect(page.locator("body")).not_to_contain_text("Gateway")
 
 
+@pytest.mark.long
 @pytest.mark.own_profile
 def test_offline_is_shown_at_once_and_clocks_stop(
     server: Server, page: Page, context: BrowserContext, expect_console: list[str]
@@ -214,6 +216,7 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up_when_shown(
     assert "Errors0" in figures(page)
 
 
+@pytest.mark.long
 def test_a_reader_of_old_lines_stays_there_and_can_jump_to_the_newest(
     server: Server, page: Page, context: BrowserContext
 ) -> None:

@@ -17,6 +17,7 @@ from tests.support.server import Server
 SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 30))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_page_ends_equal_to_a_fresh_one(
     start_server: Callable[..., Server],

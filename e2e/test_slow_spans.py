@@ -88,6 +88,7 @@ def test_choices_in_the_waterfall_keep_the_page_and_its_scroll_position(
     expect(page).to_have_url(re.compile("q=shard-5"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/waterfall?show=shard-31", "/flame", "/spans?sort=duration"])
 def test_axe_finds_no_violation_on_a_phone(shards: Server, page: Page, path: str) -> None:
     add_axe(page)

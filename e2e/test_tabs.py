@@ -33,6 +33,7 @@ def wait_for_streams(server: Server, count: int) -> None:
     wait_until(lambda: streams(server) == count, message=f"the server did not have {count} open streams")
 
 
+@pytest.mark.long
 def test_eight_windows_are_all_live_and_a_click_is_answered_at_once(
     start_server: Callable[..., Server], context: BrowserContext
 ) -> None:
@@ -58,6 +59,7 @@ def test_eight_windows_are_all_live_and_a_click_is_answered_at_once(
         assert statistics(page)["Reconnects"] == statistics(page)["Errors"] == 0
 
 
+@pytest.mark.long
 def test_hidden_tabs_hold_no_stream(start_server: Callable[..., Server], window: Window) -> None:
     server = start_server()
     for task in TASKS:
@@ -93,6 +95,7 @@ def hide_and_return(server: Server, window: Window, *, seconds: float) -> None:
     assert other.evaluate("document.hidden")
 
 
+@pytest.mark.long
 def test_a_hidden_tab_shows_the_newest_state_when_shown_again(
     start_server: Callable[..., Server], window: Window
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_tab_hidden_for_a_minute_shows_the_newest_state(start_server: Callable
     hide_and_return(start_server(), window, seconds=60)
 
 
+@pytest.mark.long
 def test_a_page_from_the_back_forward_cache_shows_the_newest_state(
     start_server: Callable[..., Server], browser: Browser
 ) -> None:

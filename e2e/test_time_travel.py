@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live_checks import expect_live_at, expect_same_as_past
@@ -11,6 +12,7 @@ from e2e.random_run import run
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_the_page_at_the_last_event_equals_the_live_page(server: Server, page: Page, context: BrowserContext) -> None:
     server.emit("last", *run(5, 300))
     page.goto(f"{server.url}/tasks/last")
@@ -20,6 +22,7 @@ def test_the_page_at_the_last_event_equals_the_live_page(server: Server, page: P
     expect_same_as_past(page, past)
 
 
+@pytest.mark.long
 def test_the_page_at_an_event_equals_the_live_page_at_that_time(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
@@ -94,6 +97,7 @@ def test_without_javascript_the_slider_has_a_button(server: Server, plain_page: 
     expect(page.locator(".past-stand")).to_contain_text("As of #99")
 
 
+@pytest.mark.long
 def test_clocks_are_stopped_in_the_past(server: Server, page: Page) -> None:
     server.emit("clocks", *list(run(8, 60))[:30])
     page.goto(f"{server.url}/tasks/clocks?at=20")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live_checks import expect_live_at
@@ -73,6 +74,7 @@ def test_a_selected_zone_is_used_on_every_page(server: Server, page: Page) -> No
     expect(page.locator("[data-zone]")).not_to_have_text("Pacific/Auckland")
 
 
+@pytest.mark.long
 def test_a_page_is_live_whatever_its_cookie_and_its_address_say(
     server: Server, page: Page, context: BrowserContext
 ) -> None:

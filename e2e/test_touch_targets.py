@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext
 
 from e2e.random_run import run
@@ -31,6 +32,7 @@ PATHS = (
 )
 
 
+@pytest.mark.long
 def test_every_control_of_a_phone_is_large_enough(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     server.emit("touched", *run(4, 40))
     page = new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).new_page()

@@ -39,6 +39,7 @@ def test_the_waterfall_is_drawn_without_javascript(server: Server, plain_page: P
     assert box["width"] > 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_outcome_and_duration_of_a_span_fit_next_to_its_bar(server: Server, page: Page, width: int) -> None:
     task = f"cancelled-{width}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from signalbox.store import NewEvent
 from signalbox.store.state import Task
@@ -43,6 +44,7 @@ def spawn(server: Server, task: str) -> dict[str, Any]:
     return log_of(server.store, task)[0].payload
 
 
+@pytest.mark.long
 def test_a_retry_runs_the_same_command_as_a_new_linked_task(server: Server, tmp_path: Path) -> None:
     script = 'echo "$COLOUR $PWD"; echo tried >> tries; [ $(wc -l < tries) -gt 1 ]'
     options = ("--title", "Twice", "--kind", "test", "--env", "COLOUR", "--no-tty", "--grace", "1.5")

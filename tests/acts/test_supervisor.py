@@ -40,6 +40,7 @@ def seconds_to_interruption(server: Server, task: str, start: datetime) -> float
     return (datetime.fromisoformat(interruption.created_at) - start).total_seconds()
 
 
+@pytest.mark.long
 def test_a_server_that_was_suspended_restarts_the_timeout_of_every_run(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=LIMIT)
     spawn(server, "live")

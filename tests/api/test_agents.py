@@ -59,6 +59,7 @@ async def test_a_second_start_with_the_same_run_id_returns_the_existing_run(stor
         await agents.start(project(store, python(""), "other"), "r1")
 
 
+@pytest.mark.long
 async def test_only_commands_that_the_project_allows_are_started(store: SqliteStore, agents: Agents) -> None:
     commands = {"greet": {"argv": ["echo", "hello"]}, "part": {"argv": ["echo", "goodbye"]}}
     our_project = project(store, {"kind": "command", "commands": commands})
@@ -181,6 +182,7 @@ async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
     assert (task.status, task.error) == ("failed", "the server stopped before the command was started")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_same_process", [True, False])
 async def test_a_run_that_is_being_started_is_followed_by_its_own_process_alone(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch, is_same_process: bool
@@ -246,6 +248,7 @@ def test_an_invalid_agent_configuration_is_refused_with_the_reason(config: Any, 
     assert caught.value.field == "agent"
 
 
+@pytest.mark.long
 async def test_a_command_that_never_starts_fails(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:

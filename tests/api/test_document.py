@@ -68,7 +68,6 @@ BODIES = [
 ]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, one in OPERATIONS.items() if one["parameters"]])
 def test_hostile_parameters_get_declared_responses(client: PlainClient, name: str) -> None:
     for parameter in OPERATIONS[name]["parameters"]:

@@ -29,6 +29,7 @@ def newest(server: Server) -> Task:
     return tasks_of(server.store)[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answers", "code", "verdict"),
     [("\n" * 5, 0, "Everything was as expected."), ("y\nn\ny\n\nno\n", 1, "Not as expected: step 2, 5")],

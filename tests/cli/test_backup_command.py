@@ -30,6 +30,7 @@ def test_a_backup_is_made_and_restored_into_another_database(tmp_path: Path) -> 
     assert "--replace" in again.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["plain", "caf\udce9", "a%20b", "c?d#e"], ids=ascii)
 def test_the_store_and_its_backup_are_found_whatever_their_directory_is_called(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name

@@ -206,6 +206,7 @@ def test_a_command_without_a_directory_is_not_started(url: str, store: SqliteSto
     assert tasks_of(store) == []
 
 
+@pytest.mark.long
 def test_no_output_is_lost_while_the_server_is_unreachable(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     proxy = Proxy(server.port)

@@ -50,6 +50,7 @@ def some_modules(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.long
 def test_the_audit_finds_examines_recovers_and_verifies(store: SqliteStore, some_modules: Path) -> None:
     summary = audit(store, task_id="t", jobs=2, root=some_modules)
     lines = sum((some_modules / name).read_text().count("\n") for name in MODULES)
@@ -72,6 +73,7 @@ def test_the_audit_finds_examines_recovers_and_verifies(store: SqliteStore, some
     assert spans_of(store, "t")["modules"].state == "done"
 
 
+@pytest.mark.long
 def test_every_checkpoint_has_its_hash_as_evidence_and_is_verified(store: SqliteStore, some_modules: Path) -> None:
     audit(store, task_id="t", jobs=2, root=some_modules)
     events_by_checkpoint: dict[str, set[str]] = {}
@@ -86,6 +88,7 @@ def test_every_checkpoint_has_its_hash_as_evidence_and_is_verified(store: Sqlite
     }
 
 
+@pytest.mark.long
 def test_the_audit_stops_on_a_cancel(store: SqliteStore) -> None:
     def cancel_while_working() -> None:
         wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")

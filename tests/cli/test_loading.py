@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from signalbox.webapp.cli import cli
 from signalbox.webapp.cli.commands import MODULES
 from tests.support.paths import ROOT
@@ -45,6 +47,7 @@ def test_garbage_is_collected_once_a_command_has_been_loaded(tmp_path: Path) -> 
     assert done.stdout.splitlines()[1:] == ["True"], done.stderr
 
 
+@pytest.mark.long
 def test_garbage_is_collected_once_a_server_has_started(tmp_path: Path) -> None:
     done = run_program(
         """

@@ -80,6 +80,7 @@ def test_a_password_is_read_from_standard_input(terminal: Terminal) -> None:
     assert passwords.verify(account_and_hash[1], PASSWORD)
 
 
+@pytest.mark.long
 def test_a_password_is_asked_for_twice_and_not_shown(terminal: Terminal) -> None:
     pty_end, tty = pty.openpty()
     process = subprocess.Popen(

@@ -49,6 +49,7 @@ def agent(server: Server, tmp_path: Path) -> CodingAgent:
     return CodingAgent(tmp_path / ".claude" / "settings.json", tmp_path.name, HOME=str(tmp_path))
 
 
+@pytest.mark.long
 def test_an_agent_gets_the_answer_of_a_person_with_changed_arguments(
     server: Server, agent: CodingAgent, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_an_agent_gets_the_answer_of_a_person_with_changed_arguments(
     assert task_of(server.store, task).title == "Fix the flaky test in tests/test_queue.py"
 
 
+@pytest.mark.long
 def test_the_hook_reports_the_branch_and_follows_links(server: Server, agent: CodingAgent, tmp_path: Path) -> None:
     git = tmp_path / ".claude" / ".git"
     git.mkdir()

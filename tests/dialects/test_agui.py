@@ -292,6 +292,7 @@ def test_the_example_answers_a_question_and_shows_the_run(server: Server, words:
     assert result.stdout.endswith("success\n")
 
 
+@pytest.mark.long
 def test_many_open_steps_and_questions_are_told_in_bounded_time(server: Server) -> None:
     number = 15_000
     started = [event("work_item_start", f"i{item}", work_item_id=f"item {item}") for item in range(number)]

@@ -42,6 +42,7 @@ def logged_in(server: Server, email: str) -> RunClient:
     return client
 
 
+@pytest.mark.long
 def test_a_logged_in_operator_starts_and_watches_a_run(guarded: Server, tmp_path: Path) -> None:
     client = RunClient(guarded.url)
     assert client.get("/projects").status_code == 401

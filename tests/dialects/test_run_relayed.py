@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.agent_server import AgentServer
 from tests.support.proxy import Proxy
 from tests.support.run_client import RunClient, Watched
@@ -14,6 +16,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.long
 def test_the_client_receives_every_line_although_both_servers_are_killed(
     start_server: Callable[..., Server], tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     assert "Traceback" not in log, log
 
 
+@pytest.mark.long
 def test_the_documented_steps_lead_to_three_processes_behind_nginx(walk: Walk) -> None:
     assert '"ok"' in walk.follow("check")
     get = (
@@ -191,11 +192,13 @@ def test_the_documented_steps_lead_to_three_processes_behind_nginx(walk: Walk) -
         assert walk.machine.run(f"{get} http://127.0.0.1:{port}/readyz") == "1.1 200 "
 
 
+@pytest.mark.long
 def test_the_documented_update_leaves_all_processes_ready(walk: Walk) -> None:
     walk.follow("update")
     walk.ready()
 
 
+@pytest.mark.long
 def test_a_restored_dump_starts_a_new_epoch(walk: Walk) -> None:
     walk.append("in the dump")
     before, epoch = walk.messages(), walk.epoch()
@@ -207,6 +210,7 @@ def test_a_restored_dump_starts_a_new_epoch(walk: Walk) -> None:
     assert walk.epoch() not in ("", epoch)
 
 
+@pytest.mark.long
 def test_a_recovery_to_a_moment_starts_a_new_epoch(walk: Walk) -> None:
     walk.append("before the moment")
     walk.follow("base")
@@ -221,6 +225,7 @@ def test_a_recovery_to_a_moment_starts_a_new_epoch(walk: Walk) -> None:
     assert walk.epoch() not in ("", epoch)
 
 
+@pytest.mark.long
 def test_the_documented_command_gives_a_copied_database_a_new_epoch(walk: Walk) -> None:
     epoch = walk.epoch()
     walk.follow("epoch")

@@ -56,6 +56,7 @@ def read(name: str) -> str:
 # the examples
 
 
+@pytest.mark.long
 @documents
 def test_every_example_runs_and_prints_the_documented_output(path: Path, server: Server) -> None:
     printed = ""

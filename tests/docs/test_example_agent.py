@@ -50,6 +50,7 @@ def step(name: str) -> Callable[[Event], bool]:
     return lambda event: str(event.payload.get("message", "")).startswith(name)
 
 
+@pytest.mark.long
 def test_the_agent_server_refuses_invalid_requests(tmp_path: Path) -> None:
     server = AgentServer(tmp_path, AGENT_TOKEN="s3cret").start()
     try:
@@ -63,6 +64,7 @@ def test_the_agent_server_refuses_invalid_requests(tmp_path: Path) -> None:
         server.kill()
 
 
+@pytest.mark.long
 def test_a_run_completes_although_the_agent_server_is_killed(agent: AgentServer, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/signalbox.db"
     assert httpx.post(f"{agent.url}/runs", json={"run_id": "r1"}).status_code == 201
@@ -93,6 +95,7 @@ def assert_refactored(result: Path) -> None:
         assert subprocess.run(tests, cwd=code, capture_output=True).returncode == 0
 
 
+@pytest.mark.long
 def test_a_run_completes_although_signalbox_and_the_agent_server_are_killed(agent: AgentServer, tmp_path: Path) -> None:
     server = Server(tmp_path)
     try:
@@ -115,6 +118,7 @@ def test_a_run_completes_although_signalbox_and_the_agent_server_are_killed(agen
         server.close()
 
 
+@pytest.mark.long
 async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
     project = store.people.add_project("p", "P", agent={"kind": "upstream", "url": agent.url})
@@ -130,6 +134,7 @@ async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> N
     await store.aclose()
 
 
+@pytest.mark.long
 def test_a_half_written_step_is_never_sent(agent: AgentServer) -> None:
     httpx.post(f"{agent.url}/runs", json={"run_id": "r1"})
     log = agent.folder / "r1" / "log.ndjson"

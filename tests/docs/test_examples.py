@@ -24,6 +24,7 @@ def start(tmp_path: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, str(EXAMPLES / name), *arguments], cwd=tmp_path, env=env, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("decision", ["yes", "no"])
 def test_the_session_client_works_and_watches(tmp_path: Path, decision: str) -> None:
     note = tmp_path / "note-1.txt"
@@ -50,6 +51,7 @@ def run_agent_client(
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("code", "last", "exit_code"), [("0", "DONE", 0), ("2", "FAILED", 1)])
 def test_the_agent_client_starts_and_watches_a_run(tmp_path: Path, code: str, last: str, exit_code: int) -> None:
     server = Server(tmp_path).start()

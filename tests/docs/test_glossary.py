@@ -73,6 +73,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("pattern", "texts_of"), SOURCES.values(), ids=SOURCES)
 def test_no_text_has_a_word_that_the_glossary_replaces(pattern: str, texts_of: Callable[[str], Iterator[str]]) -> None:
     words = "|".join(re.escape(word) for word in replaced_words())

@@ -122,6 +122,7 @@ def test_long_and_nested_markdown_takes_bounded_time(text: str) -> None:
     assert len(html) < 50 * 8000 + 6 * len(text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("language", "unit"),
     [("java", "__ "), ("c", "\n\n\n"), ("python", " \n")],

@@ -211,6 +211,7 @@ def test_every_item_and_every_character_is_reachable_in_pieces() -> None:
     assert texts["/text"] == payload["text"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("view", ["text", "markdown", "raw"])
 def test_every_line_of_a_long_text_is_reachable_in_every_view(view: str) -> None:
     payload = "".join(f"line-{n}\n\n" for n in range(12_000))
@@ -279,7 +280,6 @@ HUGE: dict[str, Any] = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_payloads_are_rendered_in_bounded_size_and_time(name: str) -> None:
     for view in VIEWS:

@@ -179,6 +179,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(st.dictionaries(st.text(max_size=5), ANYTHING, max_size=4), ANYTHING, st.integers(1, 2000))
 def test_any_value_becomes_a_valid_event(payload: dict[str, Any], text: Any, limit: int) -> None:
     event = NewEvent(

@@ -328,6 +328,7 @@ def test_the_html_export_of_a_very_long_run_is_cut_with_a_note(server: Server) -
     assert set(re.findall(r'href="#(e\d+)"', page)) <= ids
 
 
+@pytest.mark.long
 def test_the_html_export_reads_a_limited_size_of_each_part(server: Server) -> None:
     long = "x" * 240_000
     for number in range(90):

@@ -78,6 +78,7 @@ async def test_a_full_queue_drops_its_oldest_lines_and_the_log_says_how_many(tmp
     writer.close()
 
 
+@pytest.mark.long
 def test_events_reach_a_server_that_was_away(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     server.kill()
@@ -101,6 +102,7 @@ def test_events_reach_a_server_that_was_away(start_server: Callable[..., Server]
     assert wait_until(lambda: len(messages()) == 2 and messages()) == ["kept", "now"]
 
 
+@pytest.mark.long
 def test_a_fork_reports_for_itself_and_the_parent_goes_on(url: str, tmp_path: Path) -> None:
     done = run_program(
         """
@@ -126,6 +128,7 @@ def test_a_fork_reports_for_itself_and_the_parent_goes_on(url: str, tmp_path: Pa
     assert sorted(event.payload["message"] for event in events) == ["before", "child", "parent after 0"]
 
 
+@pytest.mark.long
 def test_the_end_of_a_program_waits_for_the_last_events_within_a_bound(tmp_path: Path) -> None:
     code = """
         import atexit, time
@@ -175,6 +178,7 @@ def test_a_machine_that_loads_modules_slowly_loses_no_event(url: str, tmp_path: 
     assert [event.payload["message"] for event in events] == ["first"]
 
 
+@pytest.mark.long
 def test_a_process_that_is_forked_while_modules_are_loaded_reports_too(url: str, tmp_path: Path) -> None:
     forks = """
         while "signalbox.store" not in sys.modules:
@@ -220,6 +224,7 @@ def test_an_error_without_a_message_ends_what_it_interrupts(url: str) -> None:
     assert error_fields(Nameless()) == {"error_code": "Nameless", "message": "<Nameless>"}
 
 
+@pytest.mark.long
 def test_objects_that_refer_to_each_other_stop_no_program(writer: BackgroundWriter, url: str) -> None:
     nodes: list[dict[str, Any]] = [{"name": f"node {number}"} for number in range(50)]
     for node in nodes:
@@ -281,6 +286,7 @@ async def test_secrets_are_hidden_before_they_leave_the_program_if_its_environme
     assert event.payload["message"] == "token=[redacted]"
 
 
+@pytest.mark.long
 def test_a_forked_process_reports_to_postgresql_too(tmp_path: Path) -> None:
     url = create_database()
     done = run_program(

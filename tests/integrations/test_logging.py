@@ -98,6 +98,7 @@ if len(sys.argv) > 1:
 """
 
 
+@pytest.mark.long
 async def test_a_program_is_a_task_with_its_name_and_its_end(url: str, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(PROGRAM)
     for words in ([], ["rate"]):

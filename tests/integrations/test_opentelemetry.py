@@ -177,6 +177,7 @@ OUTSIDE = {"TRACEPARENT": "", "TRACESTATE": "", "OTEL_RESOURCE_ATTRIBUTES": ""}
 """The environment of a program outside of any trace."""
 
 
+@pytest.mark.long
 def test_the_spans_of_a_command_join_its_run_until_the_program_ends(url: str, store: SqliteStore) -> None:
     done = signalbox("run", "--store", url, "--task", "t", "--no-tty", "--", sys.executable, "-c", PROGRAM, **OUTSIDE)
     (task,), spans, spawn = tasks_of(store), spans_of(store, "t"), log_of(store, "t")[0]

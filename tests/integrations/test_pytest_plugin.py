@@ -63,6 +63,7 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["one process", "xdist"])
 async def test_a_session_is_a_task_with_its_tests_each_reported_once(workers: list[str], suite: Path, url: str) -> None:
     done = run_python(
@@ -127,6 +128,7 @@ def starts_of_tests(events: list[Event]) -> dict[str, int]:
     return {name: names.count(name) for name in names}
 
 
+@pytest.mark.long
 async def test_a_session_that_is_interrupted_is_cancelled(tmp_path: Path, url: str) -> None:
     (tmp_path / "test_stops.py").write_text("def test_one(): pass\ndef test_two():\n    raise KeyboardInterrupt")
     run_python(*PLUGIN, cwd=tmp_path, SIGNALBOX_STORE_URL=url)

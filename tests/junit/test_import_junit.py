@@ -136,6 +136,7 @@ def test_a_file_that_is_no_junit_xml_is_refused(content: str, reason: str, tmp_p
     assert done.stderr.startswith(f"signalbox: this is not JUnit XML: {reason}")
 
 
+@pytest.mark.long
 def test_the_documented_steps_of_ci_report_to_a_server(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     (tmp_path / "report.xml").write_text(GRADLE)

@@ -113,6 +113,7 @@ async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_re
     assert (await catch_up_cache.take(LOG, SEGMENT_EVENTS, log.read)).whole
 
 
+@pytest.mark.long
 async def test_readers_at_many_different_cursors_hold_few_bytes() -> None:
     log, catch_up_cache = FakeLog(SEGMENT_EVENTS, size=2000), CatchUpCache()
     segment = await catch_up_cache.take(LOG, 0, log.read)

@@ -122,6 +122,7 @@ def counted(server: Server, headers: Headers) -> tuple[int, int]:
     return found["processes"], found["streams"]
 
 
+@pytest.mark.long
 def test_health_counts_the_streams_of_all_processes_and_forgets_a_killed_one(
     processes: list[Server], headers: Headers
 ) -> None:

@@ -24,6 +24,7 @@ PATHS = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the server's memory from /proc")
 @pytest.mark.parametrize("streams", [400, pytest.param(10_000, marks=pytest.mark.soak)])
 async def test_streams_leak_no_memory_however_they_end(start_server: Callable[..., Server], streams: int) -> None:

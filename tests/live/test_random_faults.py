@@ -31,6 +31,7 @@ OTHER_EVENTS = 20
 """Number of events of a second task, written in between. A stream of both tasks has them in commit order."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_every_client_receives_every_event_once(start_server: Callable[..., Server], seed: int) -> None:
     rng = random.Random(seed)

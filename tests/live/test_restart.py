@@ -52,6 +52,7 @@ async def stop_and_start(server: Server, count: int) -> None:
     assert max(herd.values()) < count / 5, f"too many clients reconnect at once: {sorted(herd.items())}"
 
 
+@pytest.mark.long
 async def test_two_hundred_streams_reconnect_spread_out_after_a_stop(
     start_server: Callable[..., Server],
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_stream_ends_when_its_token_is_revoked(guarded: Server, path: str) -> 
     assert "revoked" in again.json()["error"]["message"]
 
 
+@pytest.mark.long
 def test_a_stream_ends_when_its_token_expires(guarded: Server) -> None:
     headers = token(guarded.store, "short", seconds=7)
     end = last_message_after(guarded, EVENTS, headers, lambda: None)

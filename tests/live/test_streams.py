@@ -51,6 +51,7 @@ def test_a_stream_sends_history_and_then_live_events(server: Server) -> None:
     assert {message.event for message in seen} == {""}
 
 
+@pytest.mark.long
 def test_a_long_history_is_complete_while_more_events_arrive(server: Server) -> None:
     server.emit("long", *[str(n) for n in range(8000)])
     more = threading.Thread(target=lambda: [server.emit("long", "more") for _ in range(1000)])

@@ -19,6 +19,7 @@ PING = b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n'
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 
 
+@pytest.mark.long
 def test_a_malformed_line_is_answered_and_the_next_ones_are_served(server: Server) -> None:
     lines = {
         b'{"jsonrpc":"2.0","id":1,"method":\n': PARSE_ERROR,

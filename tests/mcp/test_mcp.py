@@ -106,6 +106,7 @@ async def refusal(client: Client, name: str, **arguments: Any) -> str:
     return str(result.content[0].text)
 
 
+@pytest.mark.long
 async def test_an_agent_sees_the_open_spans_of_a_long_run(guarded: Server) -> None:
     steps = [(f"step {number}", "work_item_failed" if number < 30 else "work_item_complete") for number in range(1100)]
     guarded.store.create_task("long", project_id="ours")
@@ -248,6 +249,7 @@ async def test_an_agent_starts_a_run_and_waits_for_its_end_with_progress(guarded
         assert not short["timed_out"]
 
 
+@pytest.mark.long
 async def test_stdio_serves_a_database_to_an_older_client(guarded: Server) -> None:
     from mcp.shared.exceptions import MCPDeprecationWarning
     from mcp_types import ResourceUpdatedNotification
@@ -344,6 +346,7 @@ def test_signalbox_mcp_refuses_other_host_names(bridge: str) -> None:
     assert foreign.status_code == 421
 
 
+@pytest.mark.long
 def test_the_example_prints_why_the_newest_failed_run_failed(guarded: Server) -> None:
     example = [sys.executable, str(ROOT / "examples" / "mcp_client.py"), "--store", guarded.store_url]
     result = subprocess.run(example, capture_output=True, text=True, timeout=60, env=environment(PYTHONPATH=str(ROOT)))
@@ -375,6 +378,7 @@ async def test_a_server_without_the_extra_says_so(url: str, monkeypatch: pytest.
     assert "pip install 'signalbox-console[mcp]'" in (await answer.get_json())["error"]["message"]
 
 
+@pytest.mark.long
 async def test_a_database_that_cannot_be_opened_is_a_clear_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

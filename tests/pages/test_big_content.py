@@ -181,7 +181,6 @@ def test_omitted_content_is_counted_and_linked(client: httpx.Client) -> None:
     assert "1,480 more" in client.get("/tasks/checkpoints").text
 
 
-@pytest.mark.long
 def test_api_responses_are_bounded_in_bytes_and_continue(client: httpx.Client) -> None:
     seqs: list[int] = []
     more, since = True, 0
@@ -225,6 +224,7 @@ def test_the_ring_of_recent_events_is_bounded_in_bytes(store: SqliteStore) -> No
     assert sum(ring.after(n, lambda event: b"") is not None for n in range(100)) <= 2 * RING_BYTES / len(BIG) + 1
 
 
+@pytest.mark.long
 def test_readers_at_many_different_places_of_the_ring_hold_few_bytes(store: SqliteStore) -> None:
     ring = Ring(2048)
     ring.push(store.append("t", [NewEvent(event_type="log", payload={"message": "x" * 1500})] * 2000))
@@ -241,6 +241,7 @@ def _encoded(event: Event) -> bytes:
     return bytes(event.payload_json)
 
 
+@pytest.mark.long
 def test_a_checkpoint_with_many_events_is_answered_in_pages(server: Server) -> None:
     commits = [NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c"})] * 400
     evidence = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from signalbox.store import Event, NewEvent
 from signalbox.store.projections import fold
@@ -217,6 +218,7 @@ def test_runs_without_events_have_nothing_to_compare(server: Server) -> None:
     assert "there are no rows to compare" in text(page(server, "/compare?a=new-1&b=new-2"))
 
 
+@pytest.mark.long
 def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
     server.emit("many", *executing(*(item(f"item {number}") for number in range(ROWS + 200))))
     server.emit("more", *executing(*(item(f"item {number}") for number in range(ROWS + 250))))

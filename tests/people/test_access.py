@@ -335,7 +335,6 @@ def socket_status(server: Server, path: str, headers: Headers) -> int:
             return (socket.close_code or 0) - 4000
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("rule", ROUTES)
 def test_each_caller_can_use_exactly_the_routes_it_has_rights_to(
     client: httpx.Client, server: Server, callers: dict[str, Headers], rule: str

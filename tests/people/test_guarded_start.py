@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from signalbox.store import open_store
 from tests.support.people import token
 
@@ -16,6 +18,7 @@ def serve(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([*command, *store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 def test_the_server_does_not_start_and_names_the_commands_that_help(tmp_path: Path) -> None:
     out, err = (process := serve(tmp_path)).communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
@@ -23,6 +26,7 @@ def test_the_server_does_not_start_and_names_the_commands_that_help(tmp_path: Pa
     assert "signalbox token create" in err
 
 
+@pytest.mark.long
 def test_the_server_starts_once_a_token_exists(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
     token(store, "ci")

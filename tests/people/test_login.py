@@ -173,6 +173,7 @@ def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
     assert not REAL_HASHER.check_needs_rehash(REAL_DUMMY_HASH)
 
 
+@pytest.mark.long
 def test_a_hash_takes_64_mib_and_three_passes() -> None:
     assert (REAL_HASHER.memory_cost, REAL_HASHER.time_cost) == (64 * 1024, 3)
     assert REAL_HASHER.verify(REAL_HASHER.hash("a password"), "a password")

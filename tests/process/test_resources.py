@@ -131,6 +131,7 @@ async def test_a_heartbeat_with_other_resources_changes_nothing(store: SqliteSto
     assert 'class="resources"' not in await page(store)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("options", "is_recorded"), [([], True), (["--no-resources"], False)])
 async def test_a_run_records_its_resources_unless_it_is_told_not_to(
     tmp_path: Path, options: list[str], is_recorded: bool

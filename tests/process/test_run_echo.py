@@ -40,6 +40,7 @@ def test_recording_continues_and_a_slow_reader_gets_everything_later(url: str, s
     assert task_of(store, "t").latest_seq == 100_002
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["time limit", "cancel", "Ctrl-C"])
 def test_a_run_with_unread_output_can_be_stopped(url: str, store: SqliteStore, how: str) -> None:
     options = ("--time-limit", "1") if how == "time limit" else ()
@@ -101,6 +102,7 @@ def test_json_is_utf_8_on_every_terminal(url: str, store: SqliteStore) -> None:
     assert "é → ✓" in result.stdout
 
 
+@pytest.mark.long
 def test_a_server_keeps_working_when_its_own_log_is_unread() -> None:
     code = (
         "import logging; from signalbox.webapp.logs import configure; from signalbox.webapp.settings import Settings;"

@@ -73,6 +73,7 @@ def test_a_forked_process_has_its_own_connections(server: Server) -> None:
     remote.close()
 
 
+@pytest.mark.long
 def test_a_program_exits_with_a_tail_still_open(server: Server) -> None:
     server.emit("abandoned", "one")
     done = subprocess.run([sys.executable, "-c", ABANDONED, server.url], capture_output=True, text=True, timeout=60)

@@ -158,6 +158,7 @@ def test_a_server_that_does_not_answer_delays_one_append_only(
     assert lines_of(server, task) == [str(number) for number in range(50)]
 
 
+@pytest.mark.long
 def test_the_next_process_sends_what_a_killed_one_left(server: Server, proxy: Proxy, folder: Path, task: str) -> None:
     proxy.shut()
     code = (
@@ -178,6 +179,7 @@ def test_the_next_process_sends_what_a_killed_one_left(server: Server, proxy: Pr
     assert lines_of(server, f"{task}-next") == ["next"]
 
 
+@pytest.mark.long
 def test_processes_share_a_spool_and_each_keeps_its_order(
     server: Server, proxy: Proxy, folder: Path, task: str
 ) -> None:
@@ -351,6 +353,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.long
 def test_a_forked_process_has_a_spool_of_its_own(server: Server, proxy: Proxy, log: SpooledLog, task: str) -> None:
     proxy.shut()
     subprocess.run([sys.executable, "-c", FORKS, proxy.url, task], check=True, timeout=60)
@@ -415,6 +418,7 @@ while True:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seed", "writers"), CASES)
 def test_everything_arrives_once_and_in_order_whatever_dies(
     tmp_path: Path, folder: Path, seed: int, writers: int

@@ -117,6 +117,7 @@ def test_every_test_lies_in_the_folder_of_its_package() -> None:
     assert not loose, "tests/ has a folder for each package"
 
 
+@pytest.mark.long
 def test_replaced_names_are_not_used_again() -> None:
     coined = {"shelf", "Stretch", "beside", "BesideTheLog", "voice", "silence", "rests", "packing", "retrying"}
     coined |= {"ranks", "march", "arrived", "ahead", "thinned", "told", "past"}
@@ -136,6 +137,7 @@ def test_replaced_names_are_not_used_again() -> None:
             assert not used, f"{path.relative_to(ROOT)} uses coined names ({used}); take the field's terms"
 
 
+@pytest.mark.long
 def test_class_names_are_unique() -> None:
     places: dict[str, list[str]] = {}
     for name, path in modules():

@@ -37,6 +37,7 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.long
 def test_the_steps_of_the_containerfile_give_a_healthy_server(image: Image) -> None:
     check(image, SIGNALBOX_ALLOWED_HOSTS="console.example.org, localhost", SIGNALBOX_ROOT_PATH="/signalbox")
     assert (image.folder / "data" / "signalbox.db").exists()

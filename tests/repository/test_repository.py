@@ -33,6 +33,7 @@ def tracked_texts() -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 def test_no_file_names_a_machine_or_a_package_index() -> None:
     found = [
         f"{name}:{number}: {match.group()}"

@@ -30,6 +30,7 @@ def test_fails():
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("ci", "fails", "skipped"), [("true", True, 1), ("", False, 3)])
 def test_a_skipped_test_is_a_failure_in_ci(tmp_path: Path, ci: str, fails: bool, skipped: int) -> None:
     (tmp_path / "test_skips.py").write_text(SKIPS)

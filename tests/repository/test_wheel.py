@@ -121,6 +121,7 @@ def url(installed: Path, tmp_path: Path) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.mark.long
 def test_a_wheel_puts_nothing_but_signalbox_at_the_top_level(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -147,6 +148,7 @@ def test_a_wheel_built_from_the_source_distribution_has_every_file_of_the_checko
     }
 
 
+@pytest.mark.long
 def test_a_program_with_its_own_store_and_webapp_emits_to_a_file_and_to_a_server(
     installed: Path, program: Path, url: str
 ) -> None:

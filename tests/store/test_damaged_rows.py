@@ -149,6 +149,7 @@ def test_nothing_is_appended_to_an_unreadable_task(store: SqliteStore) -> None:
         store.create_task("t")
 
 
+@pytest.mark.long
 def test_damaged_rows_affect_only_their_own_task(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=3600)
     store, damaged = server.store, (*DAMAGE, "parts", "events")

@@ -9,6 +9,7 @@ from itertools import cycle
 from pathlib import Path
 
 import httpx
+import pytest
 
 from signalbox.store import NewEvent
 from signalbox.store.search.documents import BLOCK_EVENTS
@@ -86,6 +87,7 @@ def _damage(path: Path) -> None:
             assert db.execute(f"UPDATE {table} SET {column} = {value} WHERE task_id = ?{where}", (name,)).rowcount
 
 
+@pytest.mark.long
 def test_damaged_values_affect_only_their_own_task(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=3600)
     for name in (*TASKS, "sound"):

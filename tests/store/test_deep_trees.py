@@ -71,6 +71,7 @@ def test_the_work_of_an_append_does_not_grow_with_the_tree(
     assert max(work[-3:]) < 1.3 * max(work[SMALL - 3 : SMALL]), work
 
 
+@pytest.mark.long
 def test_the_work_of_the_end_of_a_run_does_not_grow_with_the_spans_that_have_ended(tmp_path: Path) -> None:
     work: list[int] = []
     with Work.counted() as counter:

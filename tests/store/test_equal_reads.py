@@ -41,6 +41,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Sto
         store.close()
 
 
+@pytest.mark.long
 async def test_both_kinds_of_store_return_the_same_values(stores: tuple[Store, Store, list[str]]) -> None:
     sqlite, postgresql, task_ids = stores
     reads = [*reads_of_lists(task_ids), *(read for task_id in task_ids[:MOST] for read in reads_of_task(task_id))]

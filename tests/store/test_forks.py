@@ -106,6 +106,7 @@ def run(program: str, url: str, forks: int) -> tuple[dict[str, int], int]:
     return results, appended
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("child", [SAME_STORE, OWN_STORE], ids=["the same store", "a store of its own"])
 def test_children_of_a_busy_program_use_the_database(child: str, tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"

@@ -49,7 +49,6 @@ def test_the_depth_of_a_long_payload_is_counted_quickly(payload: Any) -> None:
     assert time.thread_time() - began < 0.5
 
 
-@pytest.mark.long
 async def test_a_page_of_long_payloads_is_read_in_a_thread(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     threads, events_of = [], rows.events_of
 

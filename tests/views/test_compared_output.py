@@ -149,6 +149,7 @@ def test_other_commands_have_no_tests() -> None:
     assert compared(["one"], ["t.py::test_a PASSED"]).tests is None
 
 
+@pytest.mark.long
 def test_twenty_thousand_lines_are_compared_in_seconds() -> None:
     a = [
         f"10:00:{n % 60:02} worker {n % 8} processed item {n} of file-{n % 977}.csv in {n % 50} ms"

@@ -43,6 +43,7 @@ def supervising(servers: list[Server]) -> list[Server]:
     return [server for server in servers if "signalbox_supervising 1.0" in server.get("/metrics").text]
 
 
+@pytest.mark.long
 def test_one_server_supervises_and_the_other_takes_over(servers: list[Server]) -> None:
     run = NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 3600})
     servers[0].emit("runs", run)
@@ -61,6 +62,7 @@ def test_one_server_supervises_and_the_other_takes_over(servers: list[Server]) -
     assert time.monotonic() - stopped < TAKEOVER_LIMIT
 
 
+@pytest.mark.long
 def test_a_run_of_an_agent_server_is_relayed_once_and_continues_when_its_process_is_killed(
     servers: list[Server],
 ) -> None:

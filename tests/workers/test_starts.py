@@ -40,6 +40,7 @@ def breakable(flag: Path, **settings: Any) -> Server:
     return Server(flag.parent, variables={"PYTHONPATH": str(flag.parent)}, **settings)
 
 
+@pytest.mark.long
 def test_a_server_whose_workers_cannot_start_ends_and_says_why(flag: Path) -> None:
     flag.touch()
     server = breakable(flag, workers=2)
@@ -49,6 +50,7 @@ def test_a_server_whose_workers_cannot_start_ends_and_says_why(flag: Path) -> No
     server.close()
 
 
+@pytest.mark.long
 def test_a_restart_with_a_broken_version_leaves_the_workers_as_they_are(flag: Path) -> None:
     server = breakable(flag, workers=2)
     try:
@@ -66,6 +68,7 @@ def test_a_restart_with_a_broken_version_leaves_the_workers_as_they_are(flag: Pa
         server.close()
 
 
+@pytest.mark.long
 def test_a_worker_that_cannot_restart_is_retried_while_the_other_serves(flag: Path) -> None:
     server = breakable(flag, workers=2)
     try:
@@ -161,6 +164,7 @@ async def test_a_new_worker_that_dies_is_replaced_while_the_old_one_finishes_its
     keeping.cancel()
 
 
+@pytest.mark.long
 def test_a_server_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
     main, terminal = pty.openpty()
     process = subprocess.Popen(

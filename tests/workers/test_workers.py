@@ -76,6 +76,7 @@ def test_no_worker_survives_its_parent_and_the_port_is_free_at_once(ending: Serv
     assert len(worker_ids(ending, 2)) == 2
 
 
+@pytest.mark.long
 def test_a_restart_replaces_every_worker_and_no_request_fails(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "requests"})
     before, ids, counted = pids(server, 3), worker_ids(server, 3), restarts(server)
@@ -125,6 +126,7 @@ def test_a_second_signal_ends_a_server_at_once(start_server: Callable[..., Serve
         assert not any(map(is_running, processes))
 
 
+@pytest.mark.long
 def test_one_worker_supervises_and_another_takes_over_when_it_is_killed(server: Server) -> None:
     server.emit("long", NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 3600}))
     (first,) = wait_until(lambda: supervisors(server))

@@ -36,6 +36,7 @@ def rows_without_epoch(url: str) -> dict[str, list[str]]:
     return rows | {"facts": [fact for fact in rows["facts"] if not fact.startswith("('epoch'")]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", PAIRS)
 def test_a_restored_store_is_equal_to_the_one_of_the_backup(urls: tuple[str, str], tmp_path: Path) -> None:
     source, target = urls
@@ -52,6 +53,7 @@ def test_a_restored_store_is_equal_to_the_one_of_the_backup(urls: tuple[str, str
         assert store.append("t0", LINE)[0].seq == 32
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_a_backup_while_programs_write_has_the_state_of_one_moment(
     kind: str, new_url: Callable[[str], str], tmp_path: Path
@@ -133,6 +135,7 @@ def test_a_database_in_use_is_not_replaced(tmp_path: Path) -> None:
         assert store.append("t0", LINE)[0].seq == 32
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [kind for kind in ALL_KINDS if kind.values[0] != SQLITE])
 def test_a_postgresql_store_is_replaced_only_on_request(
     kind: str, new_url: Callable[[str], str], tmp_path: Path

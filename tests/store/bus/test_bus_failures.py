@@ -76,6 +76,7 @@ async def test_redis_may_be_restarted(redis: RedisServer, caplog: pytest.LogCapt
     assert len(reports) == 4, reports  # Each process reports the loss and the recovery once.
 
 
+@pytest.mark.long
 async def test_postgresql_may_be_restarted() -> None:
     cluster = Cluster(memory_folder() / f"signalbox-bus-{uuid.uuid4().hex}").start()
     try:

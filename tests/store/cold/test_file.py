@@ -99,6 +99,7 @@ def damaged(folder: Path, content: bytes) -> ColdDirectory:
     return ColdDirectory(folder)
 
 
+@pytest.mark.long
 def test_every_changed_byte_is_found(packed: bytes, tmp_path: Path) -> None:
     choose = random.Random(14)
     for at in [0, 5, len(packed) - 1, len(packed) - 60, *choose.sample(range(len(packed)), 60)]:

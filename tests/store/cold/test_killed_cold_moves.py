@@ -19,6 +19,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return create(tmp_path)
 
 
+@pytest.mark.long
 def test_a_killed_process_loses_nothing(url: str, tmp_path: Path) -> None:
     kills = Kills(url, tmp_path / "files", seed=14)
     for _ in range(4):

@@ -19,6 +19,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return create(tmp_path)
 
 
+@pytest.mark.long
 def test_a_killed_deletion_leaves_nothing_behind(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kills = DeletionKills(url, tmp_path / "files", seed=14, patch=monkeypatch)
     for _ in range(3):

@@ -88,6 +88,7 @@ async def test_a_known_key_is_not_appended_again_to_a_cold_task(store: Store) ->
     assert (await store.aappend("t0", LINE))[0].seq == MOVED + 2
 
 
+@pytest.mark.long
 async def test_every_kind_of_event_brings_a_task_back(store: Store) -> None:
     calls = (
         lambda: store.aappend_while("t0", LINE, lambda task: task.latest_seq == MOVED),

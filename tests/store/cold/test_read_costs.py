@@ -55,6 +55,7 @@ def blocks(parts: Sequence[FilePart]) -> list[EventBlock]:
     return [part for part in parts if isinstance(part, EventBlock)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("around", [3, 1500, EVENTS])
 async def test_a_part_of_the_log_decodes_the_blocks_that_it_touches(
     cold: Store, parts: list[FilePart], monkeypatch: pytest.MonkeyPatch, around: int
@@ -68,6 +69,7 @@ async def test_a_part_of_the_log_decodes_the_blocks_that_it_touches(
     assert all(part.first_seq <= around + 30 and part.last_seq >= around - 30 for part in blocks(parts))
 
 
+@pytest.mark.long
 async def test_programs_read_events_without_the_image(cold: Store, parts: list[FilePart]) -> None:
     async with cold.read() as view:
         assert (await view.head("t0")).latest_seq == EVENTS
@@ -77,6 +79,7 @@ async def test_programs_read_events_without_the_image(cold: Store, parts: list[F
     assert len(blocks(parts)) == len(parts) <= 4
 
 
+@pytest.mark.long
 async def test_the_task_page_fetches_a_part_of_the_file(
     cold: Store, parts: list[FilePart], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +119,7 @@ async def test_time_travel_folds_at_most_one_step(
         assert len({part.first_seq for part in blocks(parts)}) <= STEP // IN_A_BLOCK
 
 
+@pytest.mark.long
 async def test_states_are_a_small_part_of_the_file(cold: Store, tmp_path: Path) -> None:
     (path,) = (tmp_path / "signalbox.db.cold").iterdir()
     file: Any = ColdFile.open(ColdDirectory(path.parent), path.name)

@@ -124,6 +124,7 @@ async def test_the_answers_stay_the_same(store: Store) -> None:
     await indexer.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["missing", "unreachable"])
 async def test_the_index_keeps_what_it_knows_of_a_file_that_cannot_be_read(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str

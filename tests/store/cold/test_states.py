@@ -84,6 +84,7 @@ async def test_a_stored_state_equals_a_fold_whatever_the_rows_say(store: Store, 
     assert len(stored_states(tmp_path)) > 5
 
 
+@pytest.mark.long
 async def test_no_state_is_stored_where_the_rows_have_a_part_that_the_log_does_not_have(
     store: Store, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ async def test_no_state_is_stored_where_the_rows_have_a_part_that_the_log_does_n
     assert max(found) < 200
 
 
+@pytest.mark.long
 async def test_too_large_states_are_stored_less_often(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def log_after_restore(store: Store, task_id: str) -> list[tuple[int, str]]:
     return asyncio.run(read())
 
 
+@pytest.mark.long
 def test_a_backup_has_the_cold_files_and_a_restored_store_its_own(new_url: Callable[[], str], tmp_path: Path) -> None:
     url, restored, files = new_url(), new_url(), tmp_path / "files"
     fill(url, files)
@@ -84,6 +85,7 @@ def test_a_backup_has_the_cold_files_and_a_restored_store_its_own(new_url: Calla
     assert len(list((tmp_path / "restored").iterdir())) == 1
 
 
+@pytest.mark.long
 def test_a_backup_without_the_cold_files_names_their_place(new_url: Callable[[], str], tmp_path: Path) -> None:
     url, restored, files = new_url(), new_url(), tmp_path / "files"
     fill(url, files)
@@ -95,6 +97,7 @@ def test_a_backup_without_the_cold_files_names_their_place(new_url: Callable[[],
     assert len(list(files.iterdir())) == 2, "the files belong to the other store"
 
 
+@pytest.mark.long
 def test_a_missing_or_damaged_cold_file_stops_the_backup(new_url: Callable[[], str], tmp_path: Path) -> None:
     url, files = new_url(), tmp_path / "files"
     fill(url, files)
@@ -126,6 +129,7 @@ def test_only_the_owner_reads_a_backup_that_began_again(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
 
 
+@pytest.mark.long
 def test_a_restore_needs_a_place_for_cold_files(tmp_path: Path) -> None:
     postgresql = [kind for kind in KINDS if kind.id == "postgresql"]
     if not postgresql:
@@ -136,6 +140,7 @@ def test_a_restore_needs_a_place_for_cold_files(tmp_path: Path) -> None:
         restore_backup(tmp_path / "backup.db", postgresql[0].values[0](tmp_path))  # type: ignore[operator]
 
 
+@pytest.mark.long
 def test_a_replaced_database_keeps_its_cold_files(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     fill(url, tmp_path / "store.db.cold")
@@ -177,6 +182,7 @@ def test_doctor_examines_other_logs_if_a_place_cannot_be_used(new_url: Callable[
     assert codes == ["cold_unavailable", "cold_unavailable", "log"]
 
 
+@pytest.mark.long
 def test_a_moved_store_keeps_its_cold_tasks(tmp_path: Path) -> None:
     postgresql = [kind for kind in KINDS if kind.id == "postgresql"]
     if not postgresql:

@@ -85,7 +85,6 @@ async def test_audits_outlive_their_task_and_are_paged(store: Store) -> None:
     assert [audit["task_id"] for audit in await audits(store, "run-0")] == ["run-0"]
 
 
-@pytest.mark.long
 async def test_audits_of_a_project_include_those_of_deleted_tasks(store: Store) -> None:
     store.people.add_project("ours", "Ours")
     for task_id, project_id in (("run", "ours"), ("other", "default"), ("gone", "ours")):

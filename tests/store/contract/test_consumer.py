@@ -165,6 +165,7 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+@pytest.mark.long
 async def test_another_process_takes_over_when_the_holder_is_killed(store: Store, url: str) -> None:
     emit(store, "run", *range(30))
     seen: list[int] = []
@@ -185,6 +186,7 @@ async def test_another_process_takes_over_when_the_holder_is_killed(store: Store
             assert time.monotonic() - killed < 20 * LEASE
 
 
+@pytest.mark.long
 async def test_no_event_is_skipped_while_processes_start_and_end(store: Store, url: str) -> None:
     seen: set[int] = set()
     for n in range(4):

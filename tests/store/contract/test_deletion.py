@@ -116,6 +116,7 @@ async def test_artifacts_of_a_deleted_task_go_unless_another_task_has_them(store
         assert await view.content_piece("other", kept, 0) is None
 
 
+@pytest.mark.long
 def test_a_writer_is_never_delayed_long_by_a_removal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(15):
         store.append("long", LINES)

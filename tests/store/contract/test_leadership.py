@@ -120,6 +120,7 @@ def holder(url: str, seconds: float) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
+@pytest.mark.long
 async def test_another_process_takes_over_within_ten_seconds_when_the_holder_is_killed(store: Store, url: str) -> None:
     with holder(url, SECONDS) as process:
         async with Leadership(store, "work") as leadership:

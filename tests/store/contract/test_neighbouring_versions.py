@@ -47,6 +47,7 @@ def add_migration(store: Store, name: str, mark: str | None) -> None:
     store._writer.run(work)  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_the_next_version_migrates_the_database_while_this_one_writes(store: Store, url: str) -> None:
     store.append("run", NewEvent(event_type="log", actor="this", payload={"n": 0}))
     later = subprocess.Popen([sys.executable, "-c", NEXT_VERSION, url, newest_migration(url)])

@@ -91,6 +91,7 @@ def _append_until_killed(url: str, seconds: float) -> int:
     return int(acknowledged.split("\n")[-2])
 
 
+@pytest.mark.long
 async def test_a_process_killed_during_appends_leaves_all_acknowledged_events_and_no_half_append(
     store: Store, url: str
 ) -> None:
@@ -106,6 +107,7 @@ async def test_a_process_killed_during_appends_leaves_all_acknowledged_events_an
         assert store.append("run", [NewEvent(event_type="log")] * 2)[-1].seq == len(events) + 2
 
 
+@pytest.mark.long
 @pytest.mark.examples
 async def test_a_reader_that_continues_after_its_last_event_id_misses_nothing(store: Store, url: str) -> None:
     """Event ids follow the order of the commits, although threads and processes write at the same time."""

@@ -206,6 +206,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(
     payload=st.dictionaries(names, values, max_size=6), event_type=st.sampled_from(["log", "gen_ai.choice", "token"])
 )

@@ -37,6 +37,7 @@ def move_and_die(source: str, target: str, phase: str) -> None:
     move_store(source, target, report=report)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_a_move_that_is_killed_in_each_phase_continues(urls: tuple[str, str]) -> None:
     source, target = urls
@@ -64,6 +65,7 @@ def run_to_death(source: str, target: str, phase: str) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_writers_lose_nothing_by_the_switch(urls: tuple[str, str]) -> None:
     source, target = urls

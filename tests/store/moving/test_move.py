@@ -35,6 +35,7 @@ def move_filled(source: str, target: str) -> None:
     move_store(source, target)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", PAIRS)
 def test_every_row_arrives_as_it_was_and_also_on_the_way_back(urls: tuple[str, str]) -> None:
     source, target = urls
@@ -77,6 +78,7 @@ def test_new_ids_continue_after_those_that_were_ever_used(urls: tuple[str, str])
         assert moved.save_view("two", "status=done", actor="ada").view_id > view.view_id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_changes_during_the_move_arrive(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "BATCH_EVENTS", 50)
@@ -142,6 +144,7 @@ def columns_of(url: str) -> dict[str, set[str]]:
     return {name: set(columns) for name, columns in rows}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_a_difference_is_named_and_nothing_is_switched(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = urls
@@ -168,6 +171,7 @@ def test_a_difference_is_named_and_nothing_is_switched(urls: tuple[str, str], mo
     assert rows_of(target) == rows_of(source)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_a_switch_that_takes_too_long_is_undone(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switching, "SWITCH_TIMEOUT", 2.0)

@@ -25,6 +25,7 @@ TASKS, EVENTS_PER_TASK = 25, 1000
 PASSWORD = "pa:ss@w0rd"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_a_move_that_a_signal_stops_changes_nothing_and_continues(urls: tuple[str, str]) -> None:
     source, target = urls
@@ -98,6 +99,7 @@ def lines_of(store: Store) -> list[str]:
     return [event.payload["message"] for event in log_of(store, "t") if event.event_type == "log"]
 
 
+@pytest.mark.long
 @pytest.mark.programs
 @pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 def test_no_message_contains_a_password(new_url: Callable[[str], str]) -> None:

@@ -53,6 +53,7 @@ def test_events_that_are_erased_during_a_move_are_erased_in_the_copy(
     assert rows_of(urls[1]) == rows_of(urls[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 @pytest.mark.parametrize("phase", ["compare", "switch"])
 def test_logs_that_go_to_cold_storage_and_back_during_a_move_arrive(
@@ -89,6 +90,7 @@ def test_a_log_that_is_on_its_way_to_cold_storage_is_left_to_its_file(
     assert rows_of(urls[1]) == rows_of(urls[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", OTHER_KINDS)
 def test_a_log_that_was_in_cold_storage_while_the_copy_passed_it_arrives(
     urls: tuple[str, str], store: Store, monkeypatch: pytest.MonkeyPatch

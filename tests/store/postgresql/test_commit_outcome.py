@@ -52,6 +52,7 @@ def seqs(store: PostgresStore) -> list[int]:
     return [event.seq for event in log_of(store, "run")]
 
 
+@pytest.mark.long
 def test_a_commit_that_fails_with_its_connection_is_not_acknowledged(url: str, store: PostgresStore) -> None:
     execute(url, LOSE_CONNECTIONS)
     with pytest.raises(StoreUnavailable):

@@ -42,6 +42,7 @@ def found(findings: list[Finding], code: str, words: str) -> bool:
     return any(finding.code == code and words in finding.message for finding in findings)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sql", "code", "words"),
     [

@@ -78,6 +78,7 @@ def texts(url: str) -> list[str]:
         store.close()
 
 
+@pytest.mark.long
 def test_a_failover_loses_no_acknowledged_event_and_shows_each_once(
     start_pair: Callable[..., Pair], tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_failover_loses_no_acknowledged_event_and_shows_each_once(
     assert "Traceback" not in server.log, server.log
 
 
+@pytest.mark.long
 def test_nothing_is_read_from_a_primary_that_goes_on_after_another_took_its_role(
     start_pair: Callable[..., Pair], tmp_path: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_nothing_is_read_from_a_primary_that_goes_on_after_another_took_its_role
     assert "Traceback" not in server.log, server.log
 
 
+@pytest.mark.long
 async def test_a_standby_that_lags_behind_is_not_read(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair(recovery_min_apply_delay="1min")
     store = open_store(pair.url)
@@ -167,6 +170,7 @@ async def test_a_standby_that_lags_behind_is_not_read(start_pair: Callable[..., 
     await store.aclose()
 
 
+@pytest.mark.long
 def test_a_standby_alone_shows_its_state_and_is_reported(start_pair: Callable[..., Pair], tmp_path: Path) -> None:
     pair = start_pair()
     store = open_store(pair.url)
@@ -189,6 +193,7 @@ def test_a_standby_alone_shows_its_state_and_is_reported(start_pair: Callable[..
     assert "Traceback" not in server.log, server.log
 
 
+@pytest.mark.long
 def test_commits_that_wait_for_an_unreachable_standby_are_stored_once(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     pair.wait_for_the_standby()

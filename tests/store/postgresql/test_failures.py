@@ -49,6 +49,7 @@ def refusal(url: str) -> str:
     return str(refused.value)
 
 
+@pytest.mark.long
 def test_a_wrong_password_is_named_and_not_shown(cluster: Cluster) -> None:
     assert "password" in refusal(cluster.url("postgres", password="s3cr3t"))
 
@@ -123,6 +124,7 @@ def test_deleting_the_epoch_gives_the_database_a_new_one(url: str) -> None:
 # running
 
 
+@pytest.mark.long
 def test_a_restart_of_the_server_loses_nothing(cluster: Cluster, store: Store) -> None:
     store.append("run", line("before"))
     assert texts(store) == ["before"]
@@ -146,6 +148,7 @@ def test_a_call_during_an_outage_fails_and_a_later_one_succeeds(cluster: Cluster
     assert texts(store) == ["before", "after"]
 
 
+@pytest.mark.long
 def test_a_kill_of_the_server_during_appends_keeps_every_acknowledged_event_once(cluster: Cluster, url: str) -> None:
     acknowledged: list[str] = []
     stopping = threading.Event()

@@ -85,6 +85,7 @@ async def test_the_settings_of_views_do_not_stay_in_shared_connections(through: 
     await store.aclose()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_a_kill_of_the_server_behind_a_proxy_stores_each_event_once(
     cluster: Cluster, through: Through, mode: str

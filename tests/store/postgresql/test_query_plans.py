@@ -59,6 +59,7 @@ async def view(url: str, store: Store) -> ExplainedView:
     return ExplainedView(connection)
 
 
+@pytest.mark.long
 async def test_no_read_scans_a_table_that_grows(view: ExplainedView) -> None:
     for name, read in [*reads_of_lists(["t0", "t1"]), *reads_of_task("t0")]:
         if name.startswith("tasks ") and any(order in name for order in WITHOUT_INDEX) and "archived=None" in name:

@@ -35,6 +35,7 @@ def problems(server: Server) -> set[str]:
     return {problem["code"] for problem in server.get("/sse/health").json()["problems"]}
 
 
+@pytest.mark.long
 def test_a_server_without_its_database_refuses_and_continues_later(
     cluster: Cluster, url: str, start_server: Callable[..., Server]
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_server_without_its_database_refuses_and_continues_later(
     assert server.get("/tasks/run").status_code == 200
 
 
+@pytest.mark.long
 def test_a_suspended_database_ends_streams_and_is_reported(
     cluster: Cluster, url: str, start_server: Callable[..., Server]
 ) -> None:
@@ -114,6 +116,7 @@ def test_too_few_connections_delay_or_refuse_requests_and_lose_nothing(
     wait_until(lambda: server.get("/api/tasks/run").json().get("latest_seq") == stored)
 
 
+@pytest.mark.long
 def test_a_clock_that_is_five_minutes_off_ends_no_right_and_no_request_early(
     url: str, start_server: Callable[..., Server]
 ) -> None:

@@ -180,6 +180,7 @@ while True:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
 def test_what_was_kept_survives_a_kill_at_any_point(path: Path, kills: int) -> None:
     kept: list[str] = []
