@@ -72,7 +72,12 @@ def begin(db: Database, content: ArtifactContent) -> bool:
 
 def _finish(db: Database, content: ArtifactContent, finish: Callable[[Database], Event]) -> Event | None:
     """Append the event if the content is stored as a whole; else return None."""
-    return finish(db) if complete(db, content) else None
+    if not complete(db, content):
+        return None
+    event = finish(db)
+    # For a key that is stored already, this is the event of an earlier upload, whose content may be another one.
+    abandon(db, [content.sha256])
+    return event
 
 
 def complete(db: Database, content: ArtifactContent) -> bool:

@@ -60,11 +60,26 @@ async def test_equal_contents_are_stored_once_and_deleted_with_the_last_task(sto
         assert await view.content_piece("a", artifact.sha256, 0) is None
 
 
+async def contents(store: Store) -> list[str]:
+    """Return the hashes of all stored contents and pieces."""
+    sql = "SELECT sha256 FROM artifact_contents UNION SELECT sha256 FROM artifact_pieces"
+    return [sha256 for (sha256,) in await store.raw_rows.rows(sql)]  # type: ignore[attr-defined]
+
+
 async def test_a_retry_with_the_same_key_stores_one_artifact(store: Store) -> None:
     store.create_task("run")
     first = store.add_artifact("run", BytesIO(b"1"), "a", key="upload-1")
     assert store.add_artifact("run", BytesIO(b"1"), "a", key="upload-1").seq == first.seq
     assert len(await listed(store, "run")) == 1
+
+
+async def test_another_content_with_a_known_key_leaves_nothing(store: Store) -> None:
+    store.create_task("run")
+    first = store.add_artifact("run", BytesIO(b"1"), "a", key="upload-1")
+    assert store.add_artifact("run", BytesIO(BIG), "a", key="upload-1").seq == first.seq
+    assert await contents(store) == [hashlib.sha256(b"1").hexdigest()]
+    assert store.add_artifact("run", BytesIO(BIG), "b", key="upload-2").seq == 2
+    assert await read(store, hashlib.sha256(BIG).hexdigest()) == BIG
 
 
 async def test_bad_artifacts_are_refused_and_leave_nothing(store: Store) -> None:
