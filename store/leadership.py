@@ -57,6 +57,7 @@ class Leadership:
         self._epoch: str | None = None
         self._ended, self._claimed = asyncio.Event(), asyncio.Event()
         self._until = 0.0
+        self._asking = False
         self._seen, self._since = -1, 0.0
 
     @property
@@ -91,7 +92,7 @@ class Leadership:
 
     async def release(self) -> None:
         """Give up the lease, so that another process may take it at once. `acquire` takes it again."""
-        if self._epoch is None:
+        if self._epoch is None and not self._asking:
             return
         self.resign()
         with suppress(StoreError, TimeoutError):  # If this fails, the lease ends by itself.
@@ -134,7 +135,10 @@ class Leadership:
     async def _claim(self) -> Claim:
         asked = time.monotonic()
         unchanged = self._seen if asked - self._since >= self._seconds else None
+        # A caller that is cancelled may get the lease all the same, and then has to release it.
+        self._asking = True
         claim = await self._store.aclaim(self.fence.name, self.fence.holder, self._seconds, unchanged=unchanged)
+        self._asking = False
         if claim.held:
             self._epoch, self._until, self._seen = claim.epoch, asked + self._seconds, -1
             self._ended.clear()

@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from signalbox.store import NewEvent, Store
-from signalbox.store.contract import Fence
+from signalbox.store.contract import Claim, Fence
 from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import RENEWALS, SECONDS, Leadership
 
@@ -43,6 +44,30 @@ async def test_another_process_takes_over_as_soon_as_the_holder_leaves(store: St
     async with Leadership(store, "work", seconds=3600.0) as third:
         await third.acquire()
     assert (await store.aclaim("work", "fourth", 1.0)).held, "leaving releases the lease, before it expires"
+
+
+async def test_a_process_that_stops_while_it_gets_the_lease_releases_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aclaim, committed = store.aclaim, asyncio.Event()
+
+    async def claim_without_an_answer(*args: Any, **options: Any) -> Claim:
+        await aclaim(*args, **options)
+        committed.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def lead() -> None:
+        async with Leadership(store, "work", seconds=3600.0) as stopping:
+            await stopping.acquire()
+
+    with monkeypatch.context() as while_stopping:
+        while_stopping.setattr(store, "aclaim", claim_without_an_answer)
+        leading = asyncio.create_task(lead())
+        await committed.wait()
+        leading.cancel()
+        await asyncio.wait([leading])
+    assert (await store.aclaim("work", "next", 1.0)).held
 
 
 async def test_a_fence_refuses_the_writes_of_a_process_that_lost_its_lease(store: Store) -> None:
