@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.webapp.drawing.links import MAX_LINKS, linked, linked_html
+from signalbox.store import NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.drawing.links import MAX_LINKS, MAX_ROW_LINKS, linked, linked_html
 from signalbox.webapp.views.text import clean
 from tests.support.dom import parse
+from tests.support.rendering import log, main, page
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,14 @@ def test_html_gets_links_in_its_texts_only() -> None:
     html = '<code title="https://a.b">x</code> <i>https://c.d?e=&#34;&amp;f</i>&lt;https://g.h&gt;'
     links = parse(linked_html(html)).all("a")
     assert [link.attributes["href"] for link in links] == ["https://c.d?e=", "https://g.h"]
+
+
+async def test_a_row_of_a_log_has_a_bounded_number_of_links(store: SqliteStore) -> None:
+    many = "https://a.b " * 100
+    store.append("run", [log(many), log(f"\x1b[1m{many}"), log("short", urls=[many])])
+    store.append("run", NewEvent(event_type="status", payload={"message": many}))
+    rows = main(await page(store)).by_id("log-rows").all("li")
+    assert [len([a for a in row.all("a") if a.text == "https://a.b"]) for row in rows] == [MAX_ROW_LINKS] * 4
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from functools import lru_cache
 from markupsafe import Markup, escape
 
 from signalbox.store.terminal_escapes import CSI, ESCAPE, STRING_END
-from signalbox.webapp.drawing.links import MAX_LINK_CHARS, addresses, linked, opening_tag
+from signalbox.webapp.drawing.links import MAX_LINK_CHARS, MAX_LINKS, addresses, linked, opening_tag
 from signalbox.webapp.drawing.palette import GREY, indexed, nearest, text_on
 from signalbox.webapp.views.text import clean
 
@@ -43,12 +43,14 @@ Change = tuple[str, int | str | None]
 """The effect of an SGR code: `f` or `g` with a colour, `on` or `off` with an attribute, or `reset`."""
 
 
-def render(text: str) -> Markup:
-    """Return `text` as HTML: escaped, with SGR as `<span class>` and with visible control characters."""
+def render(text: str, links: int = MAX_LINKS) -> Markup:
+    """Return `text` as HTML: escaped, with SGR as `<span class>`, with visible control characters and at most `links`
+    web addresses as links.
+    """
     if "\x1b" not in text and "\x9b" not in text and "\x9d" not in text:
-        return linked(text)
+        return linked(text, links)
     plain = ESCAPE.sub("", text) if "://" in text else ""
-    drawing = _Drawing(plain, addresses(plain))
+    drawing = _Drawing(plain, addresses(plain, links))
     write = drawing.write if plain else drawing.piece
     position = 0
     for number, token in enumerate(ESCAPE.finditer(text)):

@@ -17,6 +17,8 @@ from signalbox.webapp.views.text import clean
 MAX_LINK_CHARS = 2048
 MAX_LINKS = 200
 """Links in one text. Further addresses in a text with more of them are plain."""
+MAX_ROW_LINKS = 40
+"""The same for a text in a row of a log, because a page has hundreds of rows."""
 
 EXTERNAL_ATTRIBUTES = {"rel": "noopener noreferrer nofollow", "referrerpolicy": "no-referrer"}
 """The attributes of a link that leads away from this server."""
@@ -31,8 +33,8 @@ _ADDRESS = re.compile(rf"(?<![A-Za-z0-9])https?://(?=[^\W_]|\[)(?:(?!,https?://)
 _TAG = re.compile(r"(<[^>]*>)")
 
 
-def addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each address in `text`: at most MAX_LINKS, none over MAX_LINK_CHARS."""
+def addresses(text: str, most: int = MAX_LINKS) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each address in `text`: at most `most`, none over MAX_LINK_CHARS."""
     found = 0
     for match in _ADDRESS.finditer(text):
         end = _end(text, match.start(), match.end())
@@ -42,7 +44,7 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
             continue
         yield match.start(), end
         found += 1
-        if found == MAX_LINKS:
+        if found == most:
             return
 
 
@@ -67,12 +69,12 @@ def opening_tag(address: str, title: str = "") -> str:
     return f'<a href="{escape(address)}"{more} {_ATTRIBUTES}>'
 
 
-def linked(text: str) -> Markup:
-    """Return plain text as HTML with links. Control characters become visible."""
+def linked(text: str, most: int = MAX_LINKS) -> Markup:
+    """Return plain text as HTML with at most `most` links. Control characters become visible."""
     if "://" not in text:
         return escape(clean(text))
     out, position = [], 0
-    for start, end in addresses(text):
+    for start, end in addresses(text, most):
         address = text[start:end]
         out += [escape(clean(text[position:start])), opening_tag(address), escape(address), "</a>"]
         position = end
@@ -81,9 +83,12 @@ def linked(text: str) -> Markup:
 
 
 def linked_html(html: str) -> str:
-    """Return escaped HTML that has no links yet with the addresses in its texts as links."""
+    """Return the escaped HTML of a row, which has no links yet, with the addresses in its texts as links."""
     if "://" not in html:
         return html
-    parts = _TAG.split(html)
-    parts[::2] = [linked(unescape(part)) if "://" in part else part for part in parts[::2]]
+    parts, room = _TAG.split(html), MAX_ROW_LINKS
+    for number in range(0, len(parts), 2):
+        if room > 0 and "://" in parts[number]:
+            parts[number] = linked(unescape(parts[number]), room)
+            room -= parts[number].count("<a ")
     return "".join(parts)

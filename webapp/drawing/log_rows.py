@@ -21,7 +21,7 @@ from signalbox.store.state import Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
 from signalbox.webapp.drawing.excerpts import Excerpts
-from signalbox.webapp.drawing.links import linked, linked_html
+from signalbox.webapp.drawing.links import MAX_ROW_LINKS, linked, linked_html
 from signalbox.webapp.drawing.log_groups import FIRST_LETTERS, marker_of
 from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.row_tones import tone_of_event, tone_of_level
@@ -226,7 +226,7 @@ def _span(span_id: str, parent: str, depth: int) -> str:
 def _log_line(payload: dict[str, Any], message: str) -> tuple[str, str, frozenset[str]]:
     tone = tone_of_level(payload.get("level"))
     written = f' title="written {escape(clean(payload["at"][:64]))}"' if isinstance(payload.get("at"), str) else ""
-    line = f"<code{written}>{ansi.render(message)}</code>"
+    line = f"<code{written}>{ansi.render(message, MAX_ROW_LINKS)}</code>"
     if isinstance(logger := payload.get("logger"), str):
         line = f'<span class="logger">{escape(clean(logger[:64]))}</span>{line}'
     if payload.get("stream") == "stderr":
@@ -264,7 +264,7 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
     if payload.keys() <= shown:
         return ""
     text = compact({key: value for key, value in payload.items() if key not in shown})
-    json = linked(plain_json(text) or text)
+    json = linked(plain_json(text) or text, MAX_ROW_LINKS)
     if len(text) <= LONG:
         return f' <code class="rest">{json}</code>'
     return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
