@@ -9,7 +9,7 @@ from signalbox.store.errors import Conflict, UnknownTask
 from signalbox.store.identity import check_identity
 from signalbox.store.sql import diagnosing, removal
 from signalbox.store.sql.append import load_task
-from signalbox.store.sql.cold_tasks.stages import StoredFile, held_until, hold, row_of
+from signalbox.store.sql.cold_tasks.stages import StoredFile, held_until, hold, is_held, row_of
 from signalbox.store.sql.database import Database
 from signalbox.store.state import Task
 
@@ -53,7 +53,7 @@ def begin(
         stage, place, name, held_by, until = row
         if stage != "packing":
             raise TaskNotMovable(f"the task {task_id!r} is in cold storage already")
-        if held_by != holder and until > db.now():
+        if held_by != holder and is_held(db, until):
             raise TaskNotMovable(f"the task {task_id!r} is being moved now")
         left = StoredFile(place, name)
     if task.status in DIAGNOSED and not db.execute(_FINGERPRINT, (task_id,)).fetchone()[0]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from signalbox.store.contract.values import ColdTask
 from signalbox.store.sql.append import check_stored_identity
-from signalbox.store.sql.cold_tasks.stages import held_until, hold
+from signalbox.store.sql.cold_tasks.stages import held_until, hold, is_held
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.views.cold import COLUMNS
 
@@ -29,7 +29,7 @@ def begin_restoring(db: Database, task_id: str, identity: str | None, holder: st
     if row is None:
         return True
     cold, held_by, until = ColdTask(*row[:-2]), row[-2], row[-1]
-    if cold.stage == "restoring" and held_by not in (None, holder) and until > db.now():
+    if cold.stage == "restoring" and held_by not in (None, holder) and is_held(db, until):
         return False
     db.execute(
         "UPDATE cold_tasks SET stage = 'restoring', holder = ?, held_until = ? WHERE task_id = ?",

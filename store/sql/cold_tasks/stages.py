@@ -48,17 +48,17 @@ def places_of(db: Database) -> set[str]:
 def interrupted(db: Database, limit: int) -> list[tuple[str, str]]:
     """Return the tasks whose holder is gone, each with its stage."""
     sql = (
-        "SELECT task_id, stage FROM cold_tasks WHERE stage <> 'cold' AND (held_until IS NULL OR held_until < ?)"
-        " ORDER BY task_id LIMIT ?"
+        "SELECT task_id, stage FROM cold_tasks WHERE stage <> 'cold'"
+        " AND (held_until IS NULL OR held_until NOT BETWEEN ? AND ?) ORDER BY task_id LIMIT ?"
     )
-    return [(row[0], row[1]) for row in db.execute(sql, (db.now(), limit)).fetchall()]
+    return [(row[0], row[1]) for row in db.execute(sql, (db.now(), held_until(db), limit)).fetchall()]
 
 
 def take(db: Database, task_id: str, holder: str, stage: str) -> ColdTask | None:
     """Become the holder of a task whose holder is gone. Return None if it is not at this stage any more."""
     sql = f"SELECT {COLUMNS}, held_until FROM cold_tasks WHERE task_id = ? AND stage = ?"
     row = db.execute(sql, (task_id, stage)).fetchone()
-    if row is None or (row[-1] is not None and row[-1] >= db.now()):
+    if row is None or is_held(db, row[-1]):
         return None
     db.execute("UPDATE cold_tasks SET holder = ?, held_until = ? WHERE task_id = ?", (holder, held_until(db), task_id))
     return ColdTask(*row[:-1])
@@ -83,6 +83,11 @@ def hold(db: Database, task_id: str, holder: str, stage: str) -> bool:
 def let_go(db: Database, holder: str) -> None:
     """Let other processes take over all tasks that this process holds."""
     db.execute("UPDATE cold_tasks SET holder = NULL, held_until = NULL WHERE holder = ?", (holder,))
+
+
+def is_held(db: Database, until: str | None) -> bool:
+    """Return whether a hold with this end is in force. One that ends later than any is from before a clock step."""
+    return until is not None and db.now() <= until <= held_until(db)
 
 
 def held_until(db: Database) -> str:

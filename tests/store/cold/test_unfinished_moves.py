@@ -12,9 +12,12 @@ from signalbox.store.cold.moves import move as moves
 from signalbox.store.cold.moves.move import Move
 from signalbox.store.cold.moves.places import new_name
 from signalbox.store.contract import ColdTask
+from signalbox.store.sql.append import load_task
 from signalbox.store.sql.cold_tasks import moving
 from signalbox.store.sql.cold_tasks.moving import TaskNotMovable
+from signalbox.store.sql.cold_tasks.stages import StoredFile
 from signalbox.store.sql.database import Database
+from signalbox.store.times import epoch_seconds, timestamp
 from tests.store.cold.conftest import MOVED
 
 LINE = NewEvent(event_type="log", payload={"message": "one more line"})
@@ -128,3 +131,26 @@ async def test_a_restore_that_cannot_be_finished_stops_nothing_else(store: Store
     (files / name).write_bytes(content)
     assert (await store.cold.afinish()).tasks == ["t0"]
     assert (await store.aappend("t0", LINE))[0].seq == MOVED + 1
+
+
+@pytest.mark.parametrize("stage", ["packing", "restoring"])
+async def test_a_clock_that_is_set_back_keeps_no_task_held(store: Store, stage: str) -> None:
+    """The process that held the task was killed. Its hold seems to last until the clock is right again."""
+    await store.cold.amove("t0")
+    if stage == "packing":
+        await store.cold.arestore("t0")
+
+    def hold_for_a_day(db: Database) -> None:
+        until = timestamp(epoch_seconds(db.now()) + 86_400)
+        if stage == "packing":
+            task = load_task(db, "t0")
+            assert task is not None
+            moving.begin(db, "t0", task.identity, "killed", StoredFile("", "killed"))
+        db.execute("UPDATE cold_tasks SET stage = ?, holder = 'killed', held_until = ?", (stage, until))
+
+    store.writer.run(hold_for_a_day)  # type: ignore[attr-defined]
+    async with asyncio.timeout(30):
+        if stage == "packing":
+            await store.cold.amove("t0")
+        else:
+            assert await store.cold.arestore("t0")
