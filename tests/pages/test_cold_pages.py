@@ -114,7 +114,7 @@ def masked(text: str) -> str:
     text = re.sub(r'"cold_since":"[^"]*",?', "", text)
     text = re.sub(r'<span class="quiet" title="The log is in a compressed file[^>]*>.*?</time></span>', "", text)
     text = re.sub(r'<p class="quiet">In cold storage since .*</p>\n', "", text)
-    text = re.sub(r'(id="task-flags" class="head-flags" data-shown=")(?:cold">|" hidden>)', r"\1", text)
+    text = re.sub(r'(id="task-flags" class="head-flags" data-shown=)"[0-9a-f]*"(?: hidden)?>', r"\1", text)
     text = re.sub(r'(<live-stream [^>]*data-seq=")\d+', r"\1", text)
     return re.sub(r'"(event_id|latest_event_id|position)":\d+', "", text)
 
