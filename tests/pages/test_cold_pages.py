@@ -112,7 +112,7 @@ def everything(server: Server) -> Seen:
 def masked(text: str) -> str:
     """Return a text without the mark of cold storage, and without what changes with every commit and with time."""
     text = re.sub(r'"cold_since":"[^"]*",?', "", text)
-    text = re.sub(r'<span class="quiet" title="The log is in a compressed file[^>]*>.*?</time></span>', "", text)
+    text = re.sub(r'<span class="quiet" title="The log is in a compressed file[^>]*>.*?(?:</time>)?</span>', "", text)
     text = re.sub(r'<p class="quiet">In cold storage since .*</p>\n', "", text)
     text = re.sub(r'(id="task-flags" class="head-flags" data-shown=)"[0-9a-f]*"(?: hidden)?>', r"\1", text)
     text = re.sub(r'(<live-stream [^>]*data-seq=")\d+', r"\1", text)
