@@ -21,13 +21,16 @@ async def bounded_read(
     limit: int,
     max_bytes: int,
     size: Callable[[T], int],
+    *,
+    steps: tuple[int, int] = (FIRST_STEP, STEP),
 ) -> tuple[list[T], bool]:
     """Return at most `limit` rows with at most `max_bytes` bytes, but at least one, and whether there may be more.
 
     `read(row, n)` returns the n rows after a row, or the first n for None. `size` is the length of a row in bytes.
+    `steps` are the most rows of the first query, and of each further one.
     """
     found: list[T] = []
-    total, step = 0, FIRST_STEP
+    total, step = 0, steps[0]
     while len(found) < limit:
         step = min(step, limit - len(found))
         page = await read(found[-1] if found else None, step)
@@ -38,7 +41,7 @@ async def bounded_read(
             found.append(row)
         if len(page) < step:
             return found, False
-        step = STEP
+        step = steps[1]
     return found, True
 
 

@@ -51,8 +51,8 @@ def saved_view_of(row: Sequence[Any], dialect: Dialect) -> SavedView:
     return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at, project_id=project_id)
 
 
-def page(query: TaskQuery, dialect: Dialect, among: Condition | None = None) -> tuple[str, list[object]]:
-    """Return the SQL for the rows of one page and one more row, and its values.
+def page(query: TaskQuery, dialect: Dialect, limit: int, among: Condition | None = None) -> tuple[str, list[object]]:
+    """Return the SQL for the first `limit` rows of a page, and its values.
 
     Each row has `columns` and the row's cursor. With `among`, only the tasks that fulfil this condition are searched.
     """
@@ -78,18 +78,18 @@ def page(query: TaskQuery, dialect: Dialect, among: Condition | None = None) -> 
         f"SELECT {columns(dialect)}, {column} || '~' || task_id FROM {source} WHERE {' AND '.join(where)}"
         f" ORDER BY {column} {direction}, {task_id} {direction} LIMIT ?"
     )
-    return sql, [*values, query.limit + 1]
+    return sql, [*values, limit]
 
 
-def merged_page(query: TaskQuery, rows: list[Any]) -> list[Any]:
-    """Sort the rows of several queries and return the first page of them and one more row."""
+def merged_page(query: TaskQuery, limit: int, rows: list[Any]) -> list[Any]:
+    """Sort the rows of several queries and return the first `limit` of them."""
     _, descending = _ORDERS[query.sort]
 
     def sort_key(row: Any) -> tuple[float | str, str]:
         value, _, task_id = row[-1].rpartition("~")
         return (float(value) if query.sort == "longest" else value), task_id
 
-    return sorted(rows, key=sort_key, reverse=descending)[: query.limit + 1]
+    return sorted(rows, key=sort_key, reverse=descending)[:limit]
 
 
 def facets(query: TaskQuery, dialect: Dialect, among: Condition | None = None) -> tuple[str, list[object]]:

@@ -113,7 +113,7 @@ def test_the_url_of_a_list_restores_its_filters(filled: Server) -> None:
 @pytest.mark.parametrize("sort", SORTS)
 def test_every_sort_order_uses_an_index(tmp_path: Path, sort: Sort) -> None:
     opened = open_store(f"sqlite:///{tmp_path / 'signalbox.db'}")
-    sql, values = page(TaskQuery(sort=sort, archived=False, before="1~x"), SQLITE)
+    sql, values = page(TaskQuery(sort=sort, archived=False, before="1~x"), SQLITE, 51)
     with closing(sqlite3.connect(tmp_path / "signalbox.db")) as db:
         plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values))
     opened.close()

@@ -9,6 +9,9 @@ from signalbox.store.contract.values import Facets, SameError, Standing, TaskPag
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_query import SavedView, TaskQuery
 
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Bytes of the stored states on one page of tasks, apart from its first task. A usual state has two kilobytes, one with
+long metadata 256 KiB."""
 MAX_LAST_LINE = 500
 LAST_LINE_EVENTS = 20
 MAX_FACET_TAGS = 50
@@ -28,7 +31,10 @@ class TaskListReading(Protocol):
     """Reads of all tasks. `projects` restricts a method to the tasks of these projects; None means all projects."""
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        """Return one page of the tasks that `query` describes, in its order. Raises InvalidEvent for a bad cursor."""
+        """Return one page of the tasks that `query` describes, in its order. Raises InvalidEvent for a bad cursor.
+
+        A page has fewer tasks than the limit, and a cursor, if more would have over `MAX_PAGE_BYTES`.
+        """
 
     async def facets(self, query: TaskQuery) -> Facets:
         """Return the numbers of tasks by status, kind, project and tag, at most `MAX_FACET_TAGS` tags.

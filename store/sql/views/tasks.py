@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
+
+from signalbox.store.bounded_reads import bounded_read
 from signalbox.store.contract import Facets, SameError, Standing, TaskPage
-from signalbox.store.contract.reading.tasks import LAST_LINE_EVENTS, MAX_FACET_TAGS, MAX_LAST_LINE
+from signalbox.store.contract.reading.tasks import LAST_LINE_EVENTS, MAX_FACET_TAGS, MAX_LAST_LINE, MAX_PAGE_BYTES
 from signalbox.store.errors import UnknownTask, UnreadableTask
 from signalbox.store.group_ends import GROUP_ENDS
 from signalbox.store.sql import task_list
@@ -18,6 +21,9 @@ from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.views.base import Rows
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_query import SavedView, TaskQuery
+
+STEPS = 51, 100
+"""Rows of the first query of a page, and of each further one. A page of the usual length needs one query."""
 
 
 class TaskViews(Rows):
@@ -52,12 +58,22 @@ class TaskViews(Rows):
         return unfinished_of(lines)
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        def one_page(task_ids: Sequence[str] | None) -> Condition:
-            return task_list.page(query, self.dialect, self._only(task_ids))
+        damaged: list[str] = []
 
-        rows, damaged = await self._rows_of_tasks(one_page, keep=partial(task_list.merged_page, query))
+        async def read(row: Any, limit: int) -> list[Any]:
+            wanted = msgspec.structs.replace(query, before=row[-1] if row else query.before)
+
+            def one_page(task_ids: Sequence[str] | None) -> Condition:
+                return task_list.page(wanted, self.dialect, limit, self._only(task_ids))
+
+            keep = partial(task_list.merged_page, wanted, limit)
+            rows, damaged[:] = await self._rows_of_tasks(one_page, keep=keep)
+            return rows
+
+        # One more row tells whether there is another page.
+        rows, cut = await bounded_read(read, query.limit + 1, MAX_PAGE_BYTES, _state_length, steps=STEPS)
         shown = rows[: query.limit]
-        cursor = shown[-1][-1] if len(rows) > len(shown) else None
+        cursor = shown[-1][-1] if cut else None
         tasks = [await self._task_of(*row[:-1]) for row in shown]
         if damaged and task_list.is_unfiltered(query) and not query.before:
             # Their projects and other columns are unknown, so only an unfiltered list shows them.
@@ -189,6 +205,10 @@ class TaskViews(Rows):
             )
             for task_id, seq, archived, stale, unfinished, identity, hold, erased_at, cold in rows
         }
+
+
+def _state_length(row: Any) -> int:
+    return len(row[0] or "")
 
 
 K = TypeVar("K", str, tuple[str, str])

@@ -93,6 +93,22 @@ async def test_every_order_lists_every_task_once_over_all_pages(store: Store) ->
         assert _duration(first) >= _duration(second)
 
 
+async def test_a_page_of_tasks_with_long_metadata_is_bounded_in_bytes(store: Store) -> None:
+    created = [store.create_task(f"small{n}")[0].task_id for n in range(60)]
+    created += [store.create_task(f"long{n}", metadata={"x": "y" * 250_000})[0].task_id for n in range(18)]
+    created += [store.create_task(f"late{n}")[0].task_id for n in range(51)]
+    sizes, found, before = [], [], None
+    async with store.read() as view:
+        while True:
+            page = await view.tasks(TaskQuery(limit=500, before=before))
+            found += [one.task_id for one in page.tasks]
+            sizes.append(len(page.tasks))
+            if (before := page.cursor) is None:
+                break
+    assert found == created[::-1]
+    assert sizes == [51 + 16, 2 + 60]
+
+
 def _duration(of: Task) -> int:
     def seconds(at: str) -> int:
         return int(at[11:13]) * 3600 + int(at[14:16]) * 60
