@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import httpx
@@ -9,10 +10,11 @@ import msgspec
 
 from signalbox.store.errors import StoreError
 from signalbox.store.events import Event, check_task_id
-from signalbox.store.state import Task, Unfinished
+from signalbox.store.state import Artifact, Permission, SentMessage, Task, Unfinished
 from signalbox.store.tags import Changes
 
 T = TypeVar("T")
+Item = TypeVar("Item", Event, Artifact, SentMessage, Permission)
 
 
 class NotSignalbox(StoreError):
@@ -23,7 +25,8 @@ class EventsBody(msgspec.Struct):
     """A page of a log."""
 
     events: list[Event]
-    matching: int = 0
+    total: int = 0
+    matching: int | None = None
     has_more: bool = False
 
 
@@ -70,6 +73,24 @@ def _changes(created: dict[str, str], current: Any) -> Changes:
     """Return the changes that turn the tags or links of the creation into the current ones."""
     found = msgspec.convert(current or {}, dict[str, str])
     return {name: None for name in created if name not in found} | found
+
+
+async def pages_of(
+    page: Callable[[int, int], Awaitable[tuple[list[Item], bool]]], seq: int, limit: int | None, size: int
+) -> list[Item]:
+    """Return the first `limit` items of all pages, None: all. `page` gets a seq and at most how many items to return.
+
+    It returns the items after or before the seq, and whether there are more. The first page begins at `seq`.
+    """
+    found: list[Item] = []
+    while limit is None or len(found) < limit:
+        items, more = await page(
+            found[-1].seq if found else seq, size if limit is None else min(limit - len(found), size)
+        )
+        found += items
+        if not more or not items:
+            break
+    return found
 
 
 def decoded(response: httpx.Response, kind: type[T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,7 +14,15 @@ from signalbox.store.events import Event
 from signalbox.store.path_segments import segment
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.not_offered import not_offered
-from signalbox.store.remote.responses import EventsBody, UnfinishedBody, decoded, path_of, task_from, task_in
+from signalbox.store.remote.responses import (
+    EventsBody,
+    UnfinishedBody,
+    decoded,
+    pages_of,
+    path_of,
+    task_from,
+    task_in,
+)
 from signalbox.store.state import Artifact, Permission, SentMessage, Span, Task, Unfinished
 from signalbox.store.task_query import TaskQuery, cursor_parts
 
@@ -103,23 +111,25 @@ class RemoteView(Reading):
             body = await self._of_task(task_id, "events", params, EventsBody, EventsBody([]))
             return body.events, body.has_more
 
-        return await _pages(page, since_seq, limit, PAGE_SIZE)
+        return await pages_of(page, since_seq, limit, PAGE_SIZE)
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         async def page(seq: int, size: int) -> tuple[list[Event], bool]:
-            return await self._linked_page(task_id, "events/latest", {"before": seq or None, "limit": size})
+            return await self._linked_page(
+                task_id, "events/latest", {"before": seq or None, "limit": size}, list[Event]
+            )
 
-        return await _pages(page, before or 0, limit, LIST_SIZE)
+        return await pages_of(page, before or 0, 0 if before is not None and before <= 1 else limit, LIST_SIZE)
 
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
         async def page(seq: int, size: int) -> tuple[list[Event], bool]:
             params = {"since_seq": seq, "limit": size}
-            return await self._linked_page(task_id, f"events/phase/{segment(phase)}", params)
+            return await self._linked_page(task_id, f"events/phase/{segment(phase)}", params, list[Event])
 
-        return await _pages(page, since_seq, limit, PAGE_SIZE)
+        return await pages_of(page, since_seq, limit, PAGE_SIZE)
 
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
-        """Do the same as in a database. Raises NotSupported for `rows`, `since` and `until`."""
+        """Do the same as in a database, with at most 1000 events. Raises NotSupported for `rows`, `since`, `until`."""
         if query.rows or query.since is not None or query.until is not None:
             raise NotSupported("a search in a part of the log")
         named = {
@@ -133,9 +143,11 @@ class RemoteView(Reading):
             "show": "conversation" if query.conversation else "",
             "failed": "1" if query.failures else "",
         }
-        params = {name: value for name, value in named.items() if value} | {"since_seq": after, "limit": limit}
+        page: dict[str, Any] = {"since_seq": after, "limit": max(1, min(limit, PAGE_SIZE))}
+        params = {name: value for name, value in named.items() if value} | page
         body = await self._of_task(task_id, "events", params, EventsBody, EventsBody([]))
-        return LogHits(body.events, body.matching, body.has_more)
+        total = body.total if body.matching is None else body.matching
+        return LogHits(body.events[:limit], total, body.has_more or len(body.events) > limit)
 
     # parts
 
@@ -155,25 +167,35 @@ class RemoteView(Reading):
         return next((span for span in await self.spans(task_id) if span.span_id == span_id), None)
 
     async def artifacts(self, task_id: str, limit: int = 100, before: int | None = None) -> list[Artifact]:
-        params = {"limit": min(limit, LIST_SIZE)} | ({} if before is None else {"before": before})
-        return await self._of_task(task_id, "artifacts", params, list[Artifact], [])
+        async def page(seq: int, size: int) -> tuple[list[Artifact], bool]:
+            return await self._linked_page(task_id, "artifacts", {"before": seq or None, "limit": size}, list[Artifact])
+
+        return await pages_of(page, before or 0, 0 if before is not None and before <= 1 else limit, LIST_SIZE)
 
     async def messages(
         self, task_id: str, *, untaken: bool = False, after: int = 0, limit: int | None = None
     ) -> list[SentMessage]:
-        """Return at most 1000 messages."""
-        params = {"after": str(after), "limit": str(min(limit or PAGE_SIZE, PAGE_SIZE))}
-        params |= {"state": "sent"} if untaken else {}
-        return await self._of_task(task_id, "messages", params, list[SentMessage], [])
+        """Do the same as in a database, but without `changed_seq`."""
+
+        async def page(seq: int, size: int) -> tuple[list[SentMessage], bool]:
+            return await self._linked_page(task_id, "messages", {"after": seq, "limit": size}, list[SentMessage])
+
+        if not untaken:
+            return await pages_of(page, after, limit, PAGE_SIZE)
+        # Not the API's state `sent`, which leaves out the messages that a run has ignored.
+        return [one for one in await pages_of(page, after, None, PAGE_SIZE) if one.taken_seq is None][:limit]
 
     async def permissions(
         self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
     ) -> list[Permission]:
-        """Return at most 1000 open requests. Raises NotSupported for closed ones."""
+        """Do the same as in a database. Raises NotSupported for closed requests."""
         if not open_only:
             raise NotSupported("reading the closed permission requests")
-        params = {"after": after, "limit": min(limit or PAGE_SIZE, PAGE_SIZE)}
-        return await self._of_task(task_id, "permissions", params, list[Permission], [])
+
+        async def page(seq: int, size: int) -> tuple[list[Permission], bool]:
+            return await self._linked_page(task_id, "permissions", {"after": seq, "limit": size}, list[Permission])
+
+        return await pages_of(page, after, limit, PAGE_SIZE)
 
     async def _of_task(self, task_id: str, path: str, params: Mapping[str, Any], kind: type[T], nothing: T) -> T:
         """Return what a response below the path of a task contains, or `nothing` for a task that does not exist."""
@@ -183,14 +205,16 @@ class RemoteView(Reading):
             return nothing
         return decoded(response, kind)
 
-    async def _linked_page(self, task_id: str, path: str, params: dict[str, Any]) -> tuple[list[Event], bool]:
-        """Return the events of a response, and whether it links to a next page."""
+    async def _linked_page(
+        self, task_id: str, path: str, params: Mapping[str, Any], kind: type[list[T]]
+    ) -> tuple[list[T], bool]:
+        """Return the items of a response, and whether it links to a next page."""
         given = {name: value for name, value in params.items() if value is not None}
         try:
             response = await self._connection.request("GET", f"{path_of(task_id)}/{path}", task_id, params=given)
         except UnknownTask:
             return [], False
-        return decoded(response, list[Event]), "next" in response.links
+        return decoded(response, kind), "next" in response.links
 
     artifact: Any = not_offered("reading one artifact")
     audited_identity: Any = not_offered("reading the audits")
@@ -270,16 +294,3 @@ class RemoteView(Reading):
     tasks_to_move: Any = not_offered("listing the tasks that can move to cold storage")
     times: Any = not_offered("reading the times of events")
     undiagnosed: Any = not_offered("listing runs without a diagnosis")
-
-
-async def _pages(
-    page: Callable[[int, int], Awaitable[tuple[list[Event], bool]]], seq: int, limit: int, size: int
-) -> list[Event]:
-    """Return the first `limit` events of all pages."""
-    found: list[Event] = []
-    while len(found) < limit:
-        events, more = await page(found[-1].seq if found else seq, min(limit - len(found), size))
-        found += events
-        if not more or not events:
-            break
-    return found

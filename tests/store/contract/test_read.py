@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from signalbox.store import InvalidEvent, LogQuery, NewEvent, Store, TaskQuery, UnknownTask
+from signalbox.store import InvalidEvent, LogQuery, NewEvent, Store, TaskQuery, UnknownTask, open_store
 
 
 def logs(count: int, **fields: object) -> list[NewEvent]:
@@ -99,6 +99,35 @@ async def test_an_unknown_task_raises_unknown_task(store: Store) -> None:
             await view.task("nobody")
         with pytest.raises(UnknownTask):
             await view.head("nobody")
+
+
+async def test_limits_and_filters_of_parts_mean_the_same_in_every_kind_of_store(
+    url: str, request: pytest.FixtureRequest
+) -> None:
+    # The events of people are appended in the database of the server.
+    server = request.getfixturevalue("contract_server") if url.startswith("http") else None
+    store, database = open_store(url), open_store(server.store_url if server else url)
+    database.append("ended", NewEvent(event_type="runner_spawn"))
+    message = NewEvent(event_type="message_sent", payload={"text": "too late", "by": "ann"})
+    database.append_audited("ended", message, actor="ann", action="message_sent")
+    database.append("ended", NewEvent(event_type="runner_exit"))
+    requests = [NewEvent(event_type="permission_request", payload={"request_id": str(number)}) for number in range(3)]
+    database.append("asking", [NewEvent(event_type="runner_spawn"), *requests])
+    async with store.read() as view:
+        assert [one.text for one in await view.messages("ended", untaken=True)] == ["too late"]
+        assert (await view.search("ended", LogQuery())).total == 3
+        found = await view.search("ended", LogQuery(text="late"), limit=0)
+        assert (found.events, found.total, found.more) == ([], 1, True)
+        assert [one.request_id for one in await view.permissions("asking", after=2, limit=1)] == ["1"]
+        none = [
+            await view.latest_events("ended", before=1),
+            await view.messages("ended", limit=0),
+            await view.permissions("asking", limit=0),
+            await view.artifacts("ended", limit=0),
+        ]
+        assert none == [[]] * len(none)
+    await store.aclose()
+    await database.aclose()
 
 
 async def test_an_unknown_task_has_no_events_and_no_parts(store: Store) -> None:
