@@ -8,6 +8,7 @@ matches in texts. If there is any rule, texts with the shape of a secret (`store
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, TypeVar
 
@@ -115,12 +116,16 @@ class Redaction:
         return hidden(self._assignments.hidden(text))
 
     def _json(self, text: str) -> str | None:
-        """Return a JSON text redacted as JSON; None if it is not JSON."""
+        """Return a JSON text redacted as JSON; None if it is not JSON.
+
+        Of values with equal names in one object only the last is kept. Parsers read only that one, so the earlier
+        ones cannot be checked.
+        """
         try:
             value = msgspec.json.decode(text)
             shown = self.value(value)
-            return text if shown == value else msgspec.json.encode(shown).decode()
-        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            return text if shown == value and not _repeats_names(text) else msgspec.json.encode(shown).decode()
+        except (msgspec.DecodeError, RecursionError, ValueError):
             return None
 
     def _fields(self, fields: dict[Any, Any], depth: int) -> dict[Any, Any]:
@@ -160,6 +165,18 @@ class Redaction:
             else:
                 found.append(self.value(item, depth))
         return found
+
+
+def _repeats_names(text: str) -> bool:
+    """Return whether an object of a JSON text has two values with one name."""
+    repeats = False
+
+    def check(pairs: list[tuple[str, object]]) -> None:
+        nonlocal repeats
+        repeats = repeats or len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(text, object_pairs_hook=check, parse_int=str)
+    return repeats
 
 
 def _is_pattern(rule: str) -> bool:

@@ -81,3 +81,15 @@ def test_an_invalid_rule_stops_the_start_with_its_name() -> None:
         Redaction("/(/")
     with pytest.raises(InvalidSetting, match=r"SIGNALBOX_REDACT.*'/\(/'"):
         Settings(redact="token,/(/")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"password": {"first": "s3cret"}, "password": 1}',
+        '[{"headers": [["Cookie", "s3cret"]], "n": 1, "headers": []}]',
+        '{"name": "token", "value": "s3cret", "value": "s3cret"}',
+    ],
+)
+def test_a_json_text_with_repeated_names_keeps_only_what_parsers_read(message: str) -> None:
+    assert "s3cret" not in DEFAULT.text(message)
