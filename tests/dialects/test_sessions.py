@@ -86,6 +86,27 @@ def test_a_new_client_receives_open_permissions_and_then_new_events(server: Serv
     assert client.ids == ["1", "2", "3", "4", "5", "6"]
 
 
+def test_a_new_client_receives_many_long_open_requests_in_bounded_pieces(server: Server) -> None:
+    requests = [
+        NewEvent(event_type="permission_request", payload={"request_id": f"r{n}", "arguments": {"a": "x" * 100_000}})
+        for n in range(60)
+    ]
+    for first in range(0, 60, 20):
+        server.emit("long", *requests[first : first + 20])
+    found, position = [], 0
+    with open_stream(f"{server.url}/api/sse/events/long") as stream:
+        while len(found) < 60:
+            message = next(stream)
+            if message.data and message.json["type"] == "permission_request":
+                found.append(message.json["data"]["request_id"])
+            elif message.data:
+                position = position or int(message.id or 0)
+    assert found == [f"r{n}" for n in range(60)]
+    assert position == 6
+    health = server.get("/api/sse/health/long").json()
+    assert (health["permission_open"], health["request_id"]) == (True, "r0")
+
+
 def test_a_permission_request_without_an_id_receives_one(server: Server) -> None:
     emit(server.url, "nameless", "permission_request", tool_name="rm")
     with SessionClient(server.url, "nameless") as client:

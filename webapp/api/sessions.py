@@ -21,11 +21,15 @@ from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.dialects.session import SESSION, open_request, session_event
 from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
 from signalbox.webapp.http.refusals import NoOpenRequest, TooManyStreams
+from signalbox.webapp.live.chunk import CHUNK_BYTES
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stream import subscribe
 
 blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
+
+REQUESTS_PER_READ = 20
+"""Open requests that one query reads. Each may have 256 KiB of arguments."""
 
 
 class SessionAnswerBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,7 +92,9 @@ async def events(session_id: str, query: SessionResume) -> Response:
         # The log does not have this cursor: the database was restored, or the events were archived. Start anew.
         if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
             resumes, cursor = False, head.latest_seq
-        opening = b"" if resumes else await _open_requests(view, session_id)
+        opening = b""
+        if not resumes:
+            opening, cursor = await _open_requests(view, session_id, head.latest_seq)
     batch_size, flush_interval = settings().batch_size, settings().flush_interval
 
     def lane(lanes: Lanes) -> Lane:
@@ -97,10 +103,21 @@ async def events(session_id: str, query: SessionResume) -> Response:
     return subscribe(hub(), lane, cursor, opening)
 
 
-async def _open_requests(view: Reading, session_id: str) -> bytes:
-    """Encode the open permission requests, for a client that starts at the end of the log."""
-    seqs = [permission.seq for permission in await view.permissions(session_id)]
-    return b"".join(map(open_request, await view.events_at(session_id, seqs)))
+async def _open_requests(view: Reading, session_id: str, latest_seq: int) -> tuple[bytes, int]:
+    """Encode the open permission requests for a client that starts at the end of the log, `latest_seq`.
+
+    Returns them with the seq after which the stream continues. If they are too many for one write, this is the seq of
+    the last one that is returned: the log has the others.
+    """
+    opening, after = b"", 0
+    while True:
+        waiting = await view.permissions(session_id, after=after, limit=REQUESTS_PER_READ)
+        for event in await view.events_at(session_id, [permission.seq for permission in waiting]):
+            if len(opening) > CHUNK_BYTES:
+                return opening, after
+            opening, after = opening + open_request(event), event.seq
+        if len(waiting) < REQUESTS_PER_READ:
+            return opening, latest_seq
 
 
 @blueprint.post("/permission-response/<session_id>")
@@ -121,18 +138,21 @@ async def respond(session_id: str, query: IdentityParameter, body: SessionAnswer
 
 async def _open_request(view: Reading, session_id: str, request_id: str | None) -> Permission | None:
     """Return the open request with this id, by default the oldest; None if there is none."""
-    waiting = await view.permissions(session_id)
-    return next((one for one in waiting if request_id in (None, one.request_id)), None)
+    if request_id is None:
+        return next(iter(await view.permissions(session_id, limit=1)), None)
+    found = await view.permission(session_id, request_id)
+    return found if found and found.state == "open" else None
 
 
 async def _no_open_request_message(view: Reading, session_id: str, request_id: str | None) -> str:
-    permissions = await view.permissions(session_id, open_only=False)
-    closed = [one for one in permissions if request_id in (None, one.request_id)]
-    if not closed:
+    if request_id is None:
+        last = next((one for _, one in await view.closed_permissions(1, None, session_id)), None)
+    else:
+        last = await view.permission(session_id, request_id)
+    if last is None:
         return (
             "no permission request is open" if request_id is None else f"there is no permission request {request_id!r}"
         )
-    last = max(closed, key=lambda one: one.closed_seq or 0)
     message = f"permission request {last.request_id!r} was already {last.state} by {last.by}"
     return message if request_id is not None else f"no permission request is open; {message}"
 
@@ -143,7 +163,7 @@ async def _no_open_request_message(view: Reading, session_id: str, request_id: s
 async def health(session_id: str, query: IdentityParameter) -> SessionHealth:
     async with store().read() as view:
         task = await view.task(session_id)
-        permissions = await view.permissions(session_id)
+        permissions = await view.permissions(session_id, limit=1)
     elsewhere = await hub().other_processes.session_streams(session_id)
     return SessionHealth(
         session_id=session_id,
