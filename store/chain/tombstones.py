@@ -15,6 +15,8 @@ import msgspec
 from signalbox.store.chain.heads import CheckingKey, SigningKey
 from signalbox.store.chain.links import canonical
 from signalbox.store.events import Event
+from signalbox.store.model_calls.calls import response_id_of
+from signalbox.store.model_calls.usage_reading import model_of, usage_of
 
 MARK = "erased"
 """The field of a payload that makes it a tombstone."""
@@ -32,7 +34,6 @@ KEPT = frozenset(
             "state",
             "stream",
             "level",
-            "progress",
             "attempt",
             "done",
             "total",
@@ -43,6 +44,12 @@ KEPT = frozenset(
     }
 )
 """The values that stay if they are short: numbers, states, times, and the ids by which later events refer to it."""
+
+KEPT_NUMBERS = {"progress": ("current", "total", "percentage"), "resources": ("cpu", "memory", "processes")}
+"""The objects of which the numbers stay."""
+
+KEPT_IDS = ("request_id", "checkpoint_id")
+"""The ids that stay whatever they are: without its id, an answer would count for another request."""
 
 MAX_KEPT_CHARS = 64
 _ID_LIKE = re.compile(r"[A-Za-z0-9_.:/+-]*")
@@ -83,7 +90,12 @@ def erased(event: Event, link: bytes, at: str, by: str, reason: str, key: Signin
     """Return the event with a tombstone in place of its payload."""
     payload = event.payload
     kept: dict[str, Any] = {name: value for name, value in payload.items() if name in KEPT and _is_kept(value)}
+    kept |= {name: payload[name] for name in KEPT_IDS if isinstance(payload.get(name), str)}
+    kept |= _kept_objects(payload)
     kept |= {name: ERASED_TEXT for name in _SHOWN if isinstance(payload.get(name), str)}
+    if code := payload.get("error_code"):
+        # Whether there is one says whether the step has failed.
+        kept["error_code"] = code if isinstance(code, int | float) else ERASED_TEXT
     if isinstance(taken := payload.get("message"), int):
         kept["message"] = taken
     stone = Tombstone(at=at, by=by, reason=reason, link=link.hex(), key_id=key.key_id, signature="")
@@ -108,6 +120,30 @@ def _with_payload(event: Event, payload_json: bytes) -> Event:
 
 def _signed_text(unsigned: Event, origin: str | None = None) -> bytes:
     return b"signalbox tombstone 1\n" + canonical(unsigned, origin)
+
+
+def _kept_objects(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values inside of objects that stay: numbers, the id of a checkpoint, and the usage of a model."""
+    kept: dict[str, Any] = {}
+    for name, numbers in KEPT_NUMBERS.items():
+        found = payload.get(name)
+        if isinstance(found, dict):
+            kept[name] = {key: found[key] for key in numbers if isinstance(found.get(key), int | float)}
+    refs = payload.get("evidence_refs")
+    if isinstance(refs, dict) and isinstance(refs.get("checkpoint_id"), str):
+        kept["evidence_refs"] = {"checkpoint_id": refs["checkpoint_id"]}
+    return kept | _kept_usage(payload)
+
+
+def _kept_usage(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the reported usage of a model in a form that is read as the same usage of the same call."""
+    usage = usage_of(payload)
+    if usage is None:
+        return {}
+    kept: dict[str, Any] = {} if usage.cost is None else {"cost_usd": usage.cost}
+    kept["usage"] = {f"{name}_tokens": count for name, count in msgspec.structs.asdict(usage.tokens).items()}
+    named = {"model": model_of(payload), "response_id": response_id_of(payload)}
+    return kept | {name: value for name, value in named.items() if value and _is_kept(value)}
 
 
 def _is_kept(value: object) -> bool:

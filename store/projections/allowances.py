@@ -6,6 +6,7 @@ requests of the tool are approved in the transaction that appends them, whicheve
 
 from __future__ import annotations
 
+from signalbox.store.chain.tombstones import is_tombstone
 from signalbox.store.events import Event, NewEvent, is_claim
 from signalbox.store.projections.payload import request_id_of, text
 from signalbox.store.state import Allowance, Permission, Span, TaskState
@@ -32,7 +33,12 @@ def remember(state: TaskState, event: Event, permission: Permission) -> None:
 
 def revoke(state: TaskState, event: Event, span: Span) -> None:
     task, tool_name = state.task, text(event.payload, "tool_name")
-    if not is_claim(event) and tool_name in task.allowances:
+    if is_claim(event):
+        return
+    if is_tombstone(event.payload):
+        # The tool that was revoked is not known any more. No tool may be allowed again because of an erasure.
+        forget(state, event)
+    elif tool_name in task.allowances:
         task.allowances = {name: one for name, one in task.allowances.items() if name != tool_name}
         task.permissions_seq = event.seq
 

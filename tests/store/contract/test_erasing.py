@@ -203,3 +203,47 @@ def test_an_erasure_ignores_events_of_a_transaction_that_was_rolled_back(
     assert store.erase_events("run", [2], actor="ann", reason="asked for") == [2]
     assert calls == ["append", "append"]
     assert task_of(store, "run").latest_seq == 3
+
+
+def test_an_erasure_leaves_every_state_and_number_of_the_run(store: Store) -> None:
+    def event(event_type: str, span_id: str | None = None, **payload: Any) -> NewEvent:
+        return NewEvent(event_type=event_type, span_id=span_id, payload=payload)
+
+    def respond(request_id: str, **payload: Any) -> None:
+        answer = event("permission_response", request_id=request_id, approved=True, by="ann", **payload)
+        store.append_audited("run", answer, actor="ann", action="permission_response")
+
+    usage = {"input_tokens": 10, "cache_read_input_tokens": 5, "output_tokens": 3}
+    store.append(
+        "run",
+        [
+            event("runner_spawn", "main"),
+            event("progress_update", progress={"current": 1, "total": 4}),
+            event("progress_update", progress={"current": 3, "total": 4, "unit": SECRET}, message=SECRET),
+            event("tool_status", "tool", tool_name="a", status="running"),
+            event("tool_result", "tool", tool_name="a", error_code=SECRET),
+            event("tool_status", "other", tool_name="a", status="running"),
+            event("tool_result", "other", tool_name="a", error_code="", output=SECRET),
+            event("checkpoint_commit", evidence_refs={"checkpoint_id": "c", "artifacts": [SECRET]}),
+            event("checkpoint_verified", checkpoint_id="c"),
+            event("assistant_message", "call", content=SECRET, model="m-1", response_id="r", usage=usage),
+            event("assistant_message", "call", content="more", model="m-1", response_id="r", usage=usage),
+            event("permission_request", request_id="an id of words", tool_name="shell"),
+            event("permission_request", request_id="open", tool_name="b"),
+        ],
+    )
+    respond("an id of words", always=True)
+    store.append("run", event("allowance_revoked", tool_name="shell", by="ann"), own=True)
+
+    async def states() -> tuple[object, ...]:
+        async with store.read() as view:
+            task = await view.task("run")
+            spans = {span.span_id: (span.state, span.usage) for span in await view.spans("run")}
+            asked = [(one.request_id, one.state) for one in await view.permissions("run", open_only=False)]
+            committed = [(one.checkpoint_id, one.state) for one in await view.checkpoints("run")]
+        return task.status, task.progress, task.usage, task.allowances, task.permissions_open, spans, asked, committed
+
+    before = asyncio.run(states())
+    store.erase_events("run", [event.seq for event in log_of(store, "run")], actor="ann", reason="asked for")
+    assert asyncio.run(states()) == before
+    assert [text for text in every_text(store.url) if SECRET in text] == []
