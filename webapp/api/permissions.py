@@ -9,11 +9,12 @@ from msgspec import UNSET, Meta
 from quart import Blueprint
 
 from signalbox.store import Conflict, Event, InvalidEvent
+from signalbox.store.bounded_reads import bounded_read
 from signalbox.store.events import Reason
 from signalbox.store.state import Permission
 from signalbox.webapp.acts.answers import answer_permission, revoke_allowance
 from signalbox.webapp.acts.user_actions import checked_reason
-from signalbox.webapp.api.bounds import within_bytes
+from signalbox.webapp.api.bounds import MAX_PAYLOAD_BYTES
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
@@ -22,6 +23,9 @@ from signalbox.webapp.http.refusals import UnknownPermission
 from signalbox.webapp.http.root_path import next_page
 
 blueprint = Blueprint("api_permissions", __name__, url_prefix="/api/tasks")
+
+STEPS = 20, 40
+"""Requests of the first query, and of each further one. Each may have 256 KiB of arguments."""
 
 
 class PermissionParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +50,15 @@ class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
 async def index(task_id: str, query: PermissionParameters) -> Result[list[Permission]]:
     async with store().read() as view:
         await view.task(task_id)
-        found = await view.permissions(task_id, after=query.after, limit=query.limit + 1)
-    shown = within_bytes(found[: query.limit], lambda one: len(msgspec.json.encode(one)))
-    more = len(found) > len(shown)
+        # One more request tells whether there is another page.
+        found, more = await bounded_read(
+            lambda last, limit: view.permissions(task_id, after=last.seq if last else query.after, limit=limit),
+            query.limit + 1,
+            MAX_PAYLOAD_BYTES,
+            lambda one: len(msgspec.json.encode(one)),
+            steps=STEPS,
+        )
+    shown = found[: query.limit]
     return Result(shown, next=next_page(after=shown[-1].seq, limit=query.limit) if more else None)
 
 
