@@ -9,10 +9,11 @@ from msgspec import Meta
 from quart import Blueprint
 
 from signalbox.store import Conflict, Event
+from signalbox.store.bounded_reads import bounded_read
 from signalbox.store.events import MAX_MESSAGE_CHARS
 from signalbox.store.state import SentMessage, Task
 from signalbox.webapp.acts.messages import send_message
-from signalbox.webapp.api.bounds import within_bytes
+from signalbox.webapp.api.bounds import MAX_PAYLOAD_BYTES
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import check_task
@@ -21,6 +22,9 @@ from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.root_path import next_page
 
 blueprint = Blueprint("api_messages", __name__, url_prefix="/api/tasks")
+
+STEPS = 20, 40
+"""Messages of the first query, and of each further one. Each may have 256 KiB of data."""
 
 MessageState = Literal["sent", "taken", "ignored"]
 
@@ -71,10 +75,17 @@ async def index(task_id: str, query: MessageParameters) -> Result[list[MessageRe
     async with store().read() as view:
         task = await view.task(task_id)
         check_task(task_id, task.identity)
-        found = await view.messages(task_id, untaken=waiting, after=query.after, limit=query.limit + 1)
-    all_shown = [to_response(message, task) for message in found[: query.limit]]
-    shown = within_bytes(all_shown, lambda one: len(msgspec.json.encode(one)))
-    more = len(found) > len(shown)
+        # One more message tells whether there is another page.
+        found, more = await bounded_read(
+            lambda last, limit: view.messages(
+                task_id, untaken=waiting, after=last.seq if last else query.after, limit=limit
+            ),
+            query.limit + 1,
+            MAX_PAYLOAD_BYTES,
+            lambda one: len(msgspec.json.encode(one)),
+            steps=STEPS,
+        )
+    shown = [to_response(message, task) for message in found[: query.limit]]
     which = {"state": "sent"} if waiting else {}
     address = next_page(after=shown[-1].seq, limit=query.limit, **which) if more else None
     return Result([one for one in shown if not waiting or one.state == "sent"], next=address)
