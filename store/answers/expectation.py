@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from signalbox.store.answers.equality import is_same
 from signalbox.store.answers.errors import InvalidAnswer, InvalidPart, Path, UnusableSchema
 from signalbox.store.answers.problems import shown
 from signalbox.store.answers.schema import check_schema, problems_of
@@ -64,10 +65,11 @@ class Expectation:
         elif not given:
             raise InvalidAnswer([InvalidPart((), "is required: this request asks for one")])
         elif self.kind == "choice":
-            if not any(is_same(value, choice.value) for choice in self.choices):
+            chosen = next((choice for choice in self.choices if is_same(value, choice.value)), None)
+            if chosen is None:
                 allowed = ", ".join(shown(choice.value) for choice in self.choices[:20])
                 raise InvalidAnswer([InvalidPart((), f"must be one of {allowed}")])
-            return value
+            return chosen.value
         if self.schema is not True:
             try:
                 problems = problems_of(self.schema, value)
@@ -85,17 +87,20 @@ class Expectation:
             return value
         if not isinstance(value, dict):
             raise InvalidAnswer([InvalidPart((), "must be an object with the changed arguments")])
-        problems, changeable = [], set(self.keys)
+        problems, changeable, arguments = [], set(self.keys), dict(self.arguments)
         for key, changed in value.items():
-            if key not in self.arguments:
+            if key not in arguments:
                 problems.append(InvalidPart((key,), "is not an argument of this request"))
+            elif is_same(changed, arguments[key]):
+                continue
             elif key in changeable:
-                problems += filter(None, [_type_problem((key,), self.arguments[key], changed)])
-            elif not is_same(changed, self.arguments[key]):
+                problems += filter(None, [_type_problem((key,), arguments[key], changed)])
+                arguments[key] = changed
+            else:
                 problems.append(InvalidPart((key,), "must stay as it is"))
         if problems:
             raise InvalidAnswer(problems)
-        return {**self.arguments, **value}
+        return arguments
 
 
 def expectation_of(permission: Permission) -> Expectation:
@@ -119,15 +124,6 @@ def expectation_of(permission: Permission) -> Expectation:
         return Expectation(kind="arguments", choices=[], schema=schema, arguments=arguments, fault=fault)
     kind: Literal["nothing", "value"] = "nothing" if permission.response_schema is None else "value"
     return Expectation(kind=kind, choices=[], schema=schema, fault=fault)
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Return whether two JSON values are the same. Unlike in Python, true is not 1."""
-    return type(one) is type(other) and _sorted(one) == _sorted(other)
-
-
-def _sorted(value: Any) -> bytes:
-    return msgspec.json.encode(value, order="sorted")
 
 
 def json_type(value: Any) -> str:

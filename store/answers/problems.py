@@ -22,6 +22,9 @@ _TYPES = {
 }
 
 
+_APPLYING = frozenset({"$ref", "allOf", "anyOf", "oneOf", "if", "dependentSchemas"})
+
+
 def problems_in(error: Any) -> Iterator[InvalidPart]:
     """Yield the problems of one error of the `jsonschema` library."""
     path, keyword, wanted, instance = tuple(error.absolute_path), error.validator, error.validator_value, error.instance
@@ -30,7 +33,9 @@ def problems_in(error: Any) -> Iterator[InvalidPart]:
             if name not in instance:
                 yield InvalidPart((*path, name), "is required")
         return
-    if keyword in ("additionalProperties", "unevaluatedProperties"):
+    # What `unevaluatedProperties` allows may also be in parts of the schema that other keywords apply.
+    named = keyword == "unevaluatedProperties" and not _APPLYING & error.schema.keys()
+    if named or keyword == "additionalProperties":
         known = error.schema.get("properties") or {}
         unknown = [name for name in instance if name not in known]
         if wanted is False and unknown:
@@ -77,5 +82,6 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "maxProperties": lambda wanted: f"must have at most {wanted} keys",
     "anyOf": lambda wanted: "has none of the allowed forms",
     "oneOf": lambda wanted: "must have exactly one of the allowed forms",
+    "unevaluatedProperties": lambda wanted: "has a part that the schema does not accept",
     "not": lambda wanted: "has a form that is not allowed",
 }

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store.answers import patterns
+from signalbox.store.answers.equality import canonical
 from signalbox.store.answers.errors import InvalidPart, Path, UnusableSchema
 from signalbox.store.answers.problems import problems_in
 
@@ -212,20 +213,5 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> It
     # The library compares each item with each other one: 5,000 items take minutes.
     from jsonschema.exceptions import ValidationError
 
-    if wanted and isinstance(instance, list) and len(set(map(_canonical, instance))) < len(instance):
+    if wanted and isinstance(instance, list) and len(set(map(canonical, instance))) < len(instance):
         yield ValidationError("has equal items")
-
-
-def _canonical(value: Any) -> bytes:
-    """Return JSON that is the same for all values that JSON Schema calls equal, such as 1 and 1.0."""
-    return msgspec.json.encode(_with_integers(value), order="sorted")
-
-
-def _with_integers(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return list(map(_with_integers, value))
-    if isinstance(value, dict):
-        return {name: _with_integers(one) for name, one in value.items()}
-    return value

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from signalbox.store.answers.equality import is_same
 from signalbox.store.answers.errors import Path
-from signalbox.store.answers.expectation import is_same
 from signalbox.webapp.views.text import compact, indented
 
 FieldKind = Literal["text", "long", "integer", "number", "boolean", "choice", "lines", "json", "group"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from signalbox.store.answers.expectation import is_same
+from signalbox.store.answers.equality import is_same
 from signalbox.store.state import Permission
 from signalbox.webapp.views.text import indented
 

@@ -103,6 +103,24 @@ def test_only_editable_arguments_change_and_each_keeps_its_type() -> None:
     assert refusal_of(request, ["main"])[1] == "value must be an object with the changed arguments"
 
 
+def test_a_number_that_javascript_writes_in_another_form_is_the_same() -> None:
+    request = asked(arguments={"amount": 5.0, "rate": 2.0, "to": "x"}, editable=["rate", "to"])
+    arguments = expectation_of(request).accepted({"amount": 5, "rate": 2, "to": "y"})
+    assert repr(arguments) == "{'amount': 5.0, 'rate': 2.0, 'to': 'y'}"
+    assert repr(expectation_of(asked(choices=[{"value": 1.0}, {"value": 0.5}])).accepted(1)) == "1.0"
+    assert refusal_of(request, {"amount": True})[1] == "value.amount must stay as it is"
+
+
+def test_a_part_that_another_keyword_of_the_schema_allows_is_not_called_unknown() -> None:
+    schema = {"allOf": [{"properties": {"a": True}}], "properties": {"b": True}, "unevaluatedProperties": False}
+    assert expectation_of(asked(response_schema=schema)).accepted({"a": 1, "b": 2}) == {"a": 1, "b": 2}
+    wrong = {"a": 1, "b": 2, "c": 3}
+    refusal = ("value", "value has a part that the schema does not accept")
+    assert refusal_of(asked(response_schema=schema), wrong) == refusal
+    del schema["allOf"]
+    assert [problem.path for problem in problems_of(schema, wrong)] == [("a",), ("c",)]
+
+
 def test_arguments_that_are_a_list_change_as_a_whole() -> None:
     request = asked(arguments=["rm", "x"], editable=True)
     assert expectation_of(request).accepted(["rm", "y"]) == ["rm", "y"]
