@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from html import unescape
 from urllib.parse import urljoin
 
@@ -165,6 +167,24 @@ def test_a_long_form_is_only_on_the_page_of_its_request(server: Server) -> None:
         links = re.findall(r'<a href="([^"]*)"[^>]*>Open the request to answer it</a>', page.text)
         assert len(links) == 10
         assert BIG in server.get(unescape(links[0])).text
+
+
+def test_an_inbox_of_long_requests_has_short_pages_and_leaves_out_only_a_damaged_one(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server()  # whose inbox has no requests of other tests
+    asked = _asks(60, tool_name="rm", arguments={"text": BIG})
+    for first in range(0, 60, 20):
+        server.emit("long", *asked[first : first + 20])
+    with closing(sqlite3.connect(server.path)) as connection, connection:
+        connection.execute("UPDATE task_permissions SET state = X'00' WHERE request_id = 'r3'")
+    seen, path = list[list[str]](), "/permissions"
+    while path:
+        page = server.get(path).text
+        seen.append(re.findall(r'action="/tasks/long/permissions/(r[0-9]+)[?"]', page))
+        path = unescape((re.search(r'rel="next" href="([^"]+)"', page) or ["", ""])[1])
+    assert [one for page in seen for one in page] == [f"r{n}" for n in range(60) if n != 3]
+    assert max(map(len, seen)) == 20
 
 
 def test_omitted_content_is_counted_and_linked(client: httpx.Client) -> None:

@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
+import msgspec
 from werkzeug.exceptions import NotFound
 
 from signalbox.store import Reading, TaskReading
+from signalbox.store.bounded_reads import bounded_read
 from signalbox.store.state import Permission, Task
 from signalbox.store.task_query import closed_permission_cursor, permission_cursor
 from signalbox.webapp.auth.principal import ProjectIds
 
 INBOX_PAGE = 50
+"""Requests on one page at most."""
+
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""Bytes of the requests and their tasks on one page at most, as JSON. Both may have 256 KiB."""
+
+STEPS = 17, 34
+"""Requests of the first query, and of the second one."""
 
 Tab = Literal["open", "answered"]
 """The parts of the inbox. Requests that expired or were cleared count as answered."""
@@ -67,22 +76,27 @@ async def inbox_view(
 
     Raises InvalidEvent for an `after` that no page gave.
     """
-    if tab == "open":
-        found = await view.open_permissions(INBOX_PAGE + 1, projects, task_id, after)
-        total, cursor_of = await view.count_open_permissions(projects, task_id), permission_cursor
-    else:
-        found = await view.closed_permissions(INBOX_PAGE + 1, projects, task_id, after)
-        total, cursor_of = 0, closed_permission_cursor
+    is_open = tab == "open"
+    read = view.open_permissions if is_open else view.closed_permissions
+    cursor_of = permission_cursor if is_open else closed_permission_cursor
+    # One more request tells whether there is another page.
+    found, more = await bounded_read(
+        lambda last, limit: read(limit, projects, task_id, cursor_of(*last) if last else after),
+        INBOX_PAGE + 1,
+        MAX_PAGE_BYTES,
+        lambda one: len(msgspec.json.encode(one)),
+        steps=STEPS,
+    )
     shown = found[:INBOX_PAGE]
     return InboxView(
         requests=shown,
-        total=total,
+        total=await view.count_open_permissions(projects, task_id) if is_open else 0,
         event_id=await view.latest_event_id(),
         tab=tab,
         answered=answered,
         task_id=task_id,
         after=after,
-        next=cursor_of(*shown[-1]) if len(found) > len(shown) else None,
+        next=cursor_of(*shown[-1]) if more else None,
     )
 
 

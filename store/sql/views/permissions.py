@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -34,6 +34,11 @@ class PermissionViews(TaskViews):
     async def open_permissions(
         self, limit: int = 200, projects: Sequence[str] | None = None, task_id: str | None = None, after: str = ""
     ) -> list[tuple[Task, Permission]]:
+        return await self._readable(self._open_rows, limit, projects, task_id, after)
+
+    async def _open_rows(
+        self, limit: int, projects: Sequence[str] | None, task_id: str | None, after: str
+    ) -> list[Any]:
         where, values = _asked(projects, task_id)
         if after:
             created_at, of_task, seq = permission_cursor_parts(after)
@@ -56,12 +61,16 @@ class PermissionViews(TaskViews):
         def oldest(rows: list[Any]) -> list[Any]:
             return sorted(rows, key=lambda row: (row[5], row[3], row[6]))[:limit]
 
-        rows, _ = await self._rows_of_tasks(query, keep=oldest)
-        return await self._with_tasks(rows)
+        return (await self._rows_of_tasks(query, keep=oldest))[0]
 
     async def closed_permissions(
         self, limit: int = 200, projects: Sequence[str] | None = None, task_id: str | None = None, before: str = ""
     ) -> list[tuple[Task, Permission]]:
+        return await self._readable(self._closed_rows, limit, projects, task_id, before)
+
+    async def _closed_rows(
+        self, limit: int, projects: Sequence[str] | None, task_id: str | None, before: str
+    ) -> list[Any]:
         within, values = task_list.in_projects(projects)
         where = f"p.open = 0 AND p.closed_at IS NOT NULL AND {within}"
         if task_id is not None:
@@ -84,20 +93,32 @@ class PermissionViews(TaskViews):
         def newest(rows: list[Any]) -> list[Any]:
             return sorted(rows, key=lambda row: (row[5], row[3], row[6]), reverse=True)[:limit]
 
-        rows, _ = await self._rows_of_tasks(query, keep=newest)
-        return await self._with_tasks(rows)
+        return (await self._rows_of_tasks(query, keep=newest))[0]
 
-    async def _with_tasks(self, rows: list[Any]) -> list[tuple[Task, Permission]]:
-        """Return the task and the request of each row. A request that cannot be read is left out."""
+    async def _readable(
+        self,
+        read: Callable[[int, Sequence[str] | None, str | None, str], Awaitable[list[Any]]],
+        limit: int,
+        projects: Sequence[str] | None,
+        task_id: str | None,
+        cursor: str,
+    ) -> list[tuple[Task, Permission]]:
+        """Return the task and the request of `limit` rows after a cursor. Requests that cannot be read are left out."""
         tasks: dict[str, Task] = {}
-        found = []
-        for *row, permission, _, _ in rows:
-            task = tasks.get(row[3])
-            if task is None:
-                task = tasks[row[3]] = await self._task_of(*row)
-            with suppress(msgspec.DecodeError):
-                found.append((task, decode(Permission, permission)))
-        return found
+        found: list[tuple[Task, Permission]] = []
+        while True:
+            wanted = limit - len(found)
+            rows = await read(wanted, projects, task_id, cursor)
+            for *row, permission, _, _ in rows:
+                task = tasks.get(row[3])
+                if task is None:
+                    task = tasks[row[3]] = await self._task_of(*row)
+                with suppress(msgspec.DecodeError):
+                    found.append((task, decode(Permission, permission)))
+            if len(rows) < wanted or len(found) == limit:
+                return found
+            at, seq = rows[-1][5:]
+            cursor = f"{at}~{rows[-1][3]}~{seq}"
 
     async def expiring_permissions(
         self, after: tuple[str, str] = ("", ""), limit: int = 1000
