@@ -13,13 +13,18 @@ from collections.abc import Sequence
 
 import msgspec
 
+from signalbox.store.bounded_reads import payload_bytes
 from signalbox.store.contract import Reading
 from signalbox.store.events import Event
 from signalbox.store.projections import apply, count
 from signalbox.store.state import Task, TaskState, Trace
 
-PAGE_SIZE = 2000
-"""Events per read."""
+PAGE_SIZE, FIRST_PAGE = 2000, 50
+"""Events per read, and of the first read. Each read may have at most `PAGE_GROWTH` times as many as the one before."""
+PAGE_GROWTH = 4
+
+PAGE_BYTES = 8 * 1024 * 1024
+"""Bytes of payloads that a read should have. An event may have 256 KiB."""
 
 STEP = 10_000
 """States are cached at multiples of this seq."""
@@ -51,12 +56,15 @@ class History:
         cached = self._nearest(task, target)
         stored = await view.folded_state(task_id, target, cached)
         state = stored or self._cached(task, cached)
+        limit = min(FIRST_PAGE, PAGE_SIZE)
         while state.task.latest_seq < target:
             at = state.task.latest_seq
             until = min(target, at - at % STEP + STEP)
-            changing = await view.changing_events(task_id, at, until, PAGE_SIZE)
-            if len(changing) == PAGE_SIZE:
+            changing = await view.changing_events(task_id, at, until, limit)
+            if len(changing) == limit:
                 until = changing[-1].seq
+                room = len(changing) * PAGE_BYTES // sum(map(payload_bytes, changing))
+                limit = max(1, min(room, PAGE_GROWTH * limit, PAGE_SIZE))
             times = await view.times(task_id, at, until)
             if not times:
                 break

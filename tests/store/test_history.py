@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 
 from e2e.random_run import run
 from signalbox.store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
+from signalbox.store.bounded_reads import payload_bytes
 from signalbox.store.history import History, before_first_event
 from signalbox.store.projections import fold
 from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite.views import View
 from signalbox.store.state import Task, TaskState
 from signalbox.store.times import timestamp
 from tests.store.test_projections import events, stored_state
@@ -91,6 +94,25 @@ async def test_the_state_at_every_seq_equals_a_full_fold_also_with_erratic_clock
         expected = fold(before_first_event(task), log[:seq])
         assert await state_at(store, past, task.task_id, seq) == expected
         assert await state_at(store, History(), task.task_id, seq) == expected
+
+
+async def test_a_log_of_long_events_is_folded_in_bounded_reads(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, sizes = View.changing_events, list[int]()
+
+    async def measure(view: View, *given: Any) -> list[Event]:
+        found = await read(view, *given)
+        sizes.append(sum(map(payload_bytes, found)))
+        return found
+
+    monkeypatch.setattr(View, "changing_events", measure)
+    for n in range(0, 120, 30):
+        long = {"message": "x" * 100_000}
+        store.append("t", [NewEvent(event_type="status", payload={"n": n + i, **long}) for i in range(30)])
+    state = await state_at(store, History(), "t", 119)
+    assert state.task.latest_seq == 119
+    assert max(sizes) < 8_500_000 < sum(sizes)
 
 
 async def test_lines_without_a_change_are_counted_but_not_read(store: SqliteStore) -> None:
