@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Connection(InPlace):
             "timeout": httpx.Timeout(10, read=30),
             # A proxy from the environment cannot reach this machine's loopback address.
             "trust_env": host not in LOOPBACK,
+            "verify": _tls(self.url, trust_env=host not in LOOPBACK),
         }
         self._closed = threading.Event()
         self._begin_in_process()
@@ -140,6 +142,16 @@ class Connection(InPlace):
         self.loop_thread.stop()
         for executor in (self._threads, self._append_threads):
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _tls(url: str, *, trust_env: bool) -> ssl.SSLContext:
+    """Return the TLS settings of all connections to a server.
+
+    Reading the trusted authorities takes longer than a request, so they are read once, and not for a URL without TLS.
+    """
+    if urlsplit(url).scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 def _threads() -> ThreadPoolExecutor:

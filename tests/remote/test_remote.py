@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import ssl
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from signalbox.store import (
     open_task,
 )
 from signalbox.store.remote import RemoteLog
+from signalbox.store.remote.connection import Connection
 from tests.support.log import log_of, task_of, types_of, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -223,3 +226,21 @@ async def test_a_remote_run_works_in_asyncio(server: Server, remote: RemoteLog) 
         await asyncio.gather(*(work(f"w{number}") for number in range(5)))
     state = await asyncio.to_thread(task_of, server.store, "afar")
     assert (state.status, state.items_done) == ("done", 5)
+
+
+def test_the_trusted_authorities_are_read_once_and_only_for_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[ssl.SSLContext] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def load_verify_locations(self: ssl.SSLContext, *args: Any, **options: Any) -> None:
+        read.append(self)
+        load(self, *args, **options)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load_verify_locations)
+    for url, times in (("http://127.0.0.1:1", 0), ("https://127.0.0.1:1", 1)):
+        connection = Connection(url, None, patience=1)
+        connection.stream_client()
+        connection.close()
+        assert len(read) == times, url
+    assert read[0].verify_mode is ssl.CERT_REQUIRED
+    assert read[0].check_hostname
