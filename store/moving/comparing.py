@@ -55,13 +55,13 @@ class Comparison:
     def newer(self, event_id: int, audit_id: int, task_ids: Iterable[str], rewritten: Iterable[str]) -> None:
         """Compare the events and audits after these ids, these tasks, and the small tables. Raises StoresDiffer.
 
-        Of the `rewritten` tasks, all events are compared.
+        Of the `rewritten` tasks, all events and audits are compared.
         """
         since = f"WHERE event_id > ? AND {COPIED} ORDER BY task_id || ''"
         # With `|| ''` SQLite sorts the few rows instead of reading the index on the task, which has all rows.
         self._tasks(EVENTS, lambda side: side.select(EVENTS, since, event_id))
         left_out = self._sides[0].on_their_way()
-        for tables, names in ((OF_TASKS[1:], task_ids), (OF_TASKS[:1], rewritten)):
+        for tables, names in ((OF_TASKS[1:], task_ids), ((EVENTS, AUDITS), rewritten)):
             ids = iter(names)
             while chunk := list(islice(ids, CHUNK)):
                 for table in tables:

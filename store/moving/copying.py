@@ -14,7 +14,7 @@ import msgspec
 
 from signalbox.store.moving.errors import UnreadableRow
 from signalbox.store.moving.side import CHUNK, DatabaseSide
-from signalbox.store.moving.tables import EVENTS, OF_LOGS, PARTS, REWRITING, STANDING, TASKS, Row
+from signalbox.store.moving.tables import AUDITS, EVENTS, OF_LOGS, PARTS, REWRITING, STANDING, TASKS, Row
 from signalbox.store.sql.cold_tasks.stages import ON_THEIR_WAY
 from signalbox.store.sql.moved import MOVING_FROM, Moving, to_fact
 from signalbox.store.sql.removal import PRESENT
@@ -27,7 +27,7 @@ COPIED = f"{PRESENT} AND task_id NOT IN ({ON_THEIR_WAY})"
 """The condition that a row of a table of `OF_LOGS` is copied. The others are deleted, or a cold file has them."""
 
 _EVENT_ID, _TASK_ID, _SEQ, _PAYLOAD = EVENTS.places("event_id", "task_id", "seq", "payload")
-_LAST_SEQ = STANDING.index("last_seq")
+_LAST_SEQ, _COLD = STANDING.index("last_seq"), STANDING.index("cold")
 _REWRITING = [STANDING.index(name) for name in REWRITING]
 
 
@@ -48,8 +48,9 @@ class Copier:
         self.copied = 0
         self.touched: set[str] = set()
         self.rewritten: set[str] = set()
-        self.unfinished: dict[str, int] = {}
-        """The tasks with events after the position, and for each the seq of the last event that is copied."""
+        self.unfinished: set[str] = set()
+        """The tasks whose rows are copied, but not all of their events. They may go to cold storage before the copy
+        comes to these events, and come back after it has passed them."""
 
     @property
     def position(self) -> int:
@@ -67,9 +68,9 @@ class Copier:
             last[event[_TASK_ID]] = event[_SEQ]
         newest_seqs = self.copy_tasks(list(first), first=first)
         for task_id, seq in last.items():
-            self.unfinished.pop(task_id, None)
+            self.unfinished.discard(task_id)
             if newest_seqs[task_id] > seq:
-                self.unfinished[task_id] = seq
+                self.unfinished.add(task_id)
         for start in range(0, len(events), CHUNK):
             self.target.insert(EVENTS, events[start : start + CHUNK])
         self.moving = msgspec.structs.replace(self.moving, position=events[-1][_EVENT_ID] if events else newest)
@@ -78,12 +79,19 @@ class Copier:
         return len(events)
 
     def copy_interrupted(self) -> None:
-        """Copy the logs anew that went to cold storage and came back before their last events were copied.
+        """Copy the unfinished logs anew that went to cold storage and came back.
 
         All events must be copied as the present transactions see them.
         """
-        self.copy_tasks(list(self.unfinished))
+        self.copy_tasks(sorted(self.unfinished))
         self.unfinished.clear()
+
+    def find_unfinished(self) -> None:
+        """Find the unfinished tasks in the target of a move that is continued."""
+        rows = self.target.rows("SELECT task_id FROM tasks ORDER BY task_id")
+        while chunk := [row[0] for row in islice(rows, CHUNK)]:
+            standing, copied = self.target.standing(chunk, ("last_seq",)), self.target.last_seqs(chunk)
+            self.unfinished.update(task_id for task_id, seq in copied.items() if (seq,) != standing[task_id])
 
     def forget_touched(self) -> None:
         """Forget which tasks were written, because they are compared."""
@@ -121,28 +129,30 @@ class Copier:
         newest = {task_id: standing[_LAST_SEQ] for task_id, standing in source.items()}
         if first is not None and (missing := set(task_ids) - source.keys()):
             raise UnreadableRow(f"the task {min(missing)} has events, but no row in the list of tasks")
-        # The events that follow are missing in this batch, or in any: the log was in cold storage meanwhile.
+        left_out = self.source.on_their_way()
+        # Events before this batch, or before the position, are missing: the log was in cold storage meanwhile.
+        expected = newest if first is None else {task_id: seq - 1 for task_id, seq in first.items()}
         interrupted = {
             task_id
-            for task_id in task_ids
-            if task_id in self.unfinished and (first is None or first[task_id] != self.unfinished[task_id] + 1)
+            for task_id, seq in self.target.last_seqs(list(source.keys() & target.keys())).items()
+            if not source[task_id][_COLD] and task_id not in left_out and seq != expected[task_id]
         }
         different = [name for name in task_ids if name in interrupted or source.get(name) != target.get(name)]
         if not different:
             return newest
         gone = {name for name in target if name not in source or _is_rewritten(source[name], target[name])}
-        gone |= interrupted & target.keys()
+        gone |= interrupted
         # A new task has earlier events only if it was in cold storage when the copy passed them.
         restored = {name for name in source.keys() - target.keys() if first is None or first[name] > 1}
         if gone:
             self.target.delete_tasks(sorted(gone))
+            self._copy_erased_audits(sorted(gone))
         since = {
             task_id: target[task_id][_LAST_SEQ] if task_id in target and task_id not in gone else 0
             for task_id in different
             if task_id in source
         }
         self.target.replace(TASKS, self.source.of_tasks(TASKS, list(since)))
-        left_out = self.source.on_their_way()
         of_logs = {task_id: seq for task_id, seq in since.items() if task_id not in left_out}
         for part in PARTS:
             self.target.replace(part, self.source.changed(part, of_logs if part in OF_LOGS else since))
@@ -151,6 +161,17 @@ class Copier:
         self.touched.update(different)
         self.rewritten |= gone | restored
         return newest
+
+    def _copy_erased_audits(self, task_ids: list[str]) -> None:
+        """Copy the audits again that an erasure may have changed. The later ones follow in their order."""
+        where, values = self.source.dialect.among("task_id", task_ids)
+        changed = self.source.select(AUDITS, f"WHERE {where} AND audit_id <= ?", *values, self.newest_audit())
+        self.target.replace(AUDITS, changed)
+
+    def newest_audit(self) -> int:
+        """Return the id of the newest audit in the target."""
+        (row,) = self.target.rows("SELECT coalesce(max(audit_id), 0) FROM task_audits")
+        return int(row[0])
 
     def _copy_earlier_events(self, task_id: str) -> None:
         """Copy the events of a task up to the position. The later ones follow in their order."""

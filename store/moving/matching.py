@@ -60,8 +60,7 @@ def _standing(side: DatabaseSide, after: str) -> Iterator[tuple[Row, Row]]:
 
 
 def _match_audits(copier: Copier) -> None:
-    newest = next(copier.target.rows("SELECT coalesce(max(audit_id), 0) FROM task_audits"))[0]
-    rows = copier.source.select(AUDITS, "WHERE audit_id > ? ORDER BY audit_id", newest)
+    rows = copier.source.select(AUDITS, "WHERE audit_id > ? ORDER BY audit_id", copier.newest_audit())
     while chunk := list(islice(rows, CHUNK)):
         copier.target.insert(AUDITS, chunk)
         copier.pause_point()

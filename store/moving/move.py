@@ -115,6 +115,8 @@ class _Move:
 
     def run(self) -> MoveResult:
         """Copy, compare and switch."""
+        with self._target.snapshot():
+            self._copier.find_unfinished()
         self._copy()
         self._target.tune()
         self._round(Comparison.everything, "compare")

@@ -137,6 +137,12 @@ class DatabaseSide(ABC):
         places = TASKS.places(*names)
         return {row[0]: tuple(row[place] for place in places) for row in self.of_tasks(TASKS, task_ids)}
 
+    def last_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
+        """Return the seq of the last event of each of these tasks. It is 0 if no event is here."""
+        where, values = self.dialect.among("task_id", task_ids)
+        last = "SELECT e.seq FROM task_events AS e WHERE e.task_id = tasks.task_id ORDER BY e.seq DESC LIMIT 1"
+        return dict(self.rows(f"SELECT task_id, coalesce(({last}), 0) FROM tasks WHERE {where}", *values))
+
     # state of the database
 
     @abstractmethod

@@ -39,7 +39,7 @@ def switch(copier: Copier, since: tuple[int, int]) -> float:
     and StoresDiffer; the source is then as before.
     """
     source, target = copier.source, copier.target
-    moving, unfinished = copier.moving, dict(copier.unfinished)
+    moving, unfinished = copier.moving, set(copier.unfinished)
     try:
         waited = _switch(copier, since)
     except BaseException:

@@ -155,7 +155,7 @@ AUDITS = _table(
     " identity:text? seq:int? source:text? detail:json",
     "audit_id",
 )
-"""Rows are only added, in the order of `audit_id`."""
+"""Rows are added in the order of `audit_id`. Only an erasure changes rows, some of those of its task."""
 
 WHOLE = (
     _table("projects", "project_id:text name:text created_at:text agent:text?", "project_id"),

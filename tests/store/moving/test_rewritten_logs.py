@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import Store, StoreError, open_store
+from signalbox.store import NewEvent, Store, StoreError, open_store
 from signalbox.store.cold.moves.move import Move
 from signalbox.store.moving import copying, move
+from signalbox.store.moving.errors import MoveStopped
 from signalbox.store.moving.move import MoveProgress, move_store
 from signalbox.store.sql.database import Database
 from tests.store.moving.conftest import OTHER_KINDS
+from tests.support.log import append_audited
 from tests.support.raw_rows import rows_of
 from tests.support.varied_log import record, varied_log
 
@@ -46,8 +48,10 @@ def during(**steps: Callable[[], object]) -> Callable[[MoveProgress], None]:
 def test_events_that_are_erased_during_a_move_are_erased_in_the_copy(
     urls: tuple[str, str], store: Store, phase: str
 ) -> None:
+    said = append_audited(store, "t0", "annotation", "ann@example.org", message="a secret").seq
+
     def erase() -> None:
-        assert store.erase_events("t0", [2, 3], actor="ann", reason="asked for") == [2, 3]
+        assert store.erase_events("t0", [2, said], actor="ann", reason="asked for") == [2, said]
 
     move_store(*urls, report=during(**{phase: erase}))
     assert rows_of(urls[1]) == rows_of(urls[0])
@@ -105,4 +109,45 @@ def test_a_log_that_was_in_cold_storage_while_the_copy_passed_it_arrives(
 
     move_store(*urls, report=change)
     assert next(steps, None) is None
+    assert rows_of(urls[1]) == rows_of(urls[0])
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+def test_a_log_that_went_and_came_back_between_two_of_its_events_arrives(
+    urls: tuple[str, str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (copying, move):
+        monkeypatch.setattr(module, "BATCH_EVENTS", SIZE // 2)
+    reports = 0
+
+    def change(progress: MoveProgress) -> None:
+        nonlocal reports
+        reports += 1
+        if reports == 2:  # The whole log of `t0` is copied.
+            assert progress[:2] == ("copy", SIZE)
+            store.append("t0", NewEvent(event_type="log", actor="supervisor"))
+            store.append("t2", [NewEvent(event_type="log", actor="supervisor")] * SIZE)
+            asyncio.run(store.cold.amove("t0"))
+        if reports == 5:  # The copy has passed the last event of `t0`.
+            asyncio.run(store.cold.arestore("t0"))
+
+    move_store(*urls, report=change)
+    assert rows_of(urls[1]) == rows_of(urls[0])
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+def test_a_log_that_went_and_came_back_while_its_move_was_stopped_arrives(
+    urls: tuple[str, str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (copying, move):
+        monkeypatch.setattr(module, "BATCH_EVENTS", SIZE // 2)
+
+    def stop(progress: MoveProgress) -> None:
+        assert progress.copied == SIZE // 2
+        raise MoveStopped
+
+    with pytest.raises(MoveStopped):
+        move_store(*urls, report=stop)
+    asyncio.run(store.cold.amove("t0"))
+    move_store(*urls, report=during(copy=lambda: asyncio.run(store.cold.arestore("t0"))))
     assert rows_of(urls[1]) == rows_of(urls[0])
