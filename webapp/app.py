@@ -35,6 +35,7 @@ from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
 from signalbox.webapp.auth.principal import Principal
 from signalbox.webapp.auth.quotas import KINDS, Quotas
+from signalbox.webapp.dialects.agui_narrations import Narrations
 from signalbox.webapp.dialects.session import session_event
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http import (
@@ -155,14 +156,17 @@ def create_app(
 
         def forget_old_history() -> None:
             app.extensions["history"] = History()
+            narrations.forget()
             directory.forget()
             hub.reset()
 
         app.extensions["output_comparisons"] = output_comparisons = OutputComparisons(store)
+        app.extensions["narrations"] = narrations = Narrations(store)
 
         def forget_erased() -> None:
             app.extensions["history"] = History()
             output_comparisons.forget()
+            narrations.forget()
             span_times.forget()
 
         app.extensions["agent_hooks"] = hooks = AgentHooks(store, settings.hook_rules)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import Meta
-from quart import Blueprint, Response
+from quart import Blueprint, Response, current_app
 
 from signalbox.store import Conflict, Event, InvalidEvent
 from signalbox.store.events import MAX_TITLE_CHARS, TaskId, check_task_id
@@ -19,6 +19,7 @@ from signalbox.webapp.api.projects import project_of
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import check_task, require
 from signalbox.webapp.current import agents, hub, store
+from signalbox.webapp.dialects.agui_narrations import Narrations
 from signalbox.webapp.dialects.agui_stream import AGUI, MAX_INTERRUPTS, AguiRun
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
@@ -82,7 +83,7 @@ class AguiResume(LastEventId, frozen=True, kw_only=True):
 async def follow(task_id: str, query: AguiResume) -> Response:
     """The `data` of each message is an AG-UI event. A client that sends the id of its last message continues there."""
     task = await _task(task_id)
-    run = AguiRun(store(), task_id, task.identity, task_id, task.identity)
+    run = AguiRun(store(), _narrations(), task_id, task.identity, task_id, task.identity)
     cursor, resumed = query.last_id or 0, query.last_id is not None
     if not resumed or cursor > task.latest_seq:
         # A position beyond the log comes from before the database was restored: begin again.
@@ -127,19 +128,27 @@ async def _run(task: Task, since_seq: int | None, body: RunAgentInput) -> Respon
         for entry in body.resume:
             await _answer(task.task_id, body.run_id, entry)
     cursor = _position(body.state, task) if since_seq is None else since_seq
-    run = AguiRun(store(), task.task_id, task.identity, body.thread_id, body.run_id)
+    run = AguiRun(store(), _narrations(), task.task_id, task.identity, body.thread_id, body.run_id)
     return await _stream(run, task, min(cursor, task.latest_seq), body.parent_run_id or "", ("agui", run))
 
 
 async def _stream(run: AguiRun, task: Task, cursor: int, parent: str | None, key: object) -> Response:
     """Return the stream after `cursor`. `parent` is the run before this one, or "", or None for a resumed stream."""
-    opening = b"" if parent is None else await run.opening(cursor, parent or None)
+    opening = b""
+    if parent is None:
+        await run.prepare(cursor)
+    else:
+        opening = await run.opening(cursor, parent or None)
     return subscribe(
         hub(),
         lambda lanes: lanes.frame_lane(task.task_id, run, key, control_messages=AGUI, identity=task.identity),
         cursor,
         opening,
     )
+
+
+def _narrations() -> Narrations:
+    return cast(Narrations, current_app.extensions["narrations"])
 
 
 async def _task(task_id: str) -> Task:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from signalbox.store import Event, Store
-from signalbox.store.bounded_reads import STEP
 from signalbox.store.contract import Reading
 from signalbox.store.identity import check_identity
 from signalbox.store.state import Permission, Task
@@ -23,6 +22,7 @@ from signalbox.webapp.dialects.agui_events import (
     state_of,
     usage_of_run,
 )
+from signalbox.webapp.dialects.agui_narrations import Narrations
 from signalbox.webapp.live.chunk import Chunk, next_events
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.renderer import Kept
@@ -38,16 +38,22 @@ KEPT = 16
 class AguiRun:
     """A run of the protocol over the log of a task: a renderer of its stream. `thread_id` and `run_id` are its ids."""
 
-    def __init__(self, store: Store, task_id: str, identity: str, thread_id: str, run_id: str) -> None:
-        self._store, self._task_id, self._identity = store, task_id, identity
+    def __init__(
+        self, store: Store, narrations: Narrations, task_id: str, identity: str, thread_id: str, run_id: str
+    ) -> None:
+        self._store, self._narrations, self._task_id, self._identity = store, narrations, task_id, identity
         self._ids = {"threadId": thread_id, "runId": run_id}
         self._kept: Kept[int, tuple[Narration, dict[str, Any]]] = Kept(KEPT)
 
+    async def prepare(self, cursor: int) -> Narration:
+        """Return what is open after `cursor`. Called before the stream begins, so that others do not wait for it."""
+        return await self._narrations.at(self._task_id, self._identity, cursor)
+
     async def opening(self, cursor: int, parent_run_id: str | None) -> bytes:
         """Return the events at the start of a run that continues after `cursor`: its state, and the open steps."""
+        narration = await self.prepare(cursor)
         async with self._store.read() as view:
             task = await self._task(view)
-            narration = await self._narration(view, cursor)
         state = state_of(task, cursor)
         messages: list[Message] = [
             {"type": "RUN_STARTED", **self._ids, "protocolVersion": PROTOCOL_VERSION, "parentRunId": parent_run_id},
@@ -58,11 +64,11 @@ class AguiRun:
         return b"".join(map(encoded, messages))
 
     async def __call__(self, cursor: int) -> Chunk | None:
+        kept = self._kept.get(cursor)
+        before = kept[1] if kept else None
+        narration = kept[0].copy() if kept else await self.prepare(cursor)
         async with self._store.read() as view:
             task = await self._task(view)
-            kept = self._kept.get(cursor)
-            before = kept[1] if kept else None
-            narration = kept[0].copy() if kept else await self._narration(view, cursor)
             events, more = await next_events(
                 lambda last, n: view.events(self._task_id, last.seq if last else cursor, n)
             )
@@ -103,18 +109,6 @@ class AguiRun:
         task = await view.task(self._task_id)
         check_identity(self._task_id, self._identity, task.identity)
         return task
-
-    async def _narration(self, view: Reading, cursor: int) -> Narration:
-        """Fold the log up to `cursor`."""
-        narration, seq = Narration(), 0
-        while seq < cursor:
-            events = await view.events(self._task_id, seq, min(STEP, cursor - seq))
-            if not events:
-                break
-            for event in events:
-                narration.fold(event)
-            seq = events[-1].seq
-        return narration
 
 
 class AguiControlMessages(ControlMessages):
