@@ -241,8 +241,14 @@ async def link_retry(log: Log, task: Task, retry: str, who: Who, source: str) ->
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:
-    """Return a page of a task's log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
+    """Return a page of a task's log: the first `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
     if isinstance(log, Remote):
-        return await log.aevents(task_id, since_seq, limit)
+        found: list[Event] = []
+        # A server returns fewer events if they are long.
+        while len(found) < limit and (
+            page := await log.aevents(task_id, found[-1].seq if found else since_seq, limit - len(found))
+        ):
+            found += page
+        return found
     async with log.glance() as view:
         return await view.events(task_id, since_seq, limit)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from signalbox.store.bounded_reads import STEP, bounded_read, events_within, payload_bytes, rows_within
 from signalbox.store.contract import Store
 from signalbox.store.errors import Conflict, StoreDamaged
 from signalbox.store.events import Event
@@ -14,11 +15,11 @@ from signalbox.store.identity import check_identity
 from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
 from signalbox.store.wake import Wake
 
-EVENTS_IN_LOOP = 100
-"""Events to read in the event loop's thread. If there are more, they are read in another thread."""
+EVENTS_IN_LOOP, BYTES_IN_LOOP = 100, 1024 * 1024
+"""Events, and about how many bytes of them, to read in the event loop's thread. More are read in another thread."""
 
-PAGE_SIZE = 2000
-"""Events per read in another thread."""
+PAGE_SIZE, PAGE_BYTES = 2000, 8 * 1024 * 1024
+"""Events, and about how many bytes of them, per read in another thread."""
 
 REST_FACTOR, MAX_REST = 40.0, 0.005
 """After a read that found events, the tail rests for this many times the duration of the read, and at most for this
@@ -73,6 +74,7 @@ class Tail:
         self._loop = loop or Loop("tail", max_pause=FIRST_PAUSE)
         self._task: asyncio.Task[None] | None = None
         self._rested = 0.0
+        self._in_loop = EVENTS_IN_LOOP
         self.position = 0
 
     async def start(self) -> None:
@@ -121,14 +123,24 @@ class Tail:
             return True
 
     async def _read_new(self) -> bool:
-        events = await self._peek.events_after(self.position, EVENTS_IN_LOOP)
+        events = await self._peek.events_after(self.position, self._in_loop)
+        more = len(events) == self._in_loop
+        step = PAGE_SIZE
+        if events:
+            size = sum(map(payload_bytes, events))
+            self._in_loop = rows_within(BYTES_IN_LOOP, len(events), size, EVENTS_IN_LOOP)
+            step = rows_within(PAGE_BYTES, len(events), size, PAGE_SIZE)
         self._deliver_events(events)
-        more = len(events) == EVENTS_IN_LOOP
         while more:
             async with self._store.glance() as view:
-                page = await view.events_after(self.position, PAGE_SIZE)
+                page, more = await bounded_read(
+                    lambda last, n: view.events_after(last.event_id if last else self.position, n),
+                    PAGE_SIZE,
+                    PAGE_BYTES,
+                    payload_bytes,
+                    steps=(step, PAGE_SIZE),
+                )
             self._deliver_events(page)
-            more = len(page) == PAGE_SIZE
         return bool(events)
 
     async def _skip_damaged(self, error: StoreDamaged) -> None:
@@ -209,7 +221,7 @@ async def follow(
                 generation = store.generation
                 wake.watch_again()
             async with store.glance() as view:
-                events = await view.events(task_id, cursor, 500)
+                events, _ = await events_within(view, task_id, cursor, STEP, PAGE_BYTES)
                 if events and identity is not None:
                     check_identity(task_id, identity, (await view.head(task_id)).identity)
             for event in events:

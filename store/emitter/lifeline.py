@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
+from signalbox.store.bounded_reads import payload_bytes, rows_within
 from signalbox.store.contract import Store
 from signalbox.store.emitter.emitters import AsyncEmitter
 from signalbox.store.emitter.mailbox import Mailbox
@@ -21,8 +22,8 @@ from signalbox.store.loops import Loop, end_tasks, report
 from signalbox.store.projections import messages
 from signalbox.store.state import Task
 
-PAGE_SIZE = 1000
-"""Events per read of the log."""
+PAGE_SIZE, PAGE_BYTES, FIRST_PAGE = 1000, 8 * 1024 * 1024, 100
+"""Events per read of the log, about how many bytes of them, and the events of the first read."""
 
 READ_INTERVAL, WAITING_READ_INTERVAL = 0.25, 0.02
 """Seconds between two reads of a store: normally, and while the run waits for an answer.
@@ -45,6 +46,7 @@ class Lifeline:
         self._identity = task.identity or None
         self._emitter = AsyncEmitter(log, strict=True, task=task)
         self._since_seq = self._cursor = since_seq or 0
+        self._page = FIRST_PAGE
         self._awaits_spawn = since_seq is None
         self._interval = interval
         self._last_event_at = time.monotonic()
@@ -246,11 +248,14 @@ class Lifeline:
                 if head.latest_seq == self._cursor:
                     return
                 # Most events are log lines of the run itself, so do not decode them.
-                events = await view.changing_events(self._task_id, self._cursor, head.latest_seq, PAGE_SIZE)
+                events = await view.changing_events(self._task_id, self._cursor, head.latest_seq, self._page)
+            more = len(events) == self._page
+            if events:
+                self._page = rows_within(PAGE_BYTES, len(events), sum(map(payload_bytes, events)), PAGE_SIZE)
             for event in events:
                 self._cursor = event.seq
                 self._handle(event)
-            if len(events) < PAGE_SIZE:
+            if not more:
                 self._cursor = max(self._cursor, head.latest_seq)
                 return
 

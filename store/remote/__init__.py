@@ -163,7 +163,11 @@ class RemoteLog(Blocking, Remote):
     async def aevents(
         self, task_id: str, since_seq: int = 0, limit: int = 100, *, identity: str | None = None
     ) -> list[Event]:
-        """Return a page of the log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
+        """Return a page of the log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask.
+
+        A page of long events has fewer, about 8 MB. The next page begins after its last event; the log ends with an
+        empty page.
+        """
         params: dict[str, Any] = {"since_seq": since_seq, "limit": limit}
         params |= {"identity": identity} if identity else {}
         response = await self._connection.request("GET", f"{path_of(task_id)}/events", task_id, params=params)

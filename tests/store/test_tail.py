@@ -213,3 +213,17 @@ def test_polls_are_rare_only_while_no_other_process_writes(tmp_path: Path, monke
     assert among_others == still_among_others == 0.1
     # A pause of 1 s and more ends when the pauses of other loops end.
     assert min(alone, alone_again) > 0.1
+
+
+def test_many_events_at_once_are_read_in_parts_of_limited_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signalbox.store.tail.PAGE_BYTES", 100_000)
+
+    async def write(store: Store, batches: Batches) -> None:
+        await store.aappend("t", [line("x" * 1000)] * 900)
+        await wait_for_seq(batches, 900)
+
+    batches = run_tail(tmp_path, write, lambda: 0.0)
+    assert [seq for batch in batches for seq in batch] == list(range(1, 901))
+    assert max(map(len, batches)) <= 110

@@ -6,13 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from signalbox.store import Event
-from signalbox.store.bounded_reads import payload_bytes
+from signalbox.store.bounded_reads import bounded_read, payload_bytes
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 """Maximum bytes of payloads in one response. A single longer payload is still sent."""
-
-FIRST_READ_EVENTS = 100
-"""Number of events read first. Their length decides how many are read next."""
 
 T = TypeVar("T")
 
@@ -32,13 +29,7 @@ async def bounded_events(
     read: Callable[[int | None, int], Awaitable[list[Event]]], limit: int, max_bytes: int = MAX_PAYLOAD_BYTES
 ) -> list[Event]:
     """Return at most `limit` events and `max_bytes` bytes of payloads. `read(seq, n)` returns n events beyond `seq`."""
-    found: list[Event] = []
-    total, step = 0, min(limit, FIRST_READ_EVENTS)
-    while len(found) < limit:
-        page = await read(found[-1].seq if found else None, step)
-        total += sum(map(payload_bytes, page))
-        found += page
-        if len(page) < step or total >= max_bytes:
-            break
-        step = min(limit - len(found), max(FIRST_READ_EVENTS, len(found) * (max_bytes - total) // max(total, 1)))
-    return within_bytes(found, payload_bytes, max_bytes)
+    found, _ = await bounded_read(
+        lambda last, count: read(last.seq if last else None, count), limit, max_bytes, payload_bytes
+    )
+    return found

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from signalbox.store import Event
-from signalbox.store.bounded_reads import bounded_read, payload_bytes
+from signalbox.store.bounded_reads import STEP, bounded_read, payload_bytes
 from signalbox.store.state import Flags
 
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 512 * 1024
+
+FIRST_EVENTS = 16
+"""Events in the first read of a chunk. Two of the longest events fill one."""
 """Approximate bytes of the largest chunk, so that one write to a slow reader stays small."""
 
 
@@ -64,4 +67,4 @@ async def next_events(read: Callable[[Event | None, int], Awaitable[list[Event]]
 
     `read(event, n)` returns the n events after an event, or the first n of the chunk for None.
     """
-    return await bounded_read(read, CHUNK_EVENTS, CHUNK_BYTES, payload_bytes)
+    return await bounded_read(read, CHUNK_EVENTS, CHUNK_BYTES, payload_bytes, steps=(FIRST_EVENTS, STEP))

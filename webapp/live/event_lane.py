@@ -12,9 +12,10 @@ import time
 import structlog
 
 from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
+from signalbox.store.bounded_reads import STEP, events_within, payload_bytes, rows_within
 from signalbox.store.identity import check_identity
 from signalbox.webapp.live.catch_up_cache import CatchUpCache
-from signalbox.webapp.live.chunk import CHUNK_BYTES, Chunk
+from signalbox.webapp.live.chunk import CHUNK_BYTES, FIRST_EVENTS, Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.cursor_group import CursorGroup, GroupMember
 from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
@@ -30,7 +31,10 @@ logger = structlog.get_logger("signalbox.live")
 
 
 FIRST_READ_EVENTS = 100
-"""Number of events in the first read. If they are long, no second read follows, to bound the memory."""
+"""Maximum number of events in the first read. It is smaller after long events."""
+
+SEGMENT_BYTES = 5 * 1024 * 1024
+"""Whole segments are read only if their payloads have about this many bytes, and else as much as one chunk has."""
 
 
 class EventLane(Lane):
@@ -58,6 +62,7 @@ class EventLane(Lane):
         self.encode = encode
         self._catch_up_cache = catch_up_cache
         self._cache_key = object()
+        self._first_read = FIRST_EVENTS
         self._group = CursorGroup()
         self._single: set[Subscriber] = set()
 
@@ -152,10 +157,14 @@ class EventLane(Lane):
 
     async def _read(self, cursor: int, limit: int) -> list[bytes]:
         async with self._store.read() as view:
-            events = await view.events(self._task_id, cursor, min(limit, FIRST_READ_EVENTS))
-            read = sum(len(memoryview(event.payload_json)) for event in events)
-            if len(events) == FIRST_READ_EVENTS < limit and read < CHUNK_BYTES:
-                events += await view.events(self._task_id, events[-1].seq, limit - FIRST_READ_EVENTS)
+            steps = (self._first_read, STEP)
+            events, more = await events_within(view, self._task_id, cursor, limit, CHUNK_BYTES, steps=steps)
+            size = sum(map(payload_bytes, events))
+            if events:
+                self._first_read = rows_within(CHUNK_BYTES, len(events), size, FIRST_READ_EVENTS)
+            if more and limit * size <= len(events) * SEGMENT_BYTES:
+                rest = limit - len(events)
+                events += (await events_within(view, self._task_id, events[-1].seq, rest, SEGMENT_BYTES))[0]
             if self._identity:
                 check_identity(self._task_id, self._identity, (await view.head(self._task_id)).identity)
         return [self.encode(event) for event in events]

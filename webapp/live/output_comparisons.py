@@ -10,11 +10,12 @@ import threading
 from collections import OrderedDict
 
 from signalbox.store import Store, UnknownTask
+from signalbox.store.bounded_reads import FIRST_STEP, events_within
 from signalbox.store.state import Task
 from signalbox.webapp.views.compared_output import ComparedOutput, RunOutput, compared_output
 
-PAGE_EVENTS = 2000
-"""Events per read."""
+PAGE_EVENTS, PAGE_BYTES = 2000, 8 * 1024 * 1024
+"""Events, and bytes of their payloads, per read."""
 
 KEPT = 8
 """Comparisons that are kept. Each has at most a few hundred lines."""
@@ -86,7 +87,8 @@ class OutputComparisons:
             async with self._store.read() as view:
                 if (await view.head(task.task_id)).identity != task.identity:
                     raise UnknownTask(task.task_id)
-                events = await view.events(task.task_id, seq, PAGE_EVENTS)
+                steps = (FIRST_STEP, PAGE_EVENTS)
+                events, _ = await events_within(view, task.task_id, seq, PAGE_EVENTS, PAGE_BYTES, steps=steps)
             if not events:
                 break
             seq = events[-1].seq

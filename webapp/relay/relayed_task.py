@@ -17,7 +17,7 @@ from signalbox.store.state import Status, Task
 from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.relay.position import Mark, UpstreamPosition, mark_of
 
-PAGE = 1000
+PAGE = 200
 """Number of events in one read."""
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from signalbox.store import Conflict, Event, NewEvent, Store, TaskRecord, UnknownTask
+from signalbox.store.bounded_reads import events_within
 from signalbox.store.emitter.fit_payload import identifier
 from signalbox.store.events import is_task_id
 from signalbox.store.redaction.writes import write_redaction_of_environment
@@ -18,7 +19,9 @@ from signalbox.webapp.transcripts.transcript_run import TranscriptRun
 
 Outcome = Literal["imported", "continued", "unchanged"]
 
-PAGE = 1000
+PAGE, PAGE_BYTES = 1000, 8 * 1024 * 1024
+"""Events, and bytes of their payloads, per read."""
+
 _UP_TO = ", up to part "
 """Separates the key of an answer from the number of its parts, in the key of an event with its further parts."""
 
@@ -93,14 +96,14 @@ async def _parts_by_key(store: Store, task: Task) -> dict[str, int]:
     keys, seq = dict[str, int](), 0
     while True:
         async with store.read() as view:
-            page = await view.events(task.task_id, seq, PAGE)
+            page, more = await events_within(view, task.task_id, seq, PAGE, PAGE_BYTES)
         for event in page:
             if event.key is not None:
                 keys[event.key] = parts_of(event.event_type, event.payload)
                 first, _, parts = event.key.rpartition(_UP_TO)
                 if first in keys and parts.isdecimal():
                     keys[first] = int(parts)
-        if len(page) < PAGE:
+        if not more:
             return keys
         seq = page[-1].seq
 
