@@ -2,19 +2,20 @@
 
 Most events of a long log are lines that change only counters. They are counted without being read. Only an erasure
 changes events of a log, and the caller then begins with a new `History`. Otherwise a cached state never becomes wrong.
-States are cached at multiples of `STEP`, up to a total size.
+States are cached at multiples of `STEP` and where they were prepared, up to a total size.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
 import msgspec
 
 from signalbox.store.bounded_reads import payload_bytes
-from signalbox.store.contract import Reading
+from signalbox.store.contract import Reading, Store
 from signalbox.store.events import Event
 from signalbox.store.projections import apply, count
 from signalbox.store.state import Task, TaskState, Trace
@@ -32,6 +33,9 @@ STEP = 10_000
 CACHE_BYTES = 24 * 1024 * 1024
 """The default size of the cache."""
 
+VIEW_SECONDS = 0.1
+"""Seconds after which `prepare` returns its view."""
+
 _Key = tuple[str, int]
 """A task's identity, and a seq."""
 _encoder = msgspec.json.Encoder()
@@ -45,6 +49,7 @@ class History:
         self._limit = limit
         self._cache: OrderedDict[_Key, bytes] = OrderedDict()
         self._size = 0
+        self._folding = asyncio.Lock()
 
     async def state_at(self, view: Reading, task_id: str, seq: int) -> TaskState:
         """Return the state of a task after its event `seq`, or after its last event. Raises UnknownTask.
@@ -55,7 +60,39 @@ class History:
         target = min(seq, task.latest_seq)
         cached = self._nearest(task, target)
         stored = await view.folded_state(task_id, target, cached)
-        state = stored or self._cached(task, cached)
+        state = await self._fold_up_to(view, stored or self._cached(task, cached), target, keep=stored is None)
+        if state.task.latest_seq == task.latest_seq:
+            state.task.archived_at, state.task.stale, state.task.hold = task.archived_at, task.stale, task.hold
+        return state
+
+    async def prepare(self, store: Store, task_id: str, seq: int) -> None:
+        """Cache the state at a seq, so that `state_at` folds nothing while its caller holds a view.
+
+        The log is folded in short views, and by one caller at a time. Raises UnknownTask.
+        """
+        more = True
+        while more:
+            async with self._folding, store.read() as view:
+                began = time.monotonic()
+                while (more := await self._advance(view, task_id, seq)) and time.monotonic() - began < VIEW_SECONDS:
+                    pass
+
+    async def _advance(self, view: Reading, task_id: str, seq: int) -> bool:
+        """Fold and cache one more step towards a seq. Return whether another one is left."""
+        task = await view.task(task_id)
+        target = min(seq, task.latest_seq)
+        at = self._nearest(task, target)
+        if at == target or await view.folded_state(task_id, target, at) is not None:
+            return False
+        until = min(target, at - at % STEP + STEP)
+        state = await self._fold_up_to(view, self._cached(task, at), until, keep=True)
+        self._add_to_cache(state)
+        # A state that is longer than the cache is not kept.
+        return at < self._nearest(task, target) < target
+
+    async def _fold_up_to(self, view: Reading, state: TaskState, target: int, *, keep: bool) -> TaskState:
+        """Fold the events up to a seq into a state. With `keep`, the states at multiples of `STEP` are cached."""
+        task_id = state.task.task_id
         limit = min(FIRST_PAGE, PAGE_SIZE)
         while state.task.latest_seq < target:
             at = state.task.latest_seq
@@ -70,14 +107,14 @@ class History:
                 break
             # Fold in a thread, so that the event loop can serve streams meanwhile.
             await asyncio.to_thread(fold, state, changing, times)
-            if stored is None and state.task.latest_seq % STEP == 0:
+            if keep and state.task.latest_seq % STEP == 0:
                 self._add_to_cache(state)
-        if state.task.latest_seq == task.latest_seq:
-            state.task.archived_at, state.task.stale, state.task.hold = task.archived_at, task.stale, task.hold
         return state
 
     def _nearest(self, task: Task, seq: int) -> int:
-        """Return the seq of the last cached state up to a seq, or 0."""
+        """Return this seq if its state is cached, else the last multiple of `STEP` whose state is, or 0."""
+        if (task.identity, seq) in self._cache:
+            return seq
         return next((at for at in range(seq - seq % STEP, 0, -STEP) if (task.identity, at) in self._cache), 0)
 
     def _cached(self, task: Task, seq: int) -> TaskState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,31 @@ async def test_a_log_of_long_events_is_folded_in_bounded_reads(
     state = await state_at(store, History(), "t", 119)
     assert state.task.latest_seq == 119
     assert max(sizes) < 8_500_000 < sum(sizes)
+
+
+async def test_many_callers_prepare_a_state_with_one_fold_in_short_views(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "STEP", 50)
+    monkeypatch.setattr(history, "VIEW_SECONDS", 0.0)
+    store.append("t", list(run(5, 400)))
+    expected = await state_at(store, History(), "t", 330)
+    read, views, reads = View.changing_events, list[View](), list[int]()
+
+    async def note(view: View, *given: Any) -> list[Event]:
+        found = await read(view, *given)
+        views.append(view)
+        reads.extend(event.seq for event in found)
+        return found
+
+    monkeypatch.setattr(View, "changing_events", note)
+    past = History()
+    await asyncio.gather(*(past.prepare(store, "t", 330) for _ in range(10)))
+    assert len(set(reads)) == len(reads) > 0
+    assert len(set(map(id, views))) >= 330 // 50
+    reads.clear()
+    assert await state_at(store, past, "t", 330) == expected
+    assert reads == []
 
 
 async def test_lines_without_a_change_are_counted_but_not_read(store: SqliteStore) -> None:

@@ -130,6 +130,7 @@ async def page_response(task_id: str, page: LivePage[V]) -> Response:
 
 
 async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
+    await history().prepare(store(), task_id, at)
     async with store().read() as view:
         try:
             travelled = await _travel(view, task_id, page, read, at, here(), history())
@@ -228,6 +229,7 @@ async def stream_as_of(
 ) -> Response:
     """Stream the parts that `draw` returns, for a page as of an event that the log has not reached."""
     cursor = cursor_of_stream()
+    await history().prepare(store(), task_id, MAX_SEQ)
     async with store().read() as view:
         head = await view.head(task_id)
         if shows_other_history(head.latest_seq, cursor, head.identity):

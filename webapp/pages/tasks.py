@@ -99,6 +99,7 @@ async def show(task_id: str) -> Response:
 
 async def _as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
+    await history().prepare(store(), task_id, at)
     async with store().read() as view:
         travelled = await _travel(view, task_id, at, here(), history(), may_answer, key)
     page = {**await layout(), "epoch": epoch_of(travelled.task.identity)}
