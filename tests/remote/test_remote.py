@@ -22,6 +22,7 @@ from signalbox.store import (
     open_store,
     open_task,
 )
+from signalbox.store.log import page_of
 from signalbox.store.remote import RemoteLog
 from signalbox.store.remote.connection import Connection
 from tests.support.log import log_of, task_of, types_of, wait_for_event
@@ -244,3 +245,14 @@ def test_the_trusted_authorities_are_read_once_and_only_for_tls(monkeypatch: pyt
         assert len(read) == times, url
     assert read[0].verify_mode is ssl.CERT_REQUIRED
     assert read[0].check_hostname
+
+
+async def test_a_page_of_a_log_of_long_events_is_complete(server: Server) -> None:
+    log = open_store(server.url)
+    try:
+        for _ in range(6):
+            await log.aappend("long", [NewEvent(event_type="log", payload={"message": "x" * 100_000})] * 20)
+        events = await page_of(log, "long", 10, 100)
+        assert [event.seq for event in events] == list(range(11, 111))
+    finally:
+        await log.aclose()

@@ -74,7 +74,7 @@ def test_sqlite_reads_the_runs_of_a_kind_and_of_a_tag_in_the_order_of_an_index(t
     with closing(sqlite3.connect(tmp_path / "x.db")) as db:
         for index, wanted in queries.items():
             for query in wanted:
-                sql, values = page(query, SQLITE)
+                sql, values = page(query, SQLITE, query.limit)
                 plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
                 assert index in plan[0], plan
                 assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan), plan
