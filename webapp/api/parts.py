@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -122,13 +124,22 @@ async def graph(task_id: str, query: GraphParameters) -> Graph:
 
         opening = {event.seq: event for event in await bounded_events(opening_of, limit)}
     shown = [span for span in page.spans if span.started_seq in opening]
-    known = {span.span_id for span in shown}
+    # In a thread, so that nobody else waits: there may be 20,000.
+    spans, edges = await asyncio.to_thread(_spans_and_edges, shown, opening)
     return Graph(
         task_id=task_id,
-        spans=[_with_event(span, opening[span.started_seq]) for span in shown],
-        edges=[Edge(span.parent_span_id, span.span_id) for span in shown if span.parent_span_id in known],
+        spans=spans,
+        edges=edges,
         has_more=page.next is not None or len(shown) < len(page.spans),
         next_after=shown[-1].started_seq if shown else after,
+    )
+
+
+def _spans_and_edges(shown: Sequence[Span], opening: Mapping[int, Event]) -> tuple[list[GraphSpan], list[Edge]]:
+    known = {span.span_id for span in shown}
+    return (
+        [_with_event(span, opening[span.started_seq]) for span in shown],
+        [Edge(span.parent_span_id, span.span_id) for span in shown if span.parent_span_id in known],
     )
 
 
