@@ -67,6 +67,14 @@ class Loop:
             else:
                 await self.record_failure(failure, on_failure)
 
+    async def rest(self, seconds: float) -> None:
+        """Sleep before the work of a turn, for the `shared_pause` of `seconds`.
+
+        After a failed turn this returns at once: the loop has paused then, and counts as failing until a turn succeeds.
+        """
+        if self.last_error is None:
+            await asyncio.sleep(shared_pause(seconds))
+
     def record_success(self) -> None:
         """Record that a turn succeeded."""
         if self.last_error is not None:

@@ -40,6 +40,24 @@ async def wait_for_report(problems: Callable[[], Awaitable[set[str]]], code: str
             await asyncio.sleep(0.02)
 
 
+async def test_a_loop_that_rests_long_works_again_soon_after_a_failure() -> None:
+    loop, fails, worked = Loop("one"), True, asyncio.Event()
+
+    async def turn() -> None:
+        nonlocal fails
+        if fails:
+            fails = False
+            raise StoreUnavailable("no")
+        await loop.rest(3600)
+        worked.set()
+
+    task = asyncio.create_task(loop.run(turn))
+    await asyncio.wait_for(worked.wait(), 60)
+    await asyncio.sleep(0)
+    assert loop.last_error is None
+    await end_tasks(task)
+
+
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), StoreUnavailable("no"), asyncio.CancelledError()])
 async def test_a_loop_continues_after_any_exception(error: BaseException) -> None:
     loop, turns, reports, done = Loop("one", max_pause=0.02), 0, [], asyncio.Event()

@@ -16,7 +16,7 @@ from signalbox.store.cold.reading import load_modules
 from signalbox.store.contract import ColdCounts, MovableTask
 from signalbox.store.errors import InvalidEvent, LeaseLost, StoreFull
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops, end_tasks, shared_pause
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.retention import Retention
 from signalbox.store.steady_clock import SteadyClock
 from signalbox.webapp.views.text import plural
@@ -97,8 +97,7 @@ class ColdMoves:
             await self._loop.run(self._turn)
 
     async def _turn(self) -> None:
-        await asyncio.sleep(shared_pause(self._pause))
-        self._pause = 0.0  # If this turn fails, the loop pauses before the next one.
+        await self._loop.rest(self._pause)
         self._pause = await self._work()
 
     async def _work(self) -> float:

@@ -21,15 +21,15 @@ class Diagnoses:
         self._store = store
         self._pause = BUSY_PAUSE
         self._tried: set[str] = set()
-        self._task = asyncio.create_task(loops.loop("diagnoses").run(self._turn), name="signalbox-diagnoses")
+        self._loop = loops.loop("diagnoses")
+        self._task = asyncio.create_task(self._loop.run(self._turn), name="signalbox-diagnoses")
 
     async def stop(self) -> None:
         """Stop."""
         await end_tasks(self._task)
 
     async def _turn(self) -> None:
-        await asyncio.sleep(self._pause)
-        self._pause = BUSY_PAUSE  # If this turn fails, the next one comes soon.
+        await self._loop.rest(self._pause)
         async with self._store.glance() as view:
             waiting = await view.undiagnosed(BATCH)
         for task_id in waiting:

@@ -16,7 +16,7 @@ from signalbox.store.chain.keys import signing_key
 from signalbox.store.contract.reading.links import UnsignedLog
 from signalbox.store.errors import LeaseLost
 from signalbox.store.events import new_id
-from signalbox.store.loops import Loops, end_tasks, shared_pause
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.times import timestamp
 from signalbox.webapp.settings import Settings
 
@@ -48,7 +48,7 @@ class HeadSigner:
         await end_tasks(self._task)
 
     async def _round(self) -> None:
-        await asyncio.sleep(shared_pause(INTERVAL))
+        await self._loop.rest(INTERVAL)
         await self.sign_new()
 
     async def sign_new(self) -> None:

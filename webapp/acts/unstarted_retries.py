@@ -30,14 +30,15 @@ class UnstartedRetries:
     def __init__(self, store: Store, loops: Loops) -> None:
         self._store = store
         self._seen: set[tuple[str, str]] = set()
-        self._task = asyncio.create_task(loops.loop("retries").run(self._turn), name="signalbox-retries")
+        self._loop = loops.loop("retries")
+        self._task = asyncio.create_task(self._loop.run(self._turn), name="signalbox-retries")
 
     async def stop(self) -> None:
         """Stop looking."""
         await end_tasks(self._task)
 
     async def _turn(self) -> None:
-        await asyncio.sleep(PAUSE)
+        await self._loop.rest(PAUSE)
         await self.look()
 
     async def look(self) -> None:

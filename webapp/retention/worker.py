@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from signalbox.store import Store
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loops, end_tasks, shared_pause
+from signalbox.store.loops import Loops, end_tasks
 from signalbox.store.retention import RetentionFile
 from signalbox.store.retention.samples import SpaceSample, sample_of
 from signalbox.store.steady_clock import SteadyClock
@@ -79,7 +79,7 @@ class RetentionWorker:
             await self._loop.run(self._turn)
 
     async def _turn(self) -> None:
-        await asyncio.sleep(shared_pause(TICK))
+        await self._loop.rest(TICK)
         await self._read_state()
         passing = time.monotonic() >= self._next_pass and await self._is_pass_needed()
         if not (passing or self.removals):
