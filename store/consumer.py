@@ -14,19 +14,23 @@ from __future__ import annotations
 
 from typing import Self
 
+from signalbox.store.bounded_reads import bounded_read, payload_bytes
 from signalbox.store.contract import Store
 from signalbox.store.errors import LeaseLost
 from signalbox.store.events import Event
 from signalbox.store.leadership import SECONDS, Leadership
 from signalbox.store.wake import Wake
 
+BATCH_BYTES = 8 * 1024 * 1024
+"""Bytes of payloads in one batch. One longer event is still a batch."""
+
 
 class Consumer:
     """The handle of the consumer `name` in one process. Use it in one event loop, with `async with`.
 
-    Iterating yields lists of 1 to `limit` events of all tasks, in commit order. Events of deleted tasks are skipped.
-    The iteration first waits until this process holds the lease. It never ends. It raises StoreUnavailable or
-    StoreDamaged if the log cannot be read; iterate again to continue.
+    Iterating yields lists of 1 to `limit` events of all tasks, in commit order; fewer if they are long.
+    Events of deleted tasks are skipped. The iteration first waits until this process holds the lease. It never ends. It
+    raises StoreUnavailable or StoreDamaged if the log cannot be read; iterate again to continue.
 
     `position` is the event id of the last commit. It is 0 when the consumer starts from the beginning: the first time,
     and after the database was replaced by another one. Then discard everything that was derived from earlier events.
@@ -63,7 +67,12 @@ class Consumer:
                 await self._wait_for_the_lease()
             epoch = self._epoch
             async with self._store.glance() as view:
-                events = await view.events_after(self._read_to, self._limit)
+                events, _ = await bounded_read(
+                    lambda last, n: view.events_after(last.event_id if last else self._read_to, n),
+                    self._limit,
+                    BATCH_BYTES,
+                    payload_bytes,
+                )
             if self._epoch != epoch or not self._may_read():
                 continue
             self._wake.record_read(found_events=bool(events))
