@@ -15,6 +15,7 @@ from signalbox.store.kinds import sqlite_path, sqlite_url
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow, UnreadableRow
 from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.sqlite_reservation import Reservation
+from signalbox.store.moving.sqlite_types import check_types
 from signalbox.store.moving.tables import ALL, COUNTED, EVENTS, OF_TASKS, TASKS, Row, Table
 from signalbox.store.sqlite import compression
 from signalbox.store.sqlite.connection import connect, create_private, is_busy, private, translated
@@ -32,15 +33,6 @@ LOCK_TIMEOUT = 30.0
 CACHE_KIB = 65_536
 """Memory for pages of the file. The indexes of the log are written in random order."""
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "bool": (int,),
-    "real": (float, int),
-    "text": (str,),
-    "bytes": (bytes,),
-    "json": (str,),
-    "key": (str,),
-}
 _TEXTS = {name: f"coalesce({TEXT.format(name)}, {name}) AS {name}" for name in ("payload", "plain")}
 """Long payloads are stored compressed, and moved as texts."""
 
@@ -62,6 +54,7 @@ class SqliteSide(DatabaseSide):
             raise MoveRefused(f"there is no database {path}")
         self.url = sqlite_url(path)
         self._known_types: dict[str, set[tuple[type, ...]]] = {}
+        self._reading: set[sqlite3.Cursor] = set()
         self._file: DatabaseFile | None = None
         self._reservation = Reservation(path)
         try:
@@ -136,6 +129,10 @@ class SqliteSide(DatabaseSide):
                     raise
 
     def _end(self, how: str) -> None:
+        # A query that is not read to its end would keep its state of the file, and SQLite would refuse later writes.
+        for cursor in list(self._reading):
+            cursor.close()
+        self._reading.clear()
         if self._db.in_transaction:
             with suppress(sqlite3.Error):
                 self._db.execute(how)
@@ -178,7 +175,12 @@ class SqliteSide(DatabaseSide):
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         with _errors():
-            yield from self._db.execute(sql, values)
+            cursor = self._db.execute(sql, values)
+            self._reading.add(cursor)
+            try:
+                yield from cursor
+            finally:
+                self._reading.discard(cursor)
 
     def select(self, table: Table, rest: str = "", *values: object) -> Iterator[Row]:
         source = f"{_TASKS} AS tasks" if table is TASKS else table.name
@@ -199,7 +201,7 @@ class SqliteSide(DatabaseSide):
         for row in self.rows(sql, *values):
             types = tuple(map(type, row))
             if types not in accepted:
-                _check(table, row)
+                check_types(table, row)
                 accepted.add(types)
             yield row
 
@@ -275,13 +277,6 @@ def _triggers() -> Iterator[tuple[str, str, str]]:
     for table in (*(table.name for table in ALL), "task_event_seq_counters"):
         for act in ("INSERT", "UPDATE", "DELETE"):
             yield f"moved_{table}_{act.lower()}", table, act
-
-
-def _check(table: Table, row: Row) -> None:
-    for column, value in zip(table.columns, row, strict=True):
-        if not isinstance(value, _TYPES[column.kind]) and not (value is None and column.optional):
-            found = "missing" if value is None else "not text" if isinstance(value, bytes) else f"{value!r:.40}"
-            raise UnreadableRow(f"{column.name} of a row of {table.name} is {found}")
 
 
 @contextmanager
