@@ -73,7 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, sources / name)
     run(sys.executable, "-c", BUILD, "sdist", folder, cwd=sources)
     (sdist,) = folder.glob("signalbox_console-*.tar.gz")
-    shutil.unpack_archive(sdist, folder, filter="data")
+    run("tar", "-xf", sdist, cwd=folder)
     run(sys.executable, "-c", BUILD, "wheel", folder, cwd=folder / sdist.name.removesuffix(".tar.gz"))
     (built,) = folder.glob("*.whl")
     return built
