@@ -46,6 +46,8 @@ async def bounded_read(
             found.append(row)
         if len(page) < step:
             return found, False
+        if total >= max_bytes:
+            break
         room = (max_bytes - total) * len(found) // max(total, 1)
         step = min(room + 1, GROWTH * step, steps[1])
     return found, True

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from signalbox.store.bounded_reads import payload_bytes
+from signalbox.store.bounded_reads import payload_bytes, rows_within
 from signalbox.store.contract import Reading, Store
 from signalbox.store.events import Event
 from signalbox.store.projections import apply, count
@@ -100,8 +100,8 @@ class History:
             changing = await view.changing_events(task_id, at, until, limit)
             if len(changing) == limit:
                 until = changing[-1].seq
-                room = len(changing) * PAGE_BYTES // sum(map(payload_bytes, changing))
-                limit = max(1, min(room, PAGE_GROWTH * limit, PAGE_SIZE))
+                most = min(PAGE_GROWTH * limit, PAGE_SIZE)
+                limit = rows_within(PAGE_BYTES, len(changing), sum(map(payload_bytes, changing)), most)
             times = await view.times(task_id, at, until)
             if not times:
                 break

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from signalbox.store import Event, Store
-from signalbox.store.bounded_reads import bounded_read, payload_bytes
+from signalbox.store.bounded_reads import events_within
 from signalbox.store.identity import check_identity
 from signalbox.webapp.dialects.agui import Narration
 
@@ -56,13 +56,8 @@ class Narrations:
     async def _events_after(self, task_id: str, identity: str, position: int, seq: int) -> list[Event]:
         async with self._store.read() as view:
             check_identity(task_id, identity, (await view.head(task_id)).identity)
-            events, _ = await bounded_read(
-                lambda last, n: view.events(task_id, last.seq if last else position, n),
-                READ_EVENTS,
-                READ_BYTES,
-                payload_bytes,
-            )
-        return [event for event in events if event.seq <= seq]
+            events, _ = await events_within(view, task_id, position, min(READ_EVENTS, seq - position), READ_BYTES)
+        return events
 
 
 def _fold(narration: Narration, events: Sequence[Event]) -> None:
