@@ -16,15 +16,18 @@ from signalbox.store.loops import FIRST_PAUSE, Loop, end_tasks
 from signalbox.store.wake import Wake
 
 EVENTS_IN_LOOP, BYTES_IN_LOOP = 100, 1024 * 1024
-"""Events, and about how many bytes of them, to read in the event loop's thread. More are read in another thread."""
+"""Events, and about how many bytes of them, of one read in the event loop's thread."""
+
+READS_IN_LOOP = 3
+"""Reads in the event loop's thread before the rest is read in another one. To switch threads costs more than a read."""
 
 PAGE_SIZE, PAGE_BYTES = 2000, 8 * 1024 * 1024
 """Events, and about how many bytes of them, per read in another thread."""
 
 REST_FACTOR, MAX_REST = 40.0, 0.005
 """After a read that found events, the tail rests for this many times the duration of the read, and at most for this
-many seconds. So a single event is read at once, but of a thousand per second a few are read together, because a wake
-costs more than an event.
+many seconds, unless `max_rest` allows more. So a single event is read at once, but of a thousand per second a few are
+read together, because a wake costs more than an event.
 """
 
 CHECK_SECONDS = 1.0
@@ -42,7 +45,8 @@ class Tail:
     `deliver` is called with an empty list after other commits: a task may have been created or deleted.
 
     `position` is a global `event_id`. After each wake the tail reads from there, so a lost wake loses no event. Before
-    that it waits `pause()` seconds, so that events that arrive meanwhile are read together.
+    that it waits `pause()` seconds, so that events that arrive meanwhile are read together. After a read that found
+    events it rests for at most `max_rest()` seconds.
 
     While the store is unavailable, or `deliver` raises, the tail waits and then continues at its position. `healthy` is
     False meanwhile, and `on_failure` is called. `on_read` is called with the seconds from a wake until its events were
@@ -57,6 +61,7 @@ class Tail:
         wake: Wake,
         *,
         pause: Callable[[], float] = lambda: 0.0,
+        max_rest: Callable[[], float] = lambda: MAX_REST,
         on_failure: Callable[[], None] = lambda: None,
         on_read: Callable[[float], None] = lambda seconds: None,
         on_reset: Callable[[], None] = lambda: None,
@@ -65,6 +70,7 @@ class Tail:
         self._store = store
         self._deliver = deliver
         self._pause = pause
+        self._max_rest = max_rest
         self._on_failure = on_failure
         self._on_read = on_read
         self._on_reset = on_reset
@@ -103,7 +109,7 @@ class Tail:
         self._wake.record_read(found_events=found_events)
         if found_events:
             read = time.perf_counter()
-            self._rested = read + min(MAX_REST, REST_FACTOR * (read - woken))
+            self._rested = read + min(self._max_rest(), REST_FACTOR * (read - woken))
             self._on_read(read - woken)
 
     def _report_failure(self) -> None:
@@ -123,14 +129,18 @@ class Tail:
             return True
 
     async def _read_new(self) -> bool:
-        events = await self._peek.events_after(self.position, self._in_loop)
-        more = len(events) == self._in_loop
-        step = PAGE_SIZE
-        if events:
-            size = sum(map(payload_bytes, events))
-            self._in_loop = rows_within(BYTES_IN_LOOP, len(events), size, EVENTS_IN_LOOP)
-            step = rows_within(PAGE_BYTES, len(events), size, PAGE_SIZE)
-        self._deliver_events(events)
+        began, step = self.position, PAGE_SIZE
+        for _ in range(READS_IN_LOOP):
+            events = await self._peek.events_after(self.position, self._in_loop)
+            more = len(events) == self._in_loop
+            if events:
+                size = sum(map(payload_bytes, events))
+                self._in_loop = rows_within(BYTES_IN_LOOP, len(events), size, EVENTS_IN_LOOP)
+                step = rows_within(PAGE_BYTES, len(events), size, PAGE_SIZE)
+            self._deliver_events(events)
+            if not more:
+                break
+            await asyncio.sleep(0)
         while more:
             async with self._store.glance() as view:
                 page, more = await bounded_read(
@@ -141,7 +151,7 @@ class Tail:
                     steps=(step, PAGE_SIZE),
                 )
             self._deliver_events(page)
-        return bool(events)
+        return self.position > began
 
     async def _skip_damaged(self, error: StoreDamaged) -> None:
         """Skip events that cannot be read, so that later ones are still delivered. Raises `error` if there are none."""

@@ -191,6 +191,7 @@ def create_app(
             deliver,
             wake,
             pause=hub.tail_pause.seconds,
+            max_rest=hub.max_rest,
             on_failure=hub.suspend,
             on_read=stats.wake_seconds.observe,
             on_reset=forget_old_history,

@@ -11,7 +11,7 @@ from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.errors import translated_errors
 from signalbox.store.postgresql.limited_waits import LimitedAsyncConnection
 from signalbox.store.sql.removal import PRESENT
-from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
+from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, events_with_identity_of
 
 PATIENCE = 5.0
 """Seconds without an answer after which the log counts as unavailable. Its queries take about a millisecond."""
@@ -39,7 +39,7 @@ class PostgresPeek:
 
     async def events_after(self, event_id: int, limit: int) -> list[Event]:
         """Return at most `limit` events after `event_id`, in commit order."""
-        return [event_with_identity_of(row) for row in await self._rows(_AFTER, event_id, limit)]
+        return events_with_identity_of(await self._rows(_AFTER, event_id, limit))
 
     def forget(self) -> None:
         """Make the next `moved()` return True."""

@@ -6,7 +6,7 @@ import sqlite3
 
 from signalbox.store.events import Event
 from signalbox.store.sql.removal import PRESENT
-from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
+from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, events_with_identity_of
 from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.file import DatabaseFile
@@ -62,7 +62,7 @@ class SqlitePeek:
                 self._connection.text_factory = lenient
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
                 self._connection.text_factory = str
-        return [event_with_identity_of(row) for row in rows]
+        return events_with_identity_of(rows)
 
     def after_fork(self) -> None:
         """Forget the connection of the parent process."""

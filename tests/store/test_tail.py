@@ -7,14 +7,17 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from signalbox.store import Event, NewEvent, Store, open_store
-from signalbox.store.tail import MAX_REST, REST_FACTOR, Tail
+from signalbox.store.contract import Reading
+from signalbox.store.tail import EVENTS_IN_LOOP, MAX_REST, REST_FACTOR, Tail
 from signalbox.store.wake import ALONE_AFTER, Wake
+from signalbox.webapp.live.hub import UNWATCHED_REST
 
 NO_POLL = 3600.0
 PAUSE = 0.05
@@ -34,6 +37,7 @@ def run_tail(
     write: Callable[[Store, Batches], Coroutine[None, None, None]],
     pause: Callable[[], float],
     on_read: Callable[[float], None] = lambda seconds: None,
+    max_rest: float = MAX_REST,
 ) -> Batches:
     """Return the batches that a tail, woken by the file alone, delivers while `write` appends to another store."""
     url = f"sqlite:///{tmp_path}/signalbox.db"
@@ -47,7 +51,7 @@ def run_tail(
         store, other = open_store(url), open_store(url)
         other.create_task("t")
         wake = Wake(store, poll_interval=NO_POLL, max_poll_interval=NO_POLL)
-        tail = Tail(store, deliver, wake, pause=pause, on_read=on_read)
+        tail = Tail(store, deliver, wake, pause=pause, max_rest=lambda: max_rest, on_read=on_read)
         await tail.start()
         try:
             await asyncio.wait_for(write(other, batches), 60)
@@ -65,7 +69,8 @@ async def wait_for_seq(batches: Batches, seq: int) -> None:
         await asyncio.sleep(0.002)
 
 
-def test_events_that_come_one_soon_after_the_other_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_rest", [MAX_REST, UNWATCHED_REST])
+def test_events_that_come_one_soon_after_the_other_are_read_a_few_at_a_time(tmp_path: Path, max_rest: float) -> None:
     async def write(store: Store, batches: Batches) -> None:
         for number in range(100):
             store.append("t", line(str(number)))
@@ -73,11 +78,49 @@ def test_events_that_come_one_soon_after_the_other_are_read_a_few_at_a_time(tmp_
         await wait_for_seq(batches, 100)
 
     reads: list[tuple[float, float]] = []
-    batches = run_tail(tmp_path, write, lambda: 0.0, lambda seconds: reads.append((time.perf_counter(), seconds)))
+
+    def on_read(seconds: float) -> None:
+        reads.append((time.perf_counter(), seconds))
+
+    batches = run_tail(tmp_path, write, lambda: 0.0, on_read, max_rest)
     assert [seq for batch in batches for seq in batch] == list(range(1, 101))
     # Each read costs about as much as ten events, so the tail rests after it, although the next event is there.
     for (ended, seconds), (next_ended, _) in pairwise(reads):
-        assert next_ended - ended > min(MAX_REST, REST_FACTOR * seconds) - CLOCK_STEP
+        assert next_ended - ended > min(max_rest, REST_FACTOR * seconds) - CLOCK_STEP
+
+
+def test_a_group_of_as_many_events_as_one_read_has_costs_no_switch_to_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read() -> tuple[list[int], int]:
+        url = f"sqlite:///{tmp_path}/signalbox.db"
+        store, other = open_store(url), open_store(url)
+        other.create_task("t")
+        found, complete, views = list[int](), asyncio.Event(), 0
+        glance = store.glance
+
+        def counted() -> AbstractAsyncContextManager[Reading]:
+            nonlocal views
+            views += 1
+            return glance()
+
+        def deliver(events: Sequence[Event]) -> None:
+            found.extend(event.seq for event in events)
+            if len(found) == 2 * EVENTS_IN_LOOP:
+                complete.set()
+
+        tail = Tail(store, deliver, Wake(store, poll_interval=NO_POLL, max_poll_interval=NO_POLL))
+        await tail.start()
+        monkeypatch.setattr(store, "glance", counted)
+        for _ in range(2):
+            other.append("t", [line("one of many")] * EVENTS_IN_LOOP)
+        await asyncio.wait_for(complete.wait(), 60)
+        await tail.stop()
+        await store.aclose()
+        await other.aclose()
+        return found, views
+
+    assert asyncio.run(read()) == (list(range(1, 2 * EVENTS_IN_LOOP + 1)), 0)
 
 
 def test_events_appended_during_a_pause_are_read_together_in_order(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from signalbox.store import Event, Store
 from signalbox.store.contract.processes import CountKey
 from signalbox.store.loops import Loops
+from signalbox.store.tail import MAX_REST
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.http.refusals import TooManyStreams
@@ -39,6 +40,10 @@ FAREWELL_SPREAD_MS = (200, 3000)
 STAGGER_ABOVE_STREAMS = 100
 """With more open streams than this, the event limit of each new stream is reduced by a random part, at most a half, so
 that streams that began together do not end together."""
+
+
+UNWATCHED_REST = 0.025
+"""Most seconds that the tail rests after a read while no stream is open. A stream that opens reads the store itself."""
 
 
 class Hub:
@@ -90,6 +95,10 @@ class Hub:
     def stream_encoding(self, accept_encoding: str) -> StreamEncoding:
         """Return the compression of a stream for a client that sends this `Accept-Encoding`."""
         return choose(accept_encoding) if self._settings.stream_compression else Plain()
+
+    def max_rest(self) -> float:
+        """Return how many seconds the tail may rest after a read."""
+        return MAX_REST if self.open_streams else UNWATCHED_REST
 
     def admit(self, ticket: Ticket) -> ReservedPlace:
         """Return a place for one more stream. Release it just before the stream begins, or if it never does.
