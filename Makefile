@@ -20,6 +20,9 @@ WORKERS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
+# In a new clone, each worker would compile all tests, for a quarter of a minute. This does it once.
+COMPILE := [ -d tests/support/__pycache__ ] || $(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true
+
 .DEFAULT_GOAL := help
 .PHONY: help run test long quick lint types unit e2e browsers soak soak-cold soak-year chaos fleet integrations schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
@@ -33,14 +36,16 @@ run: venv ## start the server with its demo, on http://127.0.0.1:8000 (HOST=, PO
 # mypy uses one core, for a minute without its cache, so it runs beside the tests. Its report comes after theirs.
 test: lint browser ## run the checks that belong to every change
 	@report=$$(mktemp); $(BIN)/mypy >"$$report" 2>&1 & types=$$!; trap 'kill $$types' INT TERM; \
-	echo $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); tests=$$?; \
+	$(COMPILE); echo $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); $(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS); tests=$$?; \
 	wait $$types; types=$$?; echo $(BIN)/mypy; cat "$$report"; rm -f "$$report"; exit $$((tests ? tests : types))
 
-# These are a twentieth of the tests and take as long as all others.
+# These are fewer than a tenth of the tests and take as long as all others.
 long: venv browser ## run the tests that `make test` leaves out because each takes long; the hosted check runs both
+	@$(COMPILE)
 	$(BIN)/pytest -m "long and not soak and not browsers" $(WORKERS) $(TRIES) $(ARGS)
 
 quick: venv ## run the unit and API tests that start no programs and are not long
+	@$(COMPILE)
 	$(BIN)/pytest tests -m "not soak and not browsers and not programs and not long" $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
 lint: venv ## check style and format with ruff
@@ -51,9 +56,11 @@ types: venv ## check types with mypy in strict mode
 	$(BIN)/mypy
 
 unit: venv ## run the tests without a browser
+	@$(COMPILE)
 	$(BIN)/pytest tests bench $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
 e2e: venv browser ## run the browser tests
+	@$(COMPILE)
 	$(BIN)/pytest e2e $(E2E_WORKERS) $(TRIES) $(ARGS)
 
 soak: venv browser ## run the tests that take minutes

@@ -206,6 +206,7 @@ def test_an_empty_page_is_accessible(site: Site, visitor: Visitor, name: str, lo
     expect_accessible(visitor.show(site.empty.url + EMPTY[name], look))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", THEMES)
 def test_the_help_sheet_is_accessible(site: Site, visitor: Visitor, look: str) -> None:
     page = visitor.load(f"{site.filled.url}/tasks/done", look)

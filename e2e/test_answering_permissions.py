@@ -29,6 +29,7 @@ def count(page: Page) -> Any:
     return page.locator("open-permissions")
 
 
+@pytest.mark.long
 def test_a_permission_request_appears_and_disappears_once_answered(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_permission_request_can_be_answered_without_javascript_on_a_phone(
     assert server.latest("phone") == 2
 
 
+@pytest.mark.long
 def test_the_inbox_is_live(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, new_context: Callable[..., BrowserContext]
 ) -> None:

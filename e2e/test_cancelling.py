@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.browser import PHONE
@@ -12,6 +13,7 @@ from signalbox.store import NewEvent
 from tests.support.server import Server
 
 
+@pytest.mark.long
 def test_a_cancel_takes_two_presses_and_shows_at_once(server: Server, page: Page, context: BrowserContext) -> None:
     server.emit("two", "hello")
     page.goto(f"{server.url}/tasks/two")

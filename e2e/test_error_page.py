@@ -73,6 +73,7 @@ def test_a_waiting_page_asks_once_at_a_time_and_shows_every_other_answer(
     expect(page.locator("#log-rows li")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_a_form_that_the_server_could_not_accept_keeps_its_text(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:

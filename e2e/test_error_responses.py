@@ -46,6 +46,7 @@ def bad_gateway(
     expect(page.locator("body")).not_to_contain_text("Bad Gateway")
 
 
+@pytest.mark.long
 def test_a_busy_server_is_retried_after_its_wait_or_on_request(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_busy_server_is_retried_after_its_wait_or_on_request(
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 def test_a_page_over_the_stream_limit_waits_and_says_why(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:

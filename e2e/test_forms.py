@@ -36,6 +36,7 @@ def last_payload(server: Server, task: str) -> dict[str, Any]:
     return newest
 
 
+@pytest.mark.long
 def test_a_changed_argument_is_approved_with_three_taps_on_a_phone(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_changed_argument_is_approved_with_three_taps_on_a_phone(
     expect(card).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_wrong_value_is_named_beside_its_field_and_everything_typed_is_kept(
     server: Server, new_context: Callable[..., BrowserContext], expect_console: list[str]
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_wrong_value_is_named_beside_its_field_and_everything_typed_is_kept(
         assert answer["reason"] == "holidays"
 
 
+@pytest.mark.long
 @pytest.mark.own_profile
 def test_a_form_that_cannot_be_sent_stays_and_says_so(
     server: Server, page: Page, context: BrowserContext, expect_console: list[str]
@@ -161,6 +164,7 @@ def test_a_form_whose_response_was_lost_acts_once(server: Server, page: Page, ex
     expect_equal_to_response(page)
 
 
+@pytest.mark.long
 def test_messages_and_allowances_are_live(server: Server, page: Page) -> None:
     server.emit("chat", NewEvent(event_type="runner_spawn"))
     page.goto(f"{server.url}/tasks/chat")

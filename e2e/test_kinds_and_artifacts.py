@@ -53,6 +53,7 @@ def test_the_page_of_a_kind_is_live_and_equals_a_fresh_one(site: Server, page: P
     expect(page).to_have_url(f"{site.url}/tasks/open")
 
 
+@pytest.mark.long
 def test_a_person_tags_a_run_and_sees_its_files(
     site: Server, page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:

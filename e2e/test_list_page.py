@@ -162,6 +162,7 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
     wait_until(lambda: server.get("/sse/health").json()["streams"] == 2)
 
 
+@pytest.mark.long
 def test_a_list_over_a_broken_network_equals_a_fresh_one(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:

@@ -30,6 +30,7 @@ def test_a_page_open_from_the_first_event_ends_equal_to_a_fresh_one(
     expect(page.locator("#task-header")).to_contain_text("done")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_a_page_opened_in_the_middle_ends_equal_to_a_fresh_one(
     server: Server, page: Page, context: BrowserContext, seed: int
@@ -154,6 +155,7 @@ def test_hostile_text_is_shown_as_text_and_runs_no_script(server: Server, page: 
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/tasks/plain", "/tasks", "/tasks/plain/spans", "/tasks/plain/log"])
 def test_pages_show_the_same_without_javascript(
     server: Server, new_context: Callable[..., BrowserContext], path: str

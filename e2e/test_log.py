@@ -89,6 +89,7 @@ def test_the_key_e_jumps_from_failure_to_failure(long_log: str, page: Page) -> N
     expect(page.get_by_text("No failure after #600.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_the_back_button_returns_to_the_previous_line(long_log: str, page: Page) -> None:
     page.goto(long_log)
     expect_live_at(page, 1000)
@@ -114,6 +115,7 @@ def test_a_search_hit_links_to_the_line_in_its_context(long_log: str, page: Page
     expect(page.locator("#e299")).to_be_attached()
 
 
+@pytest.mark.long
 def test_search_and_filters_work_without_scripts(long_log: str, plain_page: Page) -> None:
     plain_page.goto(long_log)
     plain_page.get_by_label("Find text in the whole log").fill("line 77")
@@ -165,6 +167,7 @@ def test_a_long_line_expands_in_place(server: Server, page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [390, 1100, 1440])
 def test_the_log_tools_fit_every_width(long_log: str, new_context: Callable[..., BrowserContext], width: int) -> None:
     page = new_context(viewport={"width": width, "height": 900}).new_page()
@@ -173,6 +176,7 @@ def test_the_log_tools_fit_every_width(long_log: str, new_context: Callable[...,
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+@pytest.mark.long
 def test_the_exported_html_file_works_offline(
     long_log: str, page: Page, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live_checks import content, expect_equal_to_fresh, expect_live_at, expect_rows
@@ -33,6 +34,7 @@ def event(seq: int, at: str) -> Event:
     )
 
 
+@pytest.mark.long
 def test_days_start_at_the_viewers_midnight_in_loaded_and_live_rows(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:

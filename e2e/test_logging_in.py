@@ -33,6 +33,7 @@ def log_in(page: Page, email: str = "ann@example.org", password: str = PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
 
+@pytest.mark.long
 def test_a_link_continues_to_its_page_after_the_log_in(
     server: Server, ann: Account, page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
@@ -81,6 +82,7 @@ def themed_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Pa
     context.close()
 
 
+@pytest.mark.long
 def test_axe_finds_no_violation_on_the_log_in_page(server: Server, ann: Account, themed_page: Page) -> None:
     themed_page.goto(f"{server.url}/account")
     expect_accessible(themed_page)

@@ -100,6 +100,7 @@ def test_a_page_continues_after_its_server_was_killed_and_restarted(
     expect_rows(page, 41, 240)
 
 
+@pytest.mark.long
 def test_a_stopped_server_asks_pages_to_wait_and_this_is_no_error(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_half_open_connection_is_detected_by_its_silence(
     expect_rows(page, 41, 240)
 
 
+@pytest.mark.long
 def test_a_frame_lost_in_transit_is_detected_and_fetched(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_frame_lost_in_transit_is_detected_and_fetched(
     assert statistics(page) == {"Events": 200, "Reconnects": 0, "Gaps found": 1, "Gaps recovered": 1, "Errors": 0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [3, 300])
 def test_a_page_reloads_when_the_database_was_replaced(
     start_server: Callable[..., Server],

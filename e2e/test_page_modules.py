@@ -77,6 +77,7 @@ def test_a_lost_frame_is_fetched_before_the_next_one_is_shown(
     assert "Gaps found1Gaps recovered1" in figures(page)
 
 
+@pytest.mark.long
 def test_a_heartbeat_reveals_that_the_last_frame_was_lost(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_repeated_frame_is_shown_once(server: Server, page: Page, context: Bro
     expect_equal_to_fresh(page, context)
 
 
+@pytest.mark.long
 def test_a_list_fills_a_gap_by_reconnecting(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_permanent_error_is_shown_and_not_retried(
     expect_live_at(page, 1)
 
 
+@pytest.mark.long
 def test_a_first_connect_that_fails_is_retried(server: Server, page: Page, expect_console: list[str]) -> None:
     expect_console.append("status of 50")
     server.emit("first-connect", "hello")

@@ -28,6 +28,7 @@ def view(viewer: Locator, name: str) -> Locator:
     return viewer.locator(".viewer-views a", has_text=name)
 
 
+@pytest.mark.long
 def test_a_viewer_changes_in_place_and_is_kept_by_a_live_page(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_viewer_changes_in_place_and_is_kept_by_a_live_page(
     expect(page).to_have_url(f"{server.url}/tasks/viewed")
 
 
+@pytest.mark.long
 def test_a_viewer_works_without_scripts(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     page = new_context(java_script_enabled=False).new_page()
     page.goto(f"{server.url}/tasks/viewed")

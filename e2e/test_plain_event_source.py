@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.support.server import Server
@@ -17,6 +18,7 @@ LISTEN = """path => {
 }"""
 
 
+@pytest.mark.long
 def test_an_event_source_restarts_when_the_database_was_restored(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:

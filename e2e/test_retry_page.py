@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.browser import PHONE
@@ -18,6 +19,7 @@ def run(server: Server, task: str, *where: str) -> None:
     assert process.returncode == 0, process.stderr
 
 
+@pytest.mark.long
 def test_a_retry_takes_two_presses_and_opens_the_new_run(server: Server, page: Page, context: BrowserContext) -> None:
     run(server, "again", "--store", server.store_url)
     first = context.new_page()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at
@@ -29,6 +30,7 @@ def expect_open(row: Locator, is_open: bool = True) -> None:
     assert (height(row) > 40) == is_open
 
 
+@pytest.mark.long
 def test_rows_open_by_click_and_enter_and_stay_open_while_the_page_is_live(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
@@ -103,6 +105,7 @@ def test_selecting_text_opens_nothing(server: Server, page: Page) -> None:
     expect_open(row)
 
 
+@pytest.mark.long
 def test_wrap_and_expand_all_are_remembered(server: Server, page: Page, plain_page: Page) -> None:
     server.emit("read", LONG, TRACE)
     page.goto(f"{server.url}/tasks/read")
@@ -129,6 +132,7 @@ def test_wrap_and_expand_all_are_remembered(server: Server, page: Page, plain_pa
     expect(plain_page.get_by_role("heading", level=1)).to_contain_text("#1")
 
 
+@pytest.mark.long
 def test_groups_of_lines_and_of_spans_fold(server: Server, page: Page, context: BrowserContext) -> None:
     server.emit("folds", "::group::Install", "one", "two", "::endgroup::", "between", "::group::Test")
     page.goto(f"{server.url}/tasks/folds")

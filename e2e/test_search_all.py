@@ -25,6 +25,7 @@ def site(shared_server: Server) -> Server:
     return shared_server
 
 
+@pytest.mark.long
 def test_a_person_finds_a_line_and_goes_to_it(site: Server, page: Page) -> None:
     page.goto(f"{site.url}/tasks")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Search").click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.live_checks import expect_equal_to_response, expect_live_at, task_names
@@ -17,6 +18,7 @@ def selected_tasks(page: Page) -> list[str]:
     return page.locator("tbody tr:has(:checked) th a").all_inner_texts()
 
 
+@pytest.mark.long
 def test_a_selection_survives_live_updates_and_a_confirmed_action_is_done(
     start_server: Callable[..., Server], page: Page
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_change_without_an_event_appears_on_an_open_page(start_server: Callabl
     expect_live_at(page, event.event_id + 1)
 
 
+@pytest.mark.long
 def test_tasks_are_archived_and_restored_without_javascript(
     start_server: Callable[..., Server], plain_page: Page
 ) -> None:
@@ -103,6 +106,7 @@ def test_tasks_are_archived_and_restored_without_javascript(
     assert task_names(page) == ["b", "a"]
 
 
+@pytest.mark.long
 def test_a_view_is_saved_and_deleted_without_javascript(server: Server, plain_page: Page) -> None:
     page = plain_page
     page.goto(f"{server.url}/tasks?status=failed&sort=active")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.live_checks import expect_live_at
@@ -18,6 +19,7 @@ PROMPT = 2.0
 """Seconds within which an answer must arrive: a slow machine needs a tenth of it, a poll or a full write much more."""
 
 
+@pytest.mark.long
 def test_an_answer_on_the_page_reaches_the_client_at_once(
     start_server: Callable[..., Server], page: Page, record_property: Any
 ) -> None:

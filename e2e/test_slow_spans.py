@@ -55,6 +55,7 @@ def test_the_slow_span_is_one_click_from_the_task_without_javascript(shards: Ser
     expect(page.locator(".fall-link")).to_have_text(["run", re.compile("60 × shard"), "shard-31"])
 
 
+@pytest.mark.long
 def test_choices_in_the_waterfall_keep_the_page_and_its_scroll_position(
     shards: Server, page: Page, context: BrowserContext
 ) -> None:

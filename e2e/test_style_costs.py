@@ -48,6 +48,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_frame_styles_few_elements_again(server: Server, browser: Browser, page: Page, name: str) -> None:
     path, before, event = VIEWS[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.live_checks import expect_equal_to_response, expect_live_at
@@ -16,6 +17,7 @@ GAP = """() => document.querySelector('#log-unfinished').getBoundingClientRect()
 """Returns the pixels between the last row of the log and the unfinished line."""
 
 
+@pytest.mark.long
 def test_a_silent_run_is_stale_on_its_open_page_until_its_next_event(
     start_server: Callable[..., Server], page: Page
 ) -> None:

@@ -40,6 +40,7 @@ def test_the_page_at_an_event_equals_the_live_page_at_that_time(
     expect(past.locator("#e151")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_the_keyboard_steps_through_events_and_back_to_live(server: Server, page: Page) -> None:
     server.emit("keys", *[f"line {number}" for number in range(1, 31)])
     page.goto(f"{server.url}/tasks/keys")
@@ -66,6 +67,7 @@ def test_the_slider_opens_the_event_where_it_is_released(server: Server, page: P
     expect(page.locator("#log-rows > li")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_keys_move_the_slider_without_a_page_for_each(server: Server, page: Page) -> None:
     server.emit("held", *[f"line {number}" for number in range(1, 101)])
     page.goto(f"{server.url}/tasks/held?at=10")

@@ -17,6 +17,7 @@ TIMES = """() => [...document.querySelectorAll('time, .day, [data-zone], input[d
     (node) => [node.textContent, node.title, node.value ?? ''])"""
 
 
+@pytest.mark.long
 def test_a_live_page_and_a_page_without_scripts_show_equal_times(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
@@ -58,6 +59,7 @@ def test_times_of_the_first_and_the_last_years_are_those_of_the_server(
     expect(page.locator("#e3 time")).to_have_attribute("title", re.compile("UTC, 0099-06-01 08:29:08 GMT-3:30"))
 
 
+@pytest.mark.long
 def test_a_selected_zone_is_used_on_every_page(server: Server, page: Page) -> None:
     server.emit("zoned-2", "hello")
     page.goto(f"{server.url}/help")

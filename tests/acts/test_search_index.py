@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.contract import Fence
 from signalbox.store.indexing import SearchIndexer
@@ -109,6 +111,7 @@ async def test_a_removal_of_the_index_that_was_interrupted_is_completed_by_the_n
     await store.aclose()
 
 
+@pytest.mark.long
 def test_the_page_and_the_metrics_say_that_the_index_is_turned_off(start_server: Callable[..., Server]) -> None:
     server = start_server(search_index=False)
     server.emit("run", line(1))

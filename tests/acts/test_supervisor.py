@@ -51,6 +51,7 @@ def test_a_server_that_was_suspended_restarts_the_timeout_of_every_run(start_ser
     assert seconds_to_interruption(server, "live", resumed) > LIMIT
 
 
+@pytest.mark.long
 def test_a_server_that_starts_gives_every_run_its_full_timeout(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=LIMIT)
     server.stop()
@@ -61,6 +62,7 @@ def test_a_server_that_starts_gives_every_run_its_full_timeout(start_server: Cal
     assert seconds_to_interruption(server, "live", started) > LIMIT
 
 
+@pytest.mark.long
 def test_a_run_that_waits_for_a_database_lock_is_not_silent(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=LIMIT)
     spawn(server, "live")
@@ -145,6 +147,7 @@ def task_like(task_id: str, seq: int, identity: str = "") -> Task:
     return Task(task_id=task_id, identity=identity, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)
 
 
+@pytest.mark.long
 def test_a_server_that_waits_for_the_supervising_one_is_healthy_after_an_outage(
     start_server: Callable[..., Server],
 ) -> None:

@@ -115,6 +115,7 @@ async def test_a_command_continues_after_the_agents_object_that_started_it_is_cl
     assert await lines_of(store, "r1") == ["one", "two"]
 
 
+@pytest.mark.long
 def test_a_command_survives_when_its_server_is_killed(start_server: Callable[..., Server], tmp_path: Path) -> None:
     gate, server = tmp_path / "gate", start_server()
     code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"

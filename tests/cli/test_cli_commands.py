@@ -131,6 +131,7 @@ def test_a_port_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -
     assert done.stderr == f"signalbox: cannot listen on 127.0.0.1:{server.port}: Address already in use\n"
 
 
+@pytest.mark.long
 def test_the_demo_runs_with_the_server_and_stops_with_it(url: str, store: SqliteStore) -> None:
     running = start("serve", "--demo", "--port", "0", SIGNALBOX_STORE_URL=url, SIGNALBOX_SERVER="http://127.0.0.1:1")
 

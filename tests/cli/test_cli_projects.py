@@ -112,6 +112,7 @@ def test_a_token_without_a_server_is_an_error(store: SqliteStore, capsys: pytest
     assert "--token can only be used with --server" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_commands_work_through_a_server_with_a_token(start_server: Callable[..., Server]) -> None:
     server = start_server()
     project(server.store, "web")

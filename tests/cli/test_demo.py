@@ -119,6 +119,7 @@ def test_an_interrupt_while_the_work_is_handed_out_ends_the_audit_at_once(
     assert types_of(store, "t").count("work_item_complete") < len(handed_out)
 
 
+@pytest.mark.long
 def test_a_terminated_demo_is_recorded_as_cancelled(store: SqliteStore) -> None:
     running = start("demo", "--store", store.url, "--task", "t")
     wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")

@@ -50,6 +50,7 @@ def address(
         yield url
 
 
+@pytest.mark.long
 def test_pages_come_over_http_2(address: str, servers: list[Server]) -> None:
     servers[0].emit("page", "one")
     curl = ["curl", "--http2", "--insecure", "--silent", "--output", "/dev/null", "--write-out"]
@@ -78,6 +79,7 @@ def test_events_of_any_process_reach_streams_and_websockets_of_the_proxy(address
         assert next(stream).id == "3"
 
 
+@pytest.mark.long
 def test_requests_go_to_the_other_processes_while_one_is_down(address: str, servers: list[Server]) -> None:
     victim = servers[1]
     victim.kill()

@@ -112,6 +112,7 @@ def test_a_websocket_passes_through_the_proxy(proxy: Callable[[str], str], name:
     assert asyncio.run(first_event())["seq"] == 4
 
 
+@pytest.mark.long
 @PROXY
 def test_the_server_records_the_client_address_behind_a_proxy(
     proxy: Callable[[str], str], servers: dict[str, Server], name: str

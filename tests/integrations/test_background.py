@@ -171,6 +171,7 @@ SLOW_LOADING = """
 """A program on a machine that needs longer to load the modules of the store than the program waits for a store."""
 
 
+@pytest.mark.long
 def test_a_machine_that_loads_modules_slowly_loses_no_event(url: str, tmp_path: Path) -> None:
     done = run_program(SLOW_LOADING, cwd=tmp_path, SIGNALBOX_STORE_URL=url)
     assert (done.returncode, done.stderr) == (0, "")

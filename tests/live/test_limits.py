@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from signalbox.store import NewEvent
 from tests.support.server import Server
@@ -33,6 +34,7 @@ def large_events(count: int) -> list[NewEvent]:
     return [NewEvent(event_type="log", payload={"message": "x" * 5000})] * count
 
 
+@pytest.mark.long
 def test_stalled_readers_delay_no_other_client_and_are_disconnected(start_server: Callable[..., Server]) -> None:
     server = start_server(send_timeout=1.5, keepalive_interval=1)
     server.emit("run", *large_events(1))

@@ -64,6 +64,7 @@ def processes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             redis.kill()
 
 
+@pytest.mark.long
 def test_an_event_reaches_the_viewers_of_all_processes_once_and_soon(processes: Processes) -> None:
     one, two, three = processes.servers
     one.emit("run", "first")

@@ -117,6 +117,7 @@ def test_the_page_of_a_call_with_many_messages_has_an_ordinary_size(priced: Serv
     assert len(text) < 700_000
 
 
+@pytest.mark.long
 def test_the_server_answers_others_while_it_formats_a_long_conversation(server: Server) -> None:
     said = [NewEvent(event_type="user_message", payload={"content": f"{n} " + "*a* " * 2900}) for n in range(12)]
     server.emit("long", *said)

@@ -166,6 +166,7 @@ def test_bytes_count_as_they_are_sent(guarded: Server) -> None:
     assert guarded.post("/api/tasks/bytes/events", content=body, headers=headers).status_code == 429
 
 
+@pytest.mark.long
 def test_a_program_over_its_quota_goes_on_and_loses_nothing(
     guarded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

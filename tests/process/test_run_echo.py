@@ -28,6 +28,7 @@ def has_ended(store: SqliteStore) -> bool:
         return False
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_recording_continues_and_a_slow_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
     command = "seq 1 100000" if stream == "stdout" else "seq 1 100000 >&2"

@@ -143,6 +143,7 @@ def test_a_closed_remote_log_raises_a_clear_error(server: Server) -> None:
         remote.task("t")
 
 
+@pytest.mark.long
 def test_a_call_whose_response_was_lost_appends_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
     dice = random.Random(7)
     # The server has stored the events, and the answer is cut at any byte, or not at all.

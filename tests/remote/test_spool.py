@@ -385,6 +385,7 @@ def test_without_a_spool_a_call_waits_for_the_server(
     assert not folder.exists()
 
 
+@pytest.mark.long
 def test_a_command_runs_while_the_server_is_away_and_its_output_is_sent_later(
     server: Server, proxy: Proxy, folder: Path, task: str
 ) -> None:

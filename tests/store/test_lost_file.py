@@ -248,6 +248,7 @@ async def test_a_read_that_cannot_open_the_file_finds_it_lost_for_all_later_read
             pass
 
 
+@pytest.mark.long
 def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     start_server: Callable[..., Server], tmp_path: Path
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     assert server.latest("run") == 6
 
 
+@pytest.mark.long
 def test_open_streams_restart_when_the_file_is_replaced(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     server.post("/api/tasks/run/events", [{"event_type": "log"}] * 5)

@@ -226,6 +226,7 @@ def test_a_schema_change_does_not_count_as_a_replacement(store: SqliteStore, cha
     assert (store.append("run", LOG)[0].seq, store.generation, store.problems) == (102, 1, [])
 
 
+@pytest.mark.long
 def test_a_server_survives_a_copy_over_its_open_file(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     server.post("/api/tasks/run/events", [{"event_type": "log", "payload": {"message": "x" * 500}}] * 2000)

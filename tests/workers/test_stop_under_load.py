@@ -45,6 +45,7 @@ def start_busy_server(start_server: Callable[..., Server]) -> Iterator[Callable[
         yield lambda **settings: BusyServer(start_server(**settings), opened, settings.get("workers", 1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_stop_cuts_off_the_requests_that_cannot_finish(
     start_busy_server: Callable[..., BusyServer], workers: int

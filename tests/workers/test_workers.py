@@ -50,6 +50,7 @@ def begin_run(server: Server, task_id: str) -> None:
     server.emit(task_id, NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 0.1}))
 
 
+@pytest.mark.long
 def test_a_killed_worker_is_replaced_while_the_others_serve(server: Server) -> None:
     before, ids, counted = pids(server, 3), worker_ids(server, 3), restarts(server)
     assert len(set(before.values())) == 3
@@ -64,6 +65,7 @@ def test_a_killed_worker_is_replaced_while_the_others_serve(server: Server) -> N
     assert restarts(server) == [number + 1 for number in counted]
 
 
+@pytest.mark.long
 def test_no_worker_survives_its_parent_and_the_port_is_free_at_once(ending: Server) -> None:
     workers = pids(ending, 2).values()
     os.kill(pids(ending, 2)[1], signal.SIGSTOP)

@@ -157,6 +157,7 @@ async def test_another_process_takes_over_within_ten_seconds_when_the_holder_is_
             assert time.monotonic() - killed < TAKEOVER_LIMIT
 
 
+@pytest.mark.long
 async def test_a_frozen_holder_learns_that_it_lost_its_lease(store: Store, url: str) -> None:
     with holder(url, LEASE) as process:
         os.kill(process.pid, signal.SIGSTOP)

@@ -16,6 +16,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
 
+@pytest.mark.long
 def test_streams_start_over_when_the_database_is_restored(tmp_path: Path) -> None:
     url = create_database()
     server = Server(tmp_path, store_url=url).start()

@@ -75,6 +75,7 @@ def test_a_suspended_database_ends_streams_and_is_reported(
     wait_until(lambda: server.get("/sse/health").status_code == 200)
 
 
+@pytest.mark.long
 def test_a_database_that_accepts_only_reads_is_shown_and_reported(
     url: str, start_server: Callable[..., Server]
 ) -> None:

@@ -45,6 +45,7 @@ def line(number: int) -> NewEvent:
     return NewEvent(event_type="log", payload={"n": number}, key=str(number))
 
 
+@pytest.mark.long
 def test_an_append_gives_up_and_a_retry_with_its_key_stores_once(cluster: Cluster, store: PostgresStore) -> None:
     store.append("run", line(1))
     with suspended(cluster), ThreadPoolExecutor(3) as threads:
