@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Literal
@@ -43,6 +44,9 @@ Caddy keeps idle connections for two minutes, Traefik for 90 seconds:
 https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#the-http-transport
 """
 
+TOLD_S = 1.0
+"""Seconds that a worker waits for its parent to say why it ends. The message may be behind the signal."""
+
 LINGER_S = 1.0
 """Seconds for which a replaced worker answers requests on connections that it had accepted."""
 
@@ -62,7 +66,7 @@ class Server(uvicorn.Server):
         *,
         drain_delay: float,
         on_ready: Callable[[], None],
-        ending: Callable[[], Ending],
+        ending: Callable[[], Ending | None],
     ) -> None:
         super().__init__(config)
         self.server_state = self._state = DrainingState()
@@ -95,7 +99,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         process: ProcessInfo = self._app.extensions["process_info"]
-        hub, ending = self._app.extensions["hub"], self._ending()
+        hub, ending = self._app.extensions["hub"], await self._known_ending()
         process.draining = ending != "replaced"
         # Close the hub before uvicorn waits for connections. The app's own shutdown would run after that wait.
         if ending == "stopped":
@@ -108,6 +112,13 @@ class Server(uvicorn.Server):
             else:
                 await hub.close()
         await self._wait_for_requests(REPLACED_GRACE_S if ending == "replaced" else GRACE_S, sockets)
+
+    async def _known_ending(self) -> Ending:
+        """Return why the process ends. If nobody says so, another one takes its place, because its parent lives."""
+        wait_until = time.monotonic() + TOLD_S
+        while (ending := self._ending()) is None and time.monotonic() < wait_until:  # noqa: ASYNC110 (a thread sets it)
+            await asyncio.sleep(0.01)
+        return ending or "replaced"
 
     async def _wait_for_requests(self, grace: int, sockets: list[socket.socket] | None) -> None:
         """Let requests continue for `grace` seconds, cut off those that remain, and close the app."""
@@ -162,12 +173,13 @@ def run(
     listening: Sequence[socket.socket],
     process: ProcessInfo,
     on_ready: Callable[[], None],
-    ending: Callable[[], Ending],
+    ending: Callable[[], Ending | None],
     wrap: Callable[[Any], Any] = lambda app: app,
 ) -> bool:
     """Serve on open sockets until SIGTERM or SIGINT. Return whether the app started.
 
-    `ending` returns why the process ends. `wrap` may return an ASGI app around the server's.
+    `ending` returns why the process ends, or None if that is not known yet. `wrap` may return an ASGI app around the
+    server's.
     """
     raise_file_limit(settings.max_streams)
     app = create_app(settings, process)

@@ -13,6 +13,7 @@ import pytest
 from signalbox.webapp.http.process_info import ProcessInfo
 from signalbox.webapp.workers import worker
 from signalbox.webapp.workers.child import Child
+from tests.support.waiting import wait_until
 
 
 def test_a_worker_ends_when_its_parent_was_killed_within_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +30,20 @@ def test_a_worker_ends_when_its_parent_was_killed_within_a_message(monkeypatch: 
             parent.sendall(b'{"workers": 3}\n{"wor')
         assert exited.wait(60)
     assert (control.ending, signals) == ("orphaned", [signal.SIGTERM])
+
+
+def test_a_worker_knows_why_it_ends_once_its_parent_has_told_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.os, "kill", lambda *_: None)
+    monkeypatch.setattr(worker.os, "_exit", lambda _: None)
+    monkeypatch.setattr(worker, "ORPHAN_TIMEOUT", 0)
+    parent, own = socket.socketpair()
+    with own, parent:
+        control = worker.Control(own, ProcessInfo(1))
+        before = control.ending
+        control.follow()
+        parent.sendall(b'{"workers": 2}\n{"ending": "stopped"}\n')
+        told = wait_until(lambda: control.ending)
+    assert (before, told) == (None, "stopped")
 
 
 async def test_the_messages_of_a_killed_worker_end_with_its_last_whole_one() -> None:

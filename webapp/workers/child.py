@@ -1,8 +1,8 @@
 """A worker as its parent sees it: a process, and a socket for messages in both directions.
 
 Each message is a line of JSON. The worker sends `{"ready": true}` or `{"failed": "the reason"}` once. The parent sends
-the fields of `ProcessInfo` that it knows, and `{"stopping": true}` before the whole server stops. When the parent ends,
-however it ends, the worker reads the end of the socket and stops too.
+the fields of `ProcessInfo` that it knows, and `{"ending": "stopped"}` or `{"ending": "replaced"}` before it asks the
+worker to stop. When the parent ends, however it ends, the worker reads the end of the socket and stops too.
 
 For its metrics, a worker sends `{"collect": KEY}`. The parent sends `{"report": KEY}` to the others, and passes their
 answers on: `{"reported": KEY, "worker": NUMBER, "text": METRICS}`. A KEY begins with the process id of the worker that
@@ -19,13 +19,21 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    # The parent does without the server's modules.
+    from signalbox.webapp.server import Ending
 
 START_TIMEOUT = 60.0
 """Seconds within which a worker must be ready."""
 
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
+log = structlog.get_logger("signalbox.workers")
 
 
 class StartFailed(Exception):
@@ -119,8 +127,9 @@ class Child:
         if not self._writer.is_closing():
             self._writer.write(json.dumps(facts).encode() + b"\n")
 
-    async def stop(self, timeout: float) -> None:
-        """Let the worker finish its requests for at most `timeout` seconds, then end it."""
+    async def stop(self, timeout: float, ending: Ending) -> None:
+        """Let the worker finish its requests for at most `timeout` seconds, then end it. `ending` says why it ends."""
+        self.tell(ending=ending)
         # A second signal would end the requests of a worker that is being replaced at once.
         if not self._asked_to_stop:
             self._asked_to_stop = True
@@ -130,6 +139,7 @@ class Child:
             async with asyncio.timeout(timeout):
                 await self.ended()
                 return
+        log.warning("a worker did not stop in time and was killed", pid=self.pid, worker=self.number, seconds=timeout)
         self.kill()
         await self.ended()
 

@@ -127,11 +127,8 @@ class Parent:
         return [child for slot in self._slots for child in slot.processes]
 
     async def _stop_all(self) -> None:
-        children = self._children()
-        for child in children:
-            child.tell(stopping=True)
         timeout = self._settings.drain_delay + STOP_TIMEOUT
-        await asyncio.gather(*(child.stop(timeout) for child in children))
+        await asyncio.gather(*(child.stop(timeout, "stopped") for child in self._children()))
 
     async def _restart_on_request(self) -> None:
         while True:

@@ -35,11 +35,11 @@ COLLECT_TIMEOUT = 1.0
 class Control:
     """The worker's end of the socket to its parent. A thread reads it, so that a blocked event loop cannot prevent it.
 
-    `ending` is the reason why the process would end now.
+    `ending` is why the process ends, once that is known.
     """
 
     def __init__(self, connection: socket.socket, process: ProcessInfo) -> None:
-        self.ending: Ending = "replaced"
+        self.ending: Ending | None = None
         self._connection, self._process = connection, process
         self._sending = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,8 +72,7 @@ class Control:
         os._exit(1)
 
     def _take(self, message: dict[str, Any]) -> None:
-        if message.get("stopping"):
-            self.ending = "stopped"
+        self.ending = message.get("ending", self.ending)
         self._process.workers = message.get("workers", self._process.workers)
         self._process.restarts = message.get("restarts", self._process.restarts)
         if ("report" in message or "reported" in message) and self._loop is not None:
