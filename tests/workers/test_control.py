@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -16,33 +17,39 @@ from signalbox.webapp.workers.child import Child
 from tests.support.waiting import wait_until
 
 
-def test_a_worker_ends_when_its_parent_was_killed_within_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    signals: list[int] = []
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Return the signals that a worker sends to itself. It ends before the test does, without ending this process."""
+    sent: list[int] = []
     exited = threading.Event()
-    monkeypatch.setattr(worker.os, "kill", lambda _, number: signals.append(number))
+    monkeypatch.setattr(worker.os, "kill", lambda _, number: sent.append(number))
     monkeypatch.setattr(worker.os, "_exit", lambda _: exited.set())
     monkeypatch.setattr(worker, "ORPHAN_TIMEOUT", 0)
+    yield sent
+    assert exited.wait(60)
+
+
+def test_a_worker_ends_when_its_parent_was_killed_within_a_message(signals: list[int]) -> None:
     parent, own = socket.socketpair()
     with own:
         control = worker.Control(own, ProcessInfo(1))
         control.follow()
         with parent:
             parent.sendall(b'{"workers": 3}\n{"wor')
-        assert exited.wait(60)
-    assert (control.ending, signals) == ("orphaned", [signal.SIGTERM])
+        wait_until(lambda: signals == [signal.SIGTERM])
+    assert control.ending == "orphaned"
 
 
-def test_a_worker_knows_why_it_ends_once_its_parent_has_told_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.os, "kill", lambda *_: None)
-    monkeypatch.setattr(worker.os, "_exit", lambda _: None)
-    monkeypatch.setattr(worker, "ORPHAN_TIMEOUT", 0)
+def test_a_worker_knows_why_it_ends_once_its_parent_has_told_it(signals: list[int]) -> None:
     parent, own = socket.socketpair()
-    with own, parent:
+    with own:
         control = worker.Control(own, ProcessInfo(1))
         before = control.ending
         control.follow()
-        parent.sendall(b'{"workers": 2}\n{"ending": "stopped"}\n')
-        told = wait_until(lambda: control.ending)
+        with parent:
+            parent.sendall(b'{"workers": 2}\n{"ending": "stopped"}\n')
+            told = wait_until(lambda: control.ending)
+        wait_until(lambda: signals == [signal.SIGTERM])
     assert (before, told) == (None, "stopped")
 
 
