@@ -131,7 +131,7 @@ def test_long_and_nested_markdown_takes_bounded_time(text: str) -> None:
 def test_code_takes_bounded_time(language: str, unit: str) -> None:
     began = process_time()
     html = str(markdown_html(f"```{language}\n{(unit * 16_000)[:16_000]}x\n```"))
-    assert process_time() - began < 1.5
+    assert process_time() - began < 4
     assert "x" in html
 
 
