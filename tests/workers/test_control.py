@@ -47,7 +47,7 @@ def test_a_worker_knows_why_it_ends_once_its_parent_has_told_it(signals: list[in
         before = control.ending
         control.follow()
         with parent:
-            parent.sendall(b'{"workers": 2}\n{"ending": "stopped"}\n')
+            parent.sendall(b'{"workers": 2}\n{"stopping": true}\n')
             told = wait_until(lambda: control.ending)
         wait_until(lambda: signals == [signal.SIGTERM])
     assert (before, told) == (None, "stopped")

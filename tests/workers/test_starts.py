@@ -133,7 +133,7 @@ class FakeWorker(FakeChild):
         await self.end.wait()
         return "exit code 1"
 
-    async def stop(self, timeout: float, ending: str) -> None:
+    async def stop(self, timeout: float, *, stopping: bool) -> None:
         await self.end.wait()
 
 

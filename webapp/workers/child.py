@@ -1,8 +1,9 @@
 """A worker as its parent sees it: a process, and a socket for messages in both directions.
 
 Each message is a line of JSON. The worker sends `{"ready": true}` or `{"failed": "the reason"}` once. The parent sends
-the fields of `ProcessInfo` that it knows, and `{"ending": "stopped"}` or `{"ending": "replaced"}` before it asks the
-worker to stop. When the parent ends, however it ends, the worker reads the end of the socket and stops too.
+the fields of `ProcessInfo` that it knows. Before it asks the worker to stop, it sends `{"stopping": true}` if the whole
+server stops, and `{"stopping": false}` if another worker takes its place. When the parent ends, however it ends, the
+worker reads the end of the socket and stops too.
 
 For its metrics, a worker sends `{"collect": KEY}`. The parent sends `{"report": KEY}` to the others, and passes their
 answers on: `{"reported": KEY, "worker": NUMBER, "text": METRICS}`. A KEY begins with the process id of the worker that
@@ -19,13 +20,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
-
-if TYPE_CHECKING:
-    # The parent does without the server's modules.
-    from signalbox.webapp.server import Ending
 
 START_TIMEOUT = 60.0
 """Seconds within which a worker must be ready."""
@@ -127,9 +124,12 @@ class Child:
         if not self._writer.is_closing():
             self._writer.write(json.dumps(facts).encode() + b"\n")
 
-    async def stop(self, timeout: float, ending: Ending) -> None:
-        """Let the worker finish its requests for at most `timeout` seconds, then end it. `ending` says why it ends."""
-        self.tell(ending=ending)
+    async def stop(self, timeout: float, *, stopping: bool) -> None:
+        """Let the worker finish its requests for at most `timeout` seconds, then end it.
+
+        `stopping` says whether the whole server stops. If not, another worker takes the place of this one.
+        """
+        self.tell(stopping=stopping)
         # A second signal would end the requests of a worker that is being replaced at once.
         if not self._asked_to_stop:
             self._asked_to_stop = True

@@ -128,7 +128,7 @@ class Parent:
 
     async def _stop_all(self) -> None:
         timeout = self._settings.drain_delay + STOP_TIMEOUT
-        await asyncio.gather(*(child.stop(timeout, "stopped") for child in self._children()))
+        await asyncio.gather(*(child.stop(timeout, stopping=True) for child in self._children()))
 
     async def _restart_on_request(self) -> None:
         while True:

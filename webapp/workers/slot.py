@@ -64,7 +64,7 @@ class Slot:
             self.child = await self._ready_process()
             self._replaced.set()
         self._on_change()
-        await old.stop(self._drain_timeout, "replaced")
+        await old.stop(self._drain_timeout, stopping=False)
         self.processes.discard(old)
 
     async def _ended_or_replaced(self, child: Child) -> str | None:

@@ -72,7 +72,8 @@ class Control:
         os._exit(1)
 
     def _take(self, message: dict[str, Any]) -> None:
-        self.ending = message.get("ending", self.ending)
+        if "stopping" in message:
+            self.ending = "stopped" if message["stopping"] else "replaced"
         self._process.workers = message.get("workers", self._process.workers)
         self._process.restarts = message.get("restarts", self._process.restarts)
         if ("report" in message or "reported" in message) and self._loop is not None:
